@@ -1,0 +1,1 @@
+"""The process: life cycle, journal, pipeline, supervision, audit, settings, command line."""

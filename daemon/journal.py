@@ -1,0 +1,225 @@
+"""The journal's port: what the doors and the pipeline need of durable storage.
+
+Every write is durable (fsync) when its call returns, and carries its audit entry in the same
+transaction. Reads never wait for writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from daemon.lifecycle import Event, State
+    from mappings.domain import (
+        Draft,
+        DraftObservation,
+        MessageId,
+        RawReport,
+        ReportId,
+        ReportKey,
+        StudyReport,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The answer to ``receive``: ``is_duplicate`` when the same sender, control id and digest
+    are there already (``message_id`` is then the first one's); ``is_control_id_reused`` when the
+    sender used this control id before for other content.
+    """
+
+    message_id: MessageId
+    is_duplicate: bool
+    is_control_id_reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewReport:
+    """A report to be born at mapping. ``event`` is MAP, or SKIP with its reason as ``detail``."""
+
+    study: StudyReport = field(repr=False)
+    report_key: ReportKey | None
+    event: Event
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMessage:
+    """A RECEIVED message that waits to be mapped, or any message's stored bytes."""
+
+    message_id: MessageId
+    raw: RawReport
+
+
+@dataclass(frozen=True, slots=True)
+class PendingReport:
+    """A report whose next step is due."""
+
+    report_id: ReportId
+    message_id: MessageId
+    report_key: ReportKey | None
+    state: State
+    attempts: int
+    study: StudyReport = field(repr=False)
+    observation: DraftObservation | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of ``prelim messages``: one report, or a message that has none yet."""
+
+    message_id: MessageId
+    report_id: ReportId | None
+    state: State
+    reason: str | None
+    received_at: datetime
+    sender: str
+    message_type: str
+    message_control_id: str = field(repr=False)
+    accession_number: str | None = field(repr=False)
+    attempts: int
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One link of the chain. ``entry_hash`` = sha256(previous_hash || canonical JSON of the rest)."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    message_id: str | None
+    report_id: str | None
+    event: str
+    from_state: str | None
+    to_state: str | None
+    detail: Mapping[str, str | int | None]
+    previous_hash: str
+    entry_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Everything about one message: its bytes, its reports with their texts, its audit entries."""
+
+    row: Row
+    raw: RawReport
+    reports: Sequence[ReportTrail]
+    entries: Sequence[AuditEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTrail:
+    """One report of a trail."""
+
+    row: Row
+    study: StudyReport
+    draft: Draft | None
+    observation: DraftObservation | None
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainVerdict:
+    """The answer of ``verify_chain``: ``first_broken`` is the sequence of the first bad entry;
+    ``reason`` one of changed | gap | state_mismatch | head_missing.
+    """
+
+    is_whole: bool
+    entries: int
+    head: str
+    first_broken: int | None = None
+    reason: str | None = None
+
+
+class Journal(Protocol):
+    """Durable storage of messages, reports and the audit chain."""
+
+    async def receive(self, raw: RawReport, *, peer: str) -> Received:
+        """Store a message as RECEIVED, or find it there already."""
+
+    async def refuse(
+        self, raw: RawReport, *, peer: str, reason: str, where: str | None
+    ) -> MessageId:
+        """Keep the bytes of a message that the door answered with no, as REJECTED."""
+
+    async def record_mapped(self, message_id: MessageId, reports: Sequence[NewReport]) -> None:
+        """Give birth to the reports of a message (1..n), superseding older unposted versions.
+
+        A report whose key already has a newer version (final before preliminary, then reported_at,
+        then arrival) is born SUPERSEDED.
+        """
+
+    async def record_rejected(self, message_id: MessageId, reason: str, where: str | None) -> None:
+        """RECEIVED -> REJECTED: the content cannot be read."""
+
+    async def record_drafted(
+        self, report_id: ReportId, draft: Draft, observation: DraftObservation
+    ) -> None:
+        """MAPPED -> DRAFTED, keeping the text and the very bytes to post."""
+
+    async def record_withheld(self, report_id: ReportId, draft: Draft, reason: str) -> None:
+        """MAPPED -> WITHHELD, keeping the text for a person with rights to see."""
+
+    async def record_posted(
+        self, report_id: ReportId, *, reference: str, version_id: str | None, outcome: str
+    ) -> None:
+        """DRAFTED -> POSTED (or a note on SUPERSEDED when a newer version came meanwhile)."""
+
+    async def record_retry(self, report_id: ReportId, *, reason: str, not_before: datetime) -> None:
+        """Stay in state; count the attempt; wait as data."""
+
+    async def record_exit(self, report_id: ReportId, event: Event, reason: str) -> None:
+        """SKIP or FAIL a report."""
+
+    async def replay(self, id_: str, *, actor: str) -> tuple[State, State]:
+        """Operator: back into the pipeline. Takes a message or a report id; returns from, to.
+
+        Raises:
+            IllegalTransitionError: Not FAILED, REJECTED or WITHHELD.
+            UnknownIdError: No such message or report.
+        """
+
+    async def set_paused(self, *, is_paused: bool, actor: str) -> None:
+        """Stop or start posting, across restarts; audited."""
+
+    async def is_paused(self) -> bool:
+        """Return whether posting is stopped."""
+
+    async def pending_messages(self, limit: int) -> Sequence[PendingMessage]:
+        """RECEIVED messages, oldest first."""
+
+    async def pending_reports(
+        self, state: State, *, now: datetime, limit: int, but_not: Collection[ReportId] = ()
+    ) -> Sequence[PendingReport]:
+        """Reports in ``state`` whose ``not_before`` has passed, oldest first."""
+
+    async def counts(self) -> Mapping[State, int]:
+        """How many messages (RECEIVED, REJECTED) and reports (the rest) are in each state."""
+
+    async def rows(
+        self,
+        *,
+        state: State | None = None,
+        accession_number: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[Row]:
+        """List the newest reports, and messages without one."""
+
+    async def trail(self, id_: str) -> Trail:
+        """Return everything about a message, by its id or that of one of its reports.
+
+        Raises:
+            UnknownIdError: No such message or report.
+        """
+
+    async def verify_chain(self, *, head: str | None = None) -> ChainVerdict:
+        """Recompute the audit chain, and look for an earlier ``head`` in it."""
+
+    async def close(self) -> None:
+        """Finish what is queued, then release the files."""

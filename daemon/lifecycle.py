@@ -1,0 +1,89 @@
+"""The only state machine: which event moves a message or a report from which state to which.
+
+A *message* (what arrived) is RECEIVED or REJECTED. Mapping it makes 1..n *reports*, and each has its
+own life from there. Waiting for a retry is data (``attempts``, ``not_before``), never a state.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from mappings.errors import PrelimError
+
+
+class State(StrEnum):
+    """Stored: never rename one."""
+
+    RECEIVED = "RECEIVED"
+    REJECTED = "REJECTED"
+    MAPPED = "MAPPED"
+    DRAFTED = "DRAFTED"
+    POSTED = "POSTED"
+    SKIPPED = "SKIPPED"
+    WITHHELD = "WITHHELD"
+    SUPERSEDED = "SUPERSEDED"
+    FAILED = "FAILED"
+
+
+class Event(StrEnum):
+    """What happens to a message or report. Stored in the audit trail: never rename one."""
+
+    MAP = "map"
+    REJECT = "reject"
+    SKIP = "skip"
+    DRAFT = "draft"
+    WITHHOLD = "withhold"
+    POST = "post"
+    SUPERSEDE = "supersede"
+    FAIL = "fail"
+    RETRY = "retry"
+    REREAD = "reread"
+    REDRAFT = "redraft"
+    REPOST = "repost"
+
+
+class IllegalTransitionError(PrelimError):
+    """Fate: the caller acted on a state that has moved on; nothing was written."""
+
+    def __init__(self, state: State, event: Event) -> None:
+        super().__init__("illegal_transition", f"{state}/{event}")
+        self.state = state
+        self.event = event
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.RECEIVED, Event.MAP): State.MAPPED,
+    (State.RECEIVED, Event.SKIP): State.SKIPPED,
+    (State.RECEIVED, Event.SUPERSEDE): State.SUPERSEDED,
+    (State.RECEIVED, Event.REJECT): State.REJECTED,
+    (State.REJECTED, Event.REREAD): State.RECEIVED,
+    (State.MAPPED, Event.DRAFT): State.DRAFTED,
+    (State.MAPPED, Event.WITHHOLD): State.WITHHELD,
+    (State.MAPPED, Event.RETRY): State.MAPPED,
+    (State.MAPPED, Event.FAIL): State.FAILED,
+    (State.MAPPED, Event.SUPERSEDE): State.SUPERSEDED,
+    (State.DRAFTED, Event.POST): State.POSTED,
+    (State.DRAFTED, Event.SKIP): State.SKIPPED,
+    (State.DRAFTED, Event.RETRY): State.DRAFTED,
+    (State.DRAFTED, Event.FAIL): State.FAILED,
+    (State.DRAFTED, Event.SUPERSEDE): State.SUPERSEDED,
+    # The post was already on its way when a newer version arrived: the audit trail notes it.
+    (State.SUPERSEDED, Event.POST): State.SUPERSEDED,
+    (State.WITHHELD, Event.REDRAFT): State.MAPPED,
+    (State.WITHHELD, Event.SUPERSEDE): State.SUPERSEDED,
+    (State.FAILED, Event.REDRAFT): State.MAPPED,
+    (State.FAILED, Event.REPOST): State.DRAFTED,
+    (State.FAILED, Event.SUPERSEDE): State.SUPERSEDED,
+}
+
+
+def next_state(state: State, event: Event) -> State:
+    """Return the state after ``event``.
+
+    Raises:
+        IllegalTransitionError: The event has no place in this state.
+    """
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransitionError(state, event) from None

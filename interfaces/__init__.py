@@ -1,0 +1,1 @@
+"""One codec (pure) and one shell (asyncio) for each protocol that prelim speaks."""

@@ -1,0 +1,21 @@
+"""What can go wrong at a door or at the server. A class is a fate; see mappings/errors.py."""
+
+from __future__ import annotations
+
+from mappings.errors import PrelimError
+
+
+class PostRetryError(PrelimError):
+    """Fate: retry. The server was not reached, timed out or said later (408, 425, 429, 5xx)."""
+
+    def __init__(self, reason: str, where: str | None, retry_after_s: float | None = None) -> None:
+        super().__init__(reason, where)
+        self.retry_after_s = retry_after_s
+
+
+class PostRefusedError(PrelimError):
+    """Fate: fail. The server's answer is permanent (400, 403, 404, 410, 415, 422, several matches)."""
+
+
+class FinalPresentError(PrelimError):
+    """Fate: skip. The server's Observation is no longer a draft of ours: never overwritten."""

@@ -1,0 +1,17 @@
+"""What can go wrong with the model. A class is a fate; see mappings/errors.py for the rules."""
+
+from __future__ import annotations
+
+from mappings.errors import PrelimError
+
+
+class PromptRefusedError(PrelimError):
+    """Fate: this report alone fails; the prompt can never be run (too long, id out of vocabulary)."""
+
+
+class WorkerLostError(PrelimError):
+    """Fate: retry. The worker died, hung or was replaced while it had this prompt."""
+
+
+class EngineUnavailableError(PrelimError):
+    """Fate: stop at start. Weights or libraries are missing; ``where`` is the setting's path."""
