@@ -59,6 +59,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.REJECTED, Event.REREAD): State.RECEIVED,
     (State.MAPPED, Event.DRAFT): State.DRAFTED,
     (State.MAPPED, Event.WITHHOLD): State.WITHHELD,
+    # The site's scope was narrowed between mapping and drafting.
+    (State.MAPPED, Event.SKIP): State.SKIPPED,
     (State.MAPPED, Event.RETRY): State.MAPPED,
     (State.MAPPED, Event.FAIL): State.FAILED,
     (State.MAPPED, Event.SUPERSEDE): State.SUPERSEDED,
