@@ -1,0 +1,326 @@
+"""Settings: one frozen object, nested by area, read from YAML with ``PRELIM_AREA__FIELD`` over it.
+
+A value that makes no sense, or a name that we do not know, stops the start with exit code 2 and the
+field's path; nothing is guessed. Defaults bind to loopback and need no other server.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+
+import platformdirs
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
+
+from daemon.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SecondsOrOff = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+ENVIRONMENT_PREFIX = "PRELIM_"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "[::1]")
+
+
+class Area(BaseModel):
+    """A part of the settings: frozen, and closed to unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Listener(Area):
+    """One MLLP port."""
+
+    host: str = Field("127.0.0.1", description="address to bind")
+    port: Port = Field(2575, description="port to bind; 0 takes a free one")
+    frame_bytes_max: Count = Field(16 * 1024 * 1024, description="longest message, in bytes")
+    frame_timeout_s: Seconds = Field(60, description="a started frame must end within this")
+    idle_timeout_s: SecondsOrOff = Field(0, description="close a quiet connection after; 0 never")
+    write_timeout_s: Seconds = Field(30, description="a peer must read its answers within this")
+    connections_max: Count = Field(256, description="connections at once")
+    connections_per_host_max: Count = Field(64, description="connections at once from one host")
+    processing_ids: tuple[str, ...] = Field(
+        ("P", "T", "D"), description="MSH-11 values taken; any other is answered AR"
+    )
+
+
+class Mllp(Area):
+    """The HL7 v2 doors."""
+
+    listeners: dict[str, Listener] = Field(
+        default_factory=lambda: {"default": Listener()}, description="listeners by name"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _speak_of_the_default_listener(cls, value: object) -> object:
+        """Let ``mllp.host`` and ``mllp.port`` set the default listener's."""
+        if not isinstance(value, dict):
+            return value
+        short = {name: value[name] for name in ("host", "port") if name in value}
+        rest = {name: value[name] for name in value if name not in short}
+        if short:
+            listeners = dict(rest.get("listeners") or {})
+            listeners["default"] = {**(listeners.get("default") or {}), **short}
+            rest["listeners"] = listeners
+        return rest
+
+
+class Http(Area):
+    """Health, metrics and the embedded store."""
+
+    host: Literal["127.0.0.1", "localhost", "::1"] = Field(
+        "127.0.0.1", description="loopback only, until TLS and authentication are there"
+    )
+    port: Port = Field(8080, description="port to bind; 0 takes a free one")
+
+
+class PostRetry(Area):
+    """How long a post is tried again."""
+
+    attempts_max: Count = Field(500, description="claims of one report before it is FAILED")
+    wait_min_s: Seconds = Field(2, description="first wait; each next one is twice as long")
+    wait_max_s: Seconds = Field(600, description="longest wait between two claims")
+
+
+class Fhir(Area):
+    """Where drafts go."""
+
+    base_url: HttpUrl | None = Field(None, description="FHIR R4 base; null is the embedded store")
+    write: Literal["off", "put", "conditional-create"] | None = Field(
+        None, description="off is shadow; null is put to the embedded store, off to any other"
+    )
+    allow_plain_http: bool = Field(
+        default=False, description="let reports travel unencrypted beyond this machine"
+    )
+    timeout_s: Seconds = Field(30, description="one request")
+    posts_in_flight_max: Count = Field(8, description="posts at once; never two of one report")
+    identifier_system: str = Field(
+        "urn:prelim:report-key", min_length=1, description="system of Observation.identifier"
+    )
+    ai_security_code: str = Field(
+        "AIAST", description="v3-ObservationValue code in meta.security; DEVAST for strict servers"
+    )
+    retry: PostRetry = Field(default_factory=PostRetry, description="waiting for the server")
+
+
+class JournalSettings(Area):
+    """Durable storage."""
+
+    url: str | None = Field(
+        None,
+        pattern=r"^sqlite:///.+",
+        description="sqlite:///PATH; null is journal.sqlite in the data folder",
+    )
+
+
+class Batch(Area):
+    """Dynamic batching in the worker."""
+
+    size_max: Count = Field(8, description="prompts in one batch")
+    tokens_max: Count = Field(16384, description="tokens in one batch, padding counted")
+    wait_ms: Annotated[int, Field(ge=0)] = Field(20, description="wait for a fuller batch")
+
+
+class DraftRetry(Area):
+    """How often a draft is tried again after the worker was lost."""
+
+    attempts_max: Count = Field(3, description="claims of one report before it is FAILED")
+    wait_s: Seconds = Field(1, description="wait before the next")
+
+
+class Model(Area):
+    """What drafts."""
+
+    engine: Literal["transformers", "extractive"] = Field(
+        "transformers", description="extractive needs no weights: it copies abnormal sentences"
+    )
+    base: Path | None = Field(None, description="folder of the base model; null is the demo base")
+    device: str = Field("cpu", description="torch device: cpu, cuda, cuda:1")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto is bfloat16 where the device does it well"
+    )
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads; 0 leaves it to torch")
+    adapters: dict[str, Path] = Field(
+        default_factory=dict, description="PEFT adapter folders by name; empty is the demo adapter"
+    )
+    default_adapter: str | None = Field(
+        None, description="adapter for sites that name none; null is the only one there is"
+    )
+    output_tokens_max: Count = Field(192, description="longest draft")
+    request_timeout_s: Seconds = Field(120, description="a silent worker is replaced after this")
+    start_timeout_s: Seconds = Field(300, description="time to load and answer hello")
+    requests_in_flight_max: Count = Field(32, description="prompts handed to the worker at once")
+    batch: Batch = Field(default_factory=Batch, description="dynamic batching")
+    retry: DraftRetry = Field(default_factory=DraftRetry, description="after a lost worker")
+    allow_demo: bool = Field(
+        default=False, description="let a demo engine post to a FHIR server that is not embedded"
+    )
+    extractive_delay_s: SecondsOrOff = Field(0, description="slow the extractive engine, for tests")
+
+
+class Logs(Area):
+    """What is written to stderr."""
+
+    level: Literal["info", "warning", "error"] = Field("info", description="lowest level written")
+    anchor_entries: Count = Field(1000, description="log the audit chain's head every N entries")
+
+
+class Settings(Area):
+    """Everything an installation can set."""
+
+    data: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("prelim", appauthor=False)),
+        description="folder of the journal and the embedded store (also --data)",
+    )
+    mllp: Mllp = Field(default_factory=Mllp, description="HL7 v2 over MLLP")
+    http: Http = Field(default_factory=Http, description="health, metrics, embedded store")
+    fhir: Fhir = Field(default_factory=Fhir, description="where drafts go")
+    journal: JournalSettings = Field(default_factory=JournalSettings, description="storage")
+    sites: Path | None = Field(None, description="folder with one mapping folder per site")
+    model: Model = Field(default_factory=Model, description="what drafts")
+    logs: Logs = Field(default_factory=Logs, description="what is logged")
+    drain_timeout_s: Seconds = Field(30, description="time to finish work after SIGTERM")
+
+    @property
+    def is_embedded_store(self) -> bool:
+        """Whether drafts go to the store inside this process."""
+        return self.fhir.base_url is None
+
+    @property
+    def fhir_write(self) -> Literal["off", "put", "conditional-create"]:
+        """The write mode in force: a real server starts in shadow."""
+        if self.fhir.write is not None:
+            return self.fhir.write
+        return "put" if self.is_embedded_store else "off"
+
+    @property
+    def journal_path(self) -> Path:
+        """The SQLite file."""
+        if self.journal.url is None:
+            return self.data / "journal.sqlite"
+        return Path(self.journal.url.removeprefix("sqlite:///"))
+
+    @property
+    def is_demo_engine(self) -> bool:
+        """Whether what drafts is fit for a demonstration only."""
+        return self.model.engine == "extractive" or self.model.base is None
+
+
+def load_settings(
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read and check the settings: the file, the environment over it, the command line over both.
+
+    Args:
+        file: YAML file; None for defaults.
+        overrides: Nested values from the command line.
+        environment: Variables; None for the process's own.
+
+    Raises:
+        ConfigurationError: With the path of the first wrong field.
+    """
+    values = _merge(_read_yaml(file), _read_environment(environment))
+    try:
+        settings = Settings.model_validate(_merge(values, overrides or {}))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(first["msg"], where or None) from None
+    _check_safety(settings)
+    return settings
+
+
+def _read_yaml(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot_read_file ({type(error).__name__})", str(file)) from None
+    except yaml.YAMLError:
+        raise ConfigurationError("not_yaml", str(file)) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigurationError("not_a_mapping", str(file))
+    return values
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay ``above`` over ``below``, level by level."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        both = isinstance(value, dict) and isinstance(under, dict)
+        merged[name] = _merge(under, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _check_safety(settings: Settings) -> None:
+    """Refuse what could harm: see "Safe by default" in ARCHITECTURE.md."""
+    if settings.is_demo_engine and not settings.is_embedded_store and not settings.model.allow_demo:
+        raise ConfigurationError(
+            "a demo engine must not write to a real FHIR server; set model.base and model.adapters,"
+            " or model.allow_demo: true for a test",
+            "model.allow_demo",
+        )
+    url = settings.fhir.base_url
+    is_plain = url is not None and url.scheme == "http" and url.host not in LOOPBACK_HOSTS
+    if is_plain and not settings.fhir.allow_plain_http:
+        raise ConfigurationError(
+            "http beyond loopback would send reports in the clear", "fhir.base_url"
+        )
+    chosen = settings.model.default_adapter
+    if chosen is not None and chosen not in settings.model.adapters:
+        raise ConfigurationError("no such adapter", "model.default_adapter")
+    if not settings.mllp.listeners:
+        raise ConfigurationError("at least one listener is needed", "mllp.listeners")
+
+
+def _read_environment(environment: Mapping[str, str] | None) -> dict[str, Any]:
+    """Nest ``PRELIM_AREA__FIELD`` variables; refuse a misspelt one.
+
+    ``PRELIM_DATA`` is the one name without an area. Other ``PRELIM_*`` names are left alone: a
+    container platform injects some.
+    """
+    values: dict[str, Any] = {}
+    for name, value in sorted((os.environ if environment is None else environment).items()):
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        if len(path) == 1 and path != ["data"]:
+            continue
+        if path not in (["mllp", "host"], ["mllp", "port"]) and not _is_known(Settings, path):
+            raise ConfigurationError("unknown variable", name)
+        nested: dict[str, Any] = {path[-1]: _parse_variable(value)}
+        for part in reversed(path[:-1]):
+            nested = {part: nested}
+        values = _merge(values, nested)
+    return values
+
+
+def _parse_variable(value: str) -> object:
+    """A list, a mapping or null as YAML; anything else as text, which the field's type reads."""
+    if value == "null" or value.startswith(("[", "{")):
+        return yaml.safe_load(value)
+    return value
+
+
+def _is_known(model: type[BaseModel], path: list[str]) -> bool:
+    field = model.model_fields.get(path[0])
+    if field is None:
+        return False
+    kind, rest = field.annotation, path[1:]
+    if get_origin(kind) is dict:
+        kind, rest = get_args(kind)[1], rest[1:]
+    if not rest:
+        return True
+    return isinstance(kind, type) and issubclass(kind, BaseModel) and _is_known(kind, rest)

@@ -1,0 +1,140 @@
+"""JSON log lines on stderr, with no patient data in them.
+
+Only keys of an allow-list are written: a deny-list fails open. A dropped key is counted, not shown.
+Lines of other libraries lose their message (it may quote a payload) and keep logger and level.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, TextIO
+
+import structlog
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from structlog.typing import EventDict, WrappedLogger
+
+ALLOWED_KEYS: frozenset[str] = frozenset(
+    {
+        "adapter",
+        "attempts",
+        "batch_size",
+        "bytes",
+        "check",
+        "code",
+        "count",
+        "door",
+        "engine",
+        "error_class",
+        "from_state",
+        "head",
+        "host",
+        "library",
+        "limit",
+        "message_id",
+        "not_before",
+        "outcome",
+        "path",
+        "peer",
+        "pid",
+        "port",
+        "reason",
+        "report_id",
+        "retry_after_s",
+        "seconds",
+        "sender_known",
+        "sequence",
+        "signal",
+        "site",
+        "state",
+        "status",
+        "tokens",
+        "url",
+        "version",
+        "where",
+    }
+)
+_ALWAYS = frozenset({"event", "level", "timestamp"})
+log = structlog.get_logger()
+
+
+def start_logging(
+    level: str = "info",
+    *,
+    stream: TextIO | None = None,
+    on_dropped_key: Callable[[], None] = lambda: None,
+) -> None:
+    """Send every log line of this process to ``stream`` (stderr) as JSON.
+
+    Args:
+        level: Lowest level written: info, warning or error.
+        stream: Where lines go.
+        on_dropped_key: Called for each key that is not on the allow-list.
+    """
+
+    def keep_allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        kept = {key: event[key] for key in event if key in ALLOWED_KEYS or key in _ALWAYS}
+        for _ in range(len(event) - len(kept)):
+            on_dropped_key()
+        return kept
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            keep_allowed,
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    _take_over_other_libraries()
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda arguments: _log_class(arguments.exc_type)
+
+
+def log_loop_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Stand in for asyncio's own handler, which prints the exception's text."""
+    error = context.get("exception")
+    _log_class(type(error) if error is not None else None)
+
+
+class _OtherLibraries(logging.Handler):
+    """Keeps that a library warned, and drops what it said."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line for a record of another library."""
+        error = record.exc_info[0] if record.exc_info else None
+        log.warning(
+            "library.record_logged",
+            library=record.name,
+            status=record.levelname.lower(),
+            error_class=error.__name__ if error else None,
+        )
+
+
+def _take_over_other_libraries() -> None:
+    root = logging.getLogger()  # noqa: TID251 - the one place that silences the others
+    root.handlers = [_OtherLibraries(level=logging.WARNING)]
+    root.setLevel(logging.WARNING)
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    _log_class(kind)
+
+
+def _log_class(kind: type[BaseException] | None) -> None:
+    log.error("daemon.failed_unexpectedly", error_class=kind.__name__ if kind else "unknown")

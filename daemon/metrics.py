@@ -1,0 +1,93 @@
+"""Prometheus metrics. Labels are closed sets (doors, states, outcomes, reasons), never a value.
+
+One registry per daemon, made by the composition root, so that tests may run several.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from daemon.lifecycle import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+_SLOW_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """Every metric of the daemon, by name."""
+
+    def __init__(self) -> None:
+        """Make the registry and its metrics."""
+        self.registry = registry = CollectorRegistry()
+        self.messages = Counter(
+            "prelim_messages",
+            "Messages answered, by door and result (accepted, duplicate, refused, unstored)",
+            ["door", "result"],
+            registry=registry,
+        )
+        self.answer_seconds = Histogram(
+            "prelim_answer_seconds",
+            "From the last byte of a message to its answer, journal included",
+            ["door"],
+            buckets=_FAST_S,
+            registry=registry,
+        )
+        self.frames_bad = Counter(
+            "prelim_frames_bad",
+            "Frames that could not be taken, by fault",
+            ["door", "fault"],
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "prelim_connections", "Open connections", ["door"], registry=registry
+        )
+        self.in_state = Gauge(
+            "prelim_in_state",
+            "Messages (RECEIVED, REJECTED) and reports (the rest) in each state",
+            ["state"],
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "prelim_stage_seconds",
+            "One step of one report: map, draft, post",
+            ["stage"],
+            buckets=_SLOW_S,
+            registry=registry,
+        )
+        self.steps = Counter(
+            "prelim_steps",
+            "Steps ended, by stage and outcome",
+            ["stage", "outcome"],
+            registry=registry,
+        )
+        self.withheld = Counter(
+            "prelim_drafts_withheld", "Drafts refused, by check", ["check"], registry=registry
+        )
+        self.worker_ready = Gauge(
+            "prelim_model_worker_ready", "1 while the model worker answers", registry=registry
+        )
+        self.posting_paused = Gauge(
+            "prelim_posting_paused", "1 while an operator has paused posting", registry=registry
+        )
+        self.posting_shadow = Gauge(
+            "prelim_posting_shadow", "1 while fhir.write is off", registry=registry
+        )
+        self.log_keys_dropped = Counter(
+            "prelim_log_keys_dropped",
+            "Log keys that were not on the allow-list and so not written",
+            registry=registry,
+        )
+
+    def set_states(self, counts: Mapping[State, int]) -> None:
+        """Show how many messages and reports are in each state."""
+        for state in State:
+            self.in_state.labels(state=state.value).set(counts.get(state, 0))
+
+    def render(self) -> bytes:
+        """Return the Prometheus text format."""
+        return generate_latest(self.registry)

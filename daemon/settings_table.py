@@ -1,0 +1,82 @@
+"""The settings as a table, for ``prelim check-config`` and the README; checked against the code.
+
+``python -m daemon.settings_table`` prints the Markdown between the README's markers.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from daemon.config import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting: its dotted path, type, default and what it is for."""
+
+    path: str
+    kind: str
+    default: str
+    description: str
+
+
+def describe_settings(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[SettingRow]:
+    """Yield every leaf setting in the order of the code."""
+    for name, field in model.model_fields.items():
+        path, kind = prefix + name, field.annotation
+        if get_origin(kind) is dict and issubclass(get_args(kind)[1], BaseModel):
+            path, kind = f"{path}.NAME", get_args(kind)[1]
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from describe_settings(kind, f"{path}.")
+        else:
+            yield SettingRow(path, _kind(kind), _default(name, field), field.description or "")
+
+
+def _kind(kind: Any) -> str:  # noqa: ANN401 - an annotation is any object
+    """Name a type as a person would write it in YAML."""
+    options = [option for option in get_args(kind) if option is not type(None)]
+    if get_origin(kind) in (tuple, dict):
+        return "list" if get_origin(kind) is tuple else "mapping"
+    if options and not isinstance(kind, type):
+        names = [option if isinstance(option, str) else _kind(option) for option in options]
+        return " \\| ".join(names)
+    words = {"Path": "path", "bool": "true/false", "str": "text", "HttpUrl": "URL"}
+    return words.get(kind.__name__, str(kind.__name__))
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "data":
+        return "the user's data folder"
+    if field.default_factory is not None:
+        return "{}"
+    if field.default is PydanticUndefined:
+        return ""
+    if isinstance(field.default, tuple):
+        return ", ".join(field.default)
+    words = {None: "null", True: "true", False: "false"}
+    plain = field.default is None or isinstance(field.default, bool)
+    return words[field.default] if plain else str(field.default)
+
+
+def render_markdown() -> str:
+    """Return the README's settings table."""
+    lines = ["| setting | type | default | what it does |", "|---|---|---|---|"]
+    lines += [
+        f"| `{row.path}` | {row.kind} | {row.default} | {row.description} |"
+        for row in describe_settings()
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_markdown() + "\n")
