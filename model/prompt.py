@@ -1,0 +1,167 @@
+"""From findings to the prompt an engine gets: a versioned template, kept as data in templates/.
+
+Report text, exam title, indication and a site's style are never trusted: each is a piece of its own
+that an engine must tokenise without control tokens. Training rows are made by this same function,
+so that a model is asked at work exactly what it was taught. Findings are refused when too long,
+never cut: half a report would make a wrong draft that looks right.
+
+The frame is ChatML, the chat format of SmolLM2 and many other models.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from mappings.domain import Prompt, PromptPiece
+from model.errors import PromptRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mappings.domain import Exam, Findings
+
+TEMPLATE_VERSION = "impression/1"
+FINDINGS_CHARACTERS_MAX = 16_000
+INDICATION_CHARACTERS_MAX = 400
+EXAM_CHARACTERS_MAX = 120
+STYLE_CHARACTERS_MAX = 200
+OUTPUT_TOKENS_MIN = 64
+OUTPUT_TOKENS_MAX = 320
+CHARACTERS_PER_OUTPUT_TOKEN = 5
+
+_FOLDER = Path(__file__).parent / "templates"
+_SLOT = re.compile(r"\{(\w+)\}")
+_UNTRUSTED = frozenset({"exam", "indication", "style", "findings"})
+# A line that opens an item ("2. ...", "- ...") or an organ ("LIVER: ..."); any other line break
+# in a report is only where a 72-column editor wrapped.
+_ITEM = re.compile(r"(?:[-*•]|\d{1,2}[.)])\s|[A-Za-z][A-Za-z ,/&-]{1,40}:")
+
+
+@dataclass(frozen=True, slots=True)
+class SitePrompt:
+    """What a site says about its impressions, such as "Numbered list."; at most 200 characters."""
+
+    style: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    version: str
+    lines: tuple[str, ...]
+    modality: Mapping[str, str]
+    focus: Mapping[str, str]
+
+
+def build_prompt(
+    findings: Findings,
+    *,
+    site_prompt: SitePrompt | None = None,
+    adapter: str | None = None,
+    output_tokens_max: int | None = None,
+) -> Prompt:
+    """Ask for the impression of one report.
+
+    Args:
+        findings: The report; ``text`` of at most 16,000 characters. Indication (400) and exam
+            title (120) are cut at their limit.
+        site_prompt: The site's own style, or None.
+        adapter: Name of the adapter that shall write, or None for the bare base model.
+        output_tokens_max: A limit under the one that follows from the length of the findings.
+
+    Returns:
+        A prompt whose pieces, joined, are the whole text; ``output_tokens_max`` is 64..320.
+
+    Raises:
+        PromptRefusedError: The findings are empty or too long.
+    """
+    tidy = _unwrapped(findings.text)
+    if not tidy:
+        raise PromptRefusedError("findings_empty", "findings")
+    if len(tidy) > FINDINGS_CHARACTERS_MAX:
+        raise PromptRefusedError("findings_too_long", "findings")
+    template = _template(TEMPLATE_VERSION)
+    values = {
+        **_exam_values(template, findings.exam),
+        "style": _one_line(site_prompt.style if site_prompt else None, STYLE_CHARACTERS_MAX),
+        "indication": _one_line(findings.indication, INDICATION_CHARACTERS_MAX),
+        "findings": tidy,
+    }
+    budget = output_tokens_for(tidy)
+    return Prompt(
+        pieces=_pieces(template, values),
+        findings=findings.text,
+        adapter=adapter,
+        template_version=template.version,
+        output_tokens_max=min(budget, output_tokens_max or budget),
+    )
+
+
+def output_tokens_for(findings_text: str) -> int:
+    """Tokens an impression of these findings may take: 64..320, growing with their length."""
+    grown = OUTPUT_TOKENS_MIN + len(findings_text) // CHARACTERS_PER_OUTPUT_TOKEN
+    return min(OUTPUT_TOKENS_MAX, grown)
+
+
+def _exam_values(template: _Template, exam: Exam) -> dict[str, str]:
+    modality = exam.modality.value if exam.modality else "none"
+    region = exam.region.value if exam.region else ""
+    focus = template.focus.get(f"{modality} {region}", template.focus.get(region, ""))
+    title = exam.display or exam.alternate_display
+    return {
+        "modality": template.modality[modality],
+        "region": region,
+        "focus": focus,
+        "exam": _one_line(title, EXAM_CHARACTERS_MAX),
+    }
+
+
+def _pieces(template: _Template, values: Mapping[str, str]) -> tuple[PromptPiece, ...]:
+    pieces: list[PromptPiece] = []
+    for line in template.lines:
+        slot = _SLOT.search(line)
+        if slot is None:
+            _append(pieces, line, is_trusted=True)
+        elif value := values[slot[1]]:
+            _append(pieces, line[: slot.start()], is_trusted=True)
+            _append(pieces, value, is_trusted=slot[1] not in _UNTRUSTED)
+            _append(pieces, line[slot.end() :], is_trusted=True)
+    return tuple(pieces)
+
+
+def _append(pieces: list[PromptPiece], text: str, *, is_trusted: bool) -> None:
+    """Add text, melting neighbours of equal trust into one piece."""
+    if text and pieces and pieces[-1].is_trusted == is_trusted:
+        text = pieces.pop().text + text
+    if text:
+        pieces.append(PromptPiece(text=text, is_trusted=is_trusted))
+
+
+def _unwrapped(text: str) -> str:
+    """Undo line wraps: a line break stays only before an item or an organ heading."""
+    tidy = ""
+    for line in filter(None, (_one_line(raw) for raw in text.splitlines())):
+        joint = "\n" if _ITEM.match(line) else " "
+        tidy = f"{tidy}{joint}{line}" if tidy else line
+    return tidy
+
+
+def _one_line(text: str | None, characters_max: int | None = None) -> str:
+    return " ".join((text or "").split())[:characters_max].rstrip()
+
+
+@cache
+def _template(version: str) -> _Template:
+    path = _FOLDER / f"{version.replace('/', '-')}.yaml"
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return _Template(
+        version=data["version"],
+        lines=tuple(data["lines"]),
+        modality=data["modality"],
+        focus=data["focus"],
+    )
