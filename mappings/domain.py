@@ -139,7 +139,8 @@ class StudyReport:
     """One OBR group (or DiagnosticReport): who, which exam, which status, which texts.
 
     ``observed_at`` and ``reported_at`` are ISO 8601; without an offset when neither the message
-    nor the site says the time zone.
+    nor the site says the time zone. ``is_radiology`` is False when the group holds laboratory
+    values and no report.
     """
 
     standard: Standard
@@ -160,6 +161,7 @@ class StudyReport:
     observed_at: str | None
     reported_at: str | None
     sections: Sections
+    is_radiology: bool = True
 
 
 @dataclass(frozen=True, slots=True)
