@@ -19,3 +19,14 @@ class PostRefusedError(PrelimError):
 
 class FinalPresentError(PrelimError):
     """Fate: skip. The server's Observation is no longer a draft of ours: never overwritten."""
+
+
+class UnframeableError(PrelimError):
+    """Fate: never send. The payload holds bytes that MLLP keeps for its frames."""
+
+
+class SendRetryError(PrelimError):
+    """Fate: send again. No answer to this message came, and the receiver may or may not hold it.
+
+    ``reason`` is connect_failed, ack_timeout or connection_lost; the connection is closed.
+    """
