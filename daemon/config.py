@@ -141,18 +141,22 @@ class Model(Area):
         "transformers", description="extractive needs no weights: it copies abnormal sentences"
     )
     base: Path | None = Field(None, description="folder of the base model; null is the demo base")
-    device: str = Field("cpu", description="torch device: cpu, cuda, cuda:1")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto is bfloat16 where the device does it well"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto takes the GPU when there is one"
     )
-    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads; 0 leaves it to torch")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto is bfloat16 where the device computes in it"
+    )
+    threads: Count = Field(2, description="CPU threads of torch")
     adapters: dict[str, Path] = Field(
         default_factory=dict, description="PEFT adapter folders by name; empty is the demo adapter"
     )
     default_adapter: str | None = Field(
         None, description="adapter for sites that name none; null is the only one there is"
     )
-    output_tokens_max: Count = Field(192, description="longest draft")
+    output_tokens_max: Count | None = Field(
+        None, description="longest draft in tokens; null grows it with the findings, 64 to 320"
+    )
     request_timeout_s: Seconds = Field(120, description="a silent worker is replaced after this")
     start_timeout_s: Seconds = Field(300, description="time to load and answer hello")
     requests_in_flight_max: Count = Field(32, description="prompts handed to the worker at once")

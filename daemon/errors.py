@@ -6,7 +6,7 @@ from mappings.errors import PrelimError
 
 
 class ConfigurationError(PrelimError):
-    """Fate: exit 2 at start. ``where`` is the setting's path, such as ``mllp.listeners.default``."""
+    """Fate: exit 2 at start. ``where`` is the setting's path, such as ``mllp.listeners``."""
 
 
 class UnknownIdError(PrelimError):

@@ -1,7 +1,7 @@
 """The only state machine: which event moves a message or a report from which state to which.
 
-A *message* (what arrived) is RECEIVED or REJECTED. Mapping it makes 1..n *reports*, and each has its
-own life from there. Waiting for a retry is data (``attempts``, ``not_before``), never a state.
+A *message* (what arrived) is RECEIVED or REJECTED. Mapping it makes 1..n *reports*, and each has
+its own life from there. Waiting for a retry is data (``attempts``, ``not_before``), never a state.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -44,6 +44,8 @@ def describe_settings(model: type[BaseModel] = Settings, prefix: str = "") -> It
 
 def _kind(kind: Any) -> str:  # noqa: ANN401 - an annotation is any object
     """Name a type as a person would write it in YAML."""
+    if get_origin(kind) is Annotated:
+        return _kind(get_args(kind)[0])
     options = [option for option in get_args(kind) if option is not type(None)]
     if get_origin(kind) in (tuple, dict):
         return "list" if get_origin(kind) is tuple else "mapping"

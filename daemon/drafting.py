@@ -1,0 +1,148 @@
+"""Draft: a MAPPED report -> a checked impression, kept as the very bytes to post.
+
+Everything that is posted is made here, once: after DRAFTED a crash re-posts, it never drafts again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+from mappings.scope import plan_draft
+from model.draft_checks import check_draft
+
+from daemon.lifecycle import Event, IllegalTransitionError
+from mappings.domain import Impression, Skip
+from mappings.errors import GuardViolationError
+from model.errors import PromptRefusedError, WorkerLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from daemon.clock import Clock
+    from daemon.config import DraftRetry
+    from daemon.journal import Journal, PendingReport
+    from daemon.metrics import Metrics
+    from mappings.domain import Draft, DraftObservation, Findings, Prompt
+
+log = structlog.get_logger()
+
+
+class Drafter(Protocol):
+    """What the pipeline needs of a model."""
+
+    async def draft(self, prompt: Prompt, *, is_alone: bool = False) -> Draft:
+        """Write a draft.
+
+        Raises:
+            PromptRefusedError: This prompt can never be run.
+            WorkerLostError: Try again; ``is_alone`` keeps it out of other reports' batches.
+        """
+
+
+class Builder(Protocol):
+    """Makes the resources to post."""
+
+    def __call__(
+        self, report: PendingReport, impression: Impression, drafted_at: datetime
+    ) -> DraftObservation:
+        """Build the Observation and its Provenance.
+
+        Raises:
+            GuardViolationError: What we built breaks FHIR.
+        """
+
+
+class DraftStep:
+    """The draft step of the pipeline."""
+
+    def __init__(  # noqa: PLR0913 - one port each
+        self,
+        journal: Journal,
+        *,
+        drafter: Drafter,
+        prompt_of: Callable[[Findings], Prompt],
+        build: Builder,
+        retry: DraftRetry,
+        clock: Clock,
+        metrics: Metrics,
+        wake_next: Callable[[], None],
+    ) -> None:
+        """Take the ports."""
+        self._journal = journal
+        self._drafter = drafter
+        self._prompt_of = prompt_of
+        self._build = build
+        self._retry = retry
+        self._clock = clock
+        self._metrics = metrics
+        self._wake_next = wake_next
+
+    async def __call__(self, report: PendingReport) -> None:
+        """Draft, check and keep one report's impression."""
+        decision = plan_draft(report.study)
+        try:
+            if isinstance(decision, Skip):
+                await self._exit(report, Event.SKIP, decision.reason.value)
+            else:
+                await self._draft(report, decision)
+        except PromptRefusedError as error:
+            await self._exit(report, Event.FAIL, error.reason)
+        except WorkerLostError as error:
+            await self._try_later(report, error.reason)
+        except GuardViolationError as error:
+            await self._exit(report, Event.FAIL, f"{error.reason}:{error.where}")
+        except IllegalTransitionError:
+            return  # a newer version came while we drafted; the journal has the truth
+
+    async def put_off(self, report: PendingReport, error_class: str) -> None:
+        """Try again later what failed for a reason of ours."""
+        await self._try_later(report, f"draft_failed_{error_class}")
+
+    async def _draft(self, report: PendingReport, findings: Findings) -> None:
+        started_s = self._clock.monotonic_s()
+        prompt = self._prompt_of(findings)
+        draft = await self._drafter.draft(prompt, is_alone=report.attempts > 0)
+        verdicts = check_draft(findings, draft)
+        failed = [verdict for verdict in verdicts if not verdict.is_passed]
+        if failed:
+            reason = failed[0].reason or failed[0].check
+            await self._journal.record_withheld(report.report_id, draft, reason)
+            self._metrics.withheld.labels(check=failed[0].check).inc()
+            self._count("withheld", started_s)
+            log.warning("pipeline.draft_withheld", report_id=report.report_id, reason=reason)
+            return
+        built = self._build(report, Impression(draft, verdicts), self._clock.now())
+        await self._journal.record_drafted(report.report_id, draft, built)
+        self._count("drafted", started_s)
+        log.info("pipeline.report_drafted", report_id=report.report_id, tokens=draft.output_tokens)
+        self._wake_next()
+
+    async def _exit(self, report: PendingReport, event: Event, reason: str) -> None:
+        await self._journal.record_exit(report.report_id, event, reason)
+        self._metrics.steps.labels(stage="draft", outcome=event.value).inc()
+        if event is Event.FAIL:
+            log.error("pipeline.report_failed", report_id=report.report_id, reason=reason)
+        else:
+            log.info("pipeline.report_skipped", report_id=report.report_id, reason=reason)
+
+    async def _try_later(self, report: PendingReport, reason: str) -> None:
+        if report.attempts + 1 >= self._retry.attempts_max:
+            await self._exit(report, Event.FAIL, reason)
+            return
+        not_before = self._clock.now() + timedelta(seconds=self._retry.wait_s)
+        await self._journal.record_retry(report.report_id, reason=reason, not_before=not_before)
+        self._metrics.steps.labels(stage="draft", outcome="retry").inc()
+        log.warning(
+            "pipeline.draft_retried",
+            report_id=report.report_id,
+            reason=reason,
+            attempts=report.attempts + 1,
+        )
+
+    def _count(self, outcome: str, started_s: float) -> None:
+        self._metrics.steps.labels(stage="draft", outcome=outcome).inc()
+        seconds = self._clock.monotonic_s() - started_s
+        self._metrics.stage_seconds.labels(stage="draft").observe(seconds)

@@ -1,0 +1,133 @@
+"""Post: a DRAFTED report's stored bytes -> the FHIR server, exactly as they were kept.
+
+Short trouble is ridden out inside the client (at most 3 tries in 5 s); anything longer goes back to
+the journal as data, with the server's own Retry-After when it gave one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from daemon.lifecycle import Event, IllegalTransitionError
+from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
+from mappings.domain import SkipReason
+
+if TYPE_CHECKING:
+    from daemon.clock import Clock
+    from daemon.config import PostRetry
+    from daemon.journal import Journal, PendingReport
+    from daemon.metrics import Metrics
+    from mappings.domain import DraftObservation, PostReceipt
+
+log = structlog.get_logger()
+
+
+class Poster(Protocol):
+    """What the pipeline needs of a FHIR client."""
+
+    async def post(self, observation: DraftObservation) -> PostReceipt:
+        """Write the Observation and its Provenance so that a repeat changes nothing.
+
+        Raises:
+            PostRetryError: Not now.
+            PostRefusedError: Never.
+            FinalPresentError: A human has taken over.
+        """
+
+
+def plan_wait_s(attempts: int, retry: PostRetry, retry_after_s: float | None) -> float:
+    """Choose the wait before the next claim.
+
+    Args:
+        attempts: Claims so far, 0 for the first failure.
+        retry: The limits.
+        retry_after_s: The server's own word; it is obeyed even beyond ``wait_max_s``.
+
+    Returns:
+        Seconds: ``wait_min_s`` doubled for each attempt, at most ``wait_max_s``.
+    """
+    if retry_after_s is not None:
+        return max(retry_after_s, 0.0)
+    doublings = min(attempts, 30)
+    return min(retry.wait_min_s * 2.0**doublings, retry.wait_max_s)
+
+
+class PostStep:
+    """The post step of the pipeline."""
+
+    def __init__(
+        self, journal: Journal, *, poster: Poster, retry: PostRetry, clock: Clock, metrics: Metrics
+    ) -> None:
+        """Take the ports."""
+        self._journal = journal
+        self._poster = poster
+        self._retry = retry
+        self._clock = clock
+        self._metrics = metrics
+
+    async def __call__(self, report: PendingReport) -> None:
+        """Post one report's draft."""
+        try:
+            await self._post(report)
+        except PostRetryError as error:
+            await self._try_later(report, error.reason, error.retry_after_s)
+        except PostRefusedError as error:
+            await self._exit(report, Event.FAIL, error.reason)
+        except FinalPresentError:
+            await self._exit(report, Event.SKIP, SkipReason.FINAL_PRESENT.value)
+
+    async def put_off(self, report: PendingReport, error_class: str) -> None:
+        """Try again later what failed for a reason of ours."""
+        await self._try_later(report, f"post_failed_{error_class}", None)
+
+    async def _post(self, report: PendingReport) -> None:
+        assert report.observation is not None, "DRAFTED keeps the bytes"
+        started_s = self._clock.monotonic_s()
+        receipt = await self._poster.post(report.observation)
+        await self._journal.record_posted(
+            report.report_id,
+            reference=receipt.reference,
+            version_id=receipt.version_id,
+            outcome=receipt.outcome.value,
+        )
+        seconds = self._clock.monotonic_s() - started_s
+        self._metrics.stage_seconds.labels(stage="post").observe(seconds)
+        self._metrics.steps.labels(stage="post", outcome=receipt.outcome.value).inc()
+        log.info(
+            "pipeline.report_posted", report_id=report.report_id, outcome=receipt.outcome.value
+        )
+
+    async def _exit(self, report: PendingReport, event: Event, reason: str) -> None:
+        try:
+            await self._journal.record_exit(report.report_id, event, reason)
+        except IllegalTransitionError:
+            return  # superseded meanwhile: the newer version decides
+        self._metrics.steps.labels(stage="post", outcome=event.value).inc()
+        if event is Event.FAIL:
+            log.error("pipeline.report_failed", report_id=report.report_id, reason=reason)
+        else:
+            log.info("pipeline.report_skipped", report_id=report.report_id, reason=reason)
+
+    async def _try_later(
+        self, report: PendingReport, reason: str, retry_after_s: float | None
+    ) -> None:
+        if report.attempts + 1 >= self._retry.attempts_max:
+            await self._exit(report, Event.FAIL, reason)
+            return
+        wait_s = plan_wait_s(report.attempts, self._retry, retry_after_s)
+        not_before = self._clock.now() + timedelta(seconds=wait_s)
+        try:
+            await self._journal.record_retry(report.report_id, reason=reason, not_before=not_before)
+        except IllegalTransitionError:
+            return
+        self._metrics.steps.labels(stage="post", outcome="retry").inc()
+        log.warning(
+            "pipeline.post_retried",
+            report_id=report.report_id,
+            reason=reason,
+            attempts=report.attempts + 1,
+            retry_after_s=wait_s,
+        )

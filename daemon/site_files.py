@@ -1,0 +1,32 @@
+"""Read the sites' mapping folders: ``SITES/NAME/site.yaml``, checked before the first message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mappings.sites import SiteSet, parse_site
+
+from mappings.errors import SiteMappingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def load_sites(folder: Path | None) -> SiteSet:
+    """Return the configured sites; the default site alone when there is no folder.
+
+    Raises:
+        SiteMappingError: A table cannot be used; ``where`` is its file and field.
+    """
+    if folder is None:
+        return SiteSet(())
+    if not folder.is_dir():
+        raise SiteMappingError("no_such_folder", str(folder))
+    sites = []
+    for file in sorted(folder.glob("*/site.yaml")):
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise SiteMappingError("cannot_read_file", str(file)) from None
+        sites.append(parse_site(file.parent.name, text))
+    return SiteSet(tuple(sites))

@@ -1,0 +1,152 @@
+"""A stage: bounded, oldest first, never two of one key, never stopped by one report."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from daemon.stage import Stage, StagePlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+
+@dataclass
+class Bench:
+    """Work in memory, with a gate that holds every step until it is opened."""
+
+    waiting: list[tuple[str, str]]
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    started: list[str] = field(default_factory=list)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    broken: set[str] = field(default_factory=set)
+    put_off: list[tuple[str, str]] = field(default_factory=list)
+
+    async def fetch(self, limit: int, but_not: Collection[str]) -> list[tuple[str, str]]:
+        return [work for work in self.waiting if work[0] not in but_not][:limit]
+
+    async def step(self, work: tuple[str, str]) -> None:
+        self.started.append(work[0])
+        await self.gate.wait()
+        if work[0] in self.broken:
+            raise ZeroDivisionError
+        self._finish(work)
+
+    async def give_up(self, work: tuple[str, str], error_class: str) -> None:
+        self.put_off.append((work[0], error_class))
+        self._finish(work)
+
+    def _finish(self, work: tuple[str, str]) -> None:
+        self.waiting.remove(work)
+        if not self.waiting:
+            self.done.set()
+
+    def stage(self, in_flight_max: int) -> Stage[tuple[str, str]]:
+        return Stage(
+            StagePlan(
+                name="test",
+                fetch=self.fetch,
+                step=self.step,
+                identity=lambda work: work[0],
+                exclusive=lambda work: work[1],
+                put_off=self.give_up,
+                in_flight_max=in_flight_max,
+                poll_s=0.01,
+            )
+        )
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0)
+
+
+async def test_no_more_steps_run_at_once_than_allowed() -> None:
+    bench = Bench([(f"r{n}", f"k{n}") for n in range(5)])
+    stage = bench.stage(in_flight_max=2)
+    running = asyncio.create_task(stage.run_stage())
+    await until(lambda: len(bench.started) == 2)
+
+    for _ in range(20):
+        await asyncio.sleep(0)
+    at_once = stage.in_flight
+    bench.gate.set()
+    await bench.done.wait()
+    await stage.drain(1)
+    await running
+
+    assert at_once == 2
+    assert bench.started == ["r0", "r1", "r2", "r3", "r4"]
+
+
+async def test_two_of_one_key_never_run_at_once_and_do_not_hold_up_others() -> None:
+    bench = Bench([("a1", "a"), ("a2", "a"), ("b1", "b")])
+    stage = bench.stage(in_flight_max=2)
+    running = asyncio.create_task(stage.run_stage())
+    await until(lambda: len(bench.started) == 2)
+
+    first_two = list(bench.started)
+    bench.gate.set()
+    await bench.done.wait()
+    await stage.drain(1)
+    await running
+
+    assert first_two == ["a1", "b1"]
+    assert bench.started == ["a1", "b1", "a2"]
+
+
+async def test_a_step_that_fails_is_put_off_and_the_next_one_runs() -> None:
+    bench = Bench([("bad", "1"), ("good", "2")], broken={"bad"})
+    bench.gate.set()
+    stage = bench.stage(in_flight_max=1)
+    running = asyncio.create_task(stage.run_stage())
+
+    await bench.done.wait()
+    await stage.drain(1)
+    await running
+
+    assert bench.put_off == [("bad", "ZeroDivisionError")]
+    assert bench.started == ["bad", "good"]
+
+
+async def test_drain_waits_for_running_steps_and_claims_no_more() -> None:
+    bench = Bench([("r0", "0"), ("r1", "1")])
+    stage = bench.stage(in_flight_max=1)
+    running = asyncio.create_task(stage.run_stage())
+    await until(lambda: bench.started)
+
+    draining = asyncio.create_task(stage.drain(5))
+    await asyncio.sleep(0)
+    bench.gate.set()
+
+    assert await draining == 0
+    await running
+    assert bench.waiting == [("r1", "1")]
+
+
+async def test_drain_cancels_what_is_late_and_leaves_it_in_its_state() -> None:
+    bench = Bench([("r0", "0")])
+    stage = bench.stage(in_flight_max=1)
+    running = asyncio.create_task(stage.run_stage())
+    await until(lambda: bench.started)
+
+    assert await stage.drain(0.01) == 1
+    await running
+    assert bench.waiting == [("r0", "0")]
+    assert bench.put_off == []
+
+
+async def test_work_that_appears_without_a_wake_is_found_by_looking_again() -> None:
+    bench = Bench([])
+    bench.gate.set()
+    stage = bench.stage(in_flight_max=1)
+    running = asyncio.create_task(stage.run_stage())
+    await asyncio.sleep(0)
+
+    bench.waiting.append(("late", "k"))
+    await bench.done.wait()
+    await stage.drain(1)
+    await running
+
+    assert bench.started == ["late"]
