@@ -1,0 +1,135 @@
+"""Small FHIR R4 data types from ours: codings, identifiers, logical references, canonical JSON.
+
+A missing part is left out, never written as an empty string: R4 has no empty values.
+
+Standard: FHIR R4 data types; identifier types from HL7 v2 table 0203.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mappings.domain import Identifier
+
+REPORT_VERSION_SYSTEM = "urn:prelim:report-version"
+V2_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
+
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+_URI = re.compile(r"(urn|https?):[^\s]+")
+_RESOURCE_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+# R4 strings hold no control characters but tab, line feed and carriage return.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class FhirOptions:
+    """What a site may choose about its Observations.
+
+    ``identifier_systems`` turns an assigning authority into a FHIR system (a uri); an authority
+    that is not in it, and is no OID or uri itself, is kept as the assigner's name. ``security`` is
+    (system, code, display): AIAST is younger than R4, so a strict terminology server may want
+    DEVAST. ``patient_reference`` literal means ``Patient/<PID-3 value>``.
+    """
+
+    identifier_system: str = "urn:prelim:report-key"
+    identifier_systems: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    security: tuple[str, str, str] = (
+        "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+        "AIAST",
+        "Artificial Intelligence asserted",
+    )
+    patient_reference: Literal["logical", "literal"] = "logical"
+    note: str = (
+        "Machine-drafted impression, not reviewed. "
+        "A radiologist must review it against the findings and the images before any use."
+    )
+
+
+def canonical_json(resource: Mapping[str, object]) -> bytes:
+    """Render a resource as UTF-8 JSON with sorted keys and no white space."""
+    return json.dumps(
+        resource, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    ).encode()
+
+
+def coding(system: str, code: str, display: str) -> dict[str, object]:
+    """Return a Coding."""
+    return {"system": system, "code": code, "display": display}
+
+
+def codeable(system: str, code: str, display: str) -> dict[str, object]:
+    """Return a CodeableConcept with one coding."""
+    return {"coding": [coding(system, code, display)]}
+
+
+def printable(text: str) -> str:
+    """Drop what an R4 string may not hold, and the white space around it."""
+    return _UNPRINTABLE.sub("", text).strip()
+
+
+def logical_reference(
+    target: str, identifier: Identifier | None, type_code: str | None, options: FhirOptions
+) -> dict[str, object] | None:
+    """Refer to a resource by its business identifier.
+
+    Args:
+        target: Resource type, such as ``ServiceRequest``.
+        identifier: Ours; None or blank gives None.
+        type_code: Code of table 0203, such as ``PLAC``.
+        options: For the authority's system.
+
+    Returns:
+        A Reference, or None when there is nothing to refer by.
+    """
+    value = "" if identifier is None else printable(identifier.value)
+    if identifier is None or not value:
+        return None
+    kind = {"type": {"coding": [{"system": V2_IDENTIFIER_TYPE, "code": type_code}]}}
+    return {
+        "type": target,
+        "identifier": {
+            **(kind if type_code else {}),
+            **_assigned_by(identifier.authority, options),
+            "value": value,
+        },
+    }
+
+
+def patient_reference(identifier: Identifier | None, options: FhirOptions) -> object | None:
+    """Refer to the patient of PID-3, in the way that the site chose; None without one."""
+    if identifier is not None and options.patient_reference == "literal":
+        value = printable(identifier.value)
+        if _RESOURCE_ID.fullmatch(value):
+            return {"reference": f"Patient/{value}", "type": "Patient"}
+    return logical_reference("Patient", identifier, "MR", options)
+
+
+def study_reference(study_instance_uid: str | None) -> dict[str, object] | None:
+    """Refer to the ImagingStudy by its DICOM UID; None when it is no UID."""
+    if study_instance_uid is None or not _OID.fullmatch(study_instance_uid):
+        return None
+    return {
+        "type": "ImagingStudy",
+        "identifier": {"system": "urn:dicom:uid", "value": f"urn:oid:{study_instance_uid}"},
+    }
+
+
+def _assigned_by(authority: str | None, options: FhirOptions) -> dict[str, object]:
+    name = printable(authority or "")
+    if not name:
+        return {}
+    if name in options.identifier_systems:
+        return {"system": options.identifier_systems[name]}
+    if _URI.fullmatch(name):
+        return {"system": name}
+    for part in re.split(r"[&^]", name):  # an HL7 HD: namespace & universal id & its type
+        if _OID.fullmatch(part):
+            return {"system": f"urn:oid:{part}"}
+    return {"assigner": {"display": name}}

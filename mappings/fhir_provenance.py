@@ -1,0 +1,107 @@
+"""Where a draft came from: a Provenance that ties it to its report, its message and its machine.
+
+Its id names one very draft (report key + the Observation's bytes), so posting it twice gives one.
+R4 has no search by Provenance.identifier: the same id also stands in ``meta.tag``, which every R4
+server can search (``_tag``).
+
+Standard: FHIR R4 Provenance, in the shape of the v2-to-FHIR guide's (entity.role source = the v2
+message) with the AI Transparency guide's reason and author.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from mappings.domain import Identifier, Standard
+from mappings.fhir_elements import (
+    REPORT_VERSION_SYSTEM,
+    FhirOptions,
+    codeable,
+    logical_reference,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mappings.domain import ReportKey, StudyReport
+
+PROVENANCE_TAG_SYSTEM = "urn:prelim:provenance"
+
+
+def provenance_id(report_key: ReportKey, observation: bytes) -> str:
+    """Name the Provenance of one draft: same report and same bytes, same id."""
+    digest = hashlib.sha256(report_key.encode() + b"\n" + observation).hexdigest()
+    return f"prelim-{digest[:48]}"
+
+
+def build_provenance(
+    study: StudyReport,
+    options: FhirOptions,
+    *,
+    id_: str,
+    observation_id: str,
+    report_version: str,
+    recorded: str,
+    device: Mapping[str, object],
+) -> dict[str, object]:
+    """Build the Provenance of one draft.
+
+    Args:
+        study: The report that was drafted for.
+        options: The site's choices.
+        id_: From ``provenance_id``.
+        observation_id: The target, ``Observation/<observation_id>``.
+        report_version: Which version of the report was read.
+        recorded: An R4 instant.
+        device: The contained Device that wrote the draft.
+
+    Returns:
+        The resource as JSON types.
+    """
+    return {
+        "resourceType": "Provenance",
+        "id": id_,
+        "meta": {"tag": [{"system": PROVENANCE_TAG_SYSTEM, "code": id_}]},
+        "contained": [dict(device)],
+        "target": [{"reference": f"Observation/{observation_id}", "type": "Observation"}],
+        "recorded": recorded,
+        "activity": codeable(
+            "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create"
+        ),
+        "reason": [codeable(*options.security)],
+        "agent": [
+            {
+                "type": codeable(
+                    "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+                    "author",
+                    "Author",
+                ),
+                "who": {"reference": f"#{device['id']}", "type": "Device"},
+            }
+        ],
+        "entity": [
+            {"role": "source", "what": source}
+            for source in _sources(study, options, report_version)
+        ],
+    }
+
+
+def _sources(
+    study: StudyReport, options: FhirOptions, report_version: str
+) -> list[dict[str, object]]:
+    version: dict[str, object] = {
+        "type": "DiagnosticReport",
+        "identifier": {"system": REPORT_VERSION_SYSTEM, "value": report_version},
+    }
+    report = [
+        logical_reference("DiagnosticReport", study.filler_order_number, "FILL", options),
+        logical_reference("DiagnosticReport", study.accession_number, "ACSN", options),
+    ]
+    message = None
+    if study.standard is Standard.HL7V2:
+        sender = printable(study.sending_facility or "") or None
+        control_id = Identifier(study.message_control_id, sender)
+        message = logical_reference("MessageHeader", control_id, None, options)
+    return [version, *(source for source in (*report, message) if source is not None)]

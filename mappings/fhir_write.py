@@ -1,0 +1,209 @@
+"""What to do at the server, decided without it: given what it holds and what it answered.
+
+Nothing that a human has touched is ever overwritten: a status other than preliminary, a performer,
+or an identity that is not ours means hands off. Nothing is overwritten blindly either: an update
+names the version that it replaces.
+
+Standard: FHIR R4 RESTful API (conditional create, version-aware update), RFC 9110 (Retry-After).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import cast
+
+from mappings.fhir_elements import canonical_json
+
+RETRY_AFTER_S_MAX = 86_400.0
+_ISSUE_CODE = re.compile(r"[a-z]+(-[a-z]+)*")
+_ISSUE_CODE_LENGTH_MAX = 20
+_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The server holds nothing under our identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The server holds an older draft of ours, in this version."""
+
+    server_id: str
+    version_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The server holds this very draft."""
+
+    server_id: str
+    version_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveAlone:
+    """What the server holds is no longer ours to write."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsafe:
+    """An update could overwrite a human's work unseen."""
+
+    reason: str
+
+
+WritePlan = Create | Update | Unchanged | LeaveAlone | Unsafe
+
+
+class Fate(StrEnum):
+    """What a status means for the post."""
+
+    DONE = "done"
+    RETRY = "retry"
+    UNAUTHORISED = "unauthorised"
+    REFUSED = "refused"
+
+
+def plan_write(existing: Mapping[str, object] | None, ours: Mapping[str, object]) -> WritePlan:
+    """Choose how to bring our draft to the server.
+
+    Args:
+        existing: The Observation that the server holds under our identity, or None.
+        ours: The Observation to post.
+
+    Returns:
+        The step to take. ``Unsafe`` when the server gives no version to name in If-Match.
+    """
+    if existing is None:
+        return Create()
+    if existing.get("status") != "preliminary":
+        return LeaveAlone("final_present")
+    if existing.get("performer"):
+        return LeaveAlone("human_performer")
+    if not _is_ours(existing, ours):
+        return LeaveAlone("not_our_draft")
+    server_id = str(existing.get("id", ""))
+    version = _member(existing, "meta").get("versionId")
+    version_id = version if isinstance(version, str) and version else None
+    if _holds(existing, {**ours, "id": server_id}):
+        return Unchanged(server_id, version_id)
+    if version_id is None:
+        return Unsafe("server_without_versions")
+    return Update(server_id, version_id)
+
+
+def judge_status(status: int) -> Fate:
+    """Say what an HTTP status means for the post (404 on read and 412 are the caller's)."""
+    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110: 2xx is success
+        return Fate.DONE
+    if status in _RETRIED:
+        return Fate.RETRY
+    return Fate.UNAUTHORISED if status == 401 else Fate.REFUSED  # noqa: PLR2004 - RFC 9110
+
+
+def parse_retry_after_s(retry_after: str | None, date: str | None) -> float | None:
+    """Read a Retry-After header.
+
+    Args:
+        retry_after: Seconds or an HTTP-date.
+        date: The same answer's Date header: the server's own clock, so that ours need not agree.
+
+    Returns:
+        0..86400 seconds, or None when there is nothing to obey.
+    """
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), RETRY_AFTER_S_MAX)
+    try:
+        seconds = (_http_date(text) - _http_date(date or "")).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_S_MAX)
+
+
+def issue_codes(outcome: object) -> tuple[str, ...]:
+    """Return the issue codes of an OperationOutcome; its texts may quote the patient's data."""
+    issues = outcome.get("issue") if isinstance(outcome, dict) else None
+    found = [issue.get("code") for issue in issues or [] if isinstance(issue, dict)]
+    return tuple(
+        code
+        for code in found[:5]
+        if isinstance(code, str)
+        and len(code) <= _ISSUE_CODE_LENGTH_MAX
+        and _ISSUE_CODE.fullmatch(code)
+    )
+
+
+def with_id(resource: bytes, server_id: str | None) -> bytes:
+    """Give kept bytes the id that the server uses, or none; the rest stays the same."""
+    document = read_object(resource)
+    document.pop("id", None)
+    return canonical_json(document if server_id is None else {**document, "id": server_id})
+
+
+def with_target(provenance: bytes, reference: str) -> bytes:
+    """Point a kept Provenance at the Observation as the server names it; same input, same bytes."""
+    document = read_object(provenance)
+    return canonical_json({**document, "target": [{"reference": reference, "type": "Observation"}]})
+
+
+def read_object(text: bytes) -> dict[str, object]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: Not JSON, or not an object. Its text may quote the input.
+    """
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the same fate as no JSON
+    return cast("dict[str, object]", document)
+
+
+def _http_date(text: str) -> datetime:
+    return parsedate_to_datetime(text)
+
+
+def _member(resource: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = resource.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_ours(existing: Mapping[str, object], ours: Mapping[str, object]) -> bool:
+    mine, theirs = ours.get("identifier"), existing.get("identifier")
+    if not isinstance(mine, list) or not isinstance(theirs, list):
+        return False
+    return any(_holds(identifier, mine[0]) for identifier in theirs)
+
+
+def _holds(theirs: object, ours: object) -> bool:
+    """Whether the server's copy has everything of ours; it may add, and rewrite an instant."""
+    if isinstance(ours, Mapping):
+        return isinstance(theirs, Mapping) and all(
+            name in theirs and _holds(theirs[name], value) for name, value in ours.items()
+        )
+    if isinstance(ours, list):
+        return (
+            isinstance(theirs, list)
+            and len(theirs) >= len(ours)
+            and all(any(_holds(item, wanted) for item in theirs) for wanted in ours)
+        )
+    return theirs == ours or _is_same_instant(theirs, ours)
+
+
+def _is_same_instant(theirs: object, ours: object) -> bool:
+    if not isinstance(theirs, str) or not isinstance(ours, str) or "T" not in ours:
+        return False
+    try:
+        first, second = datetime.fromisoformat(theirs), datetime.fromisoformat(ours)
+    except ValueError:
+        return False
+    return first.utcoffset() is not None and first == second
