@@ -87,7 +87,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One link of the chain. ``entry_hash`` = sha256(previous_hash || canonical JSON of the rest)."""
+    """One link: ``entry_hash`` = sha256(``previous_hash`` || canonical JSON of the rest)."""
 
     sequence: int
     at: datetime

@@ -1,0 +1,82 @@
+"""The journal's text forms: times, StudyReport, EngineIdentity, and text SQLite can keep.
+
+Stored for years: a field may be added with a default, never renamed. Times are UTC with
+microseconds, always the same length, so that text order is time order.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from mappings.domain import (
+    EngineIdentity,
+    Exam,
+    Identifier,
+    Laterality,
+    Modality,
+    Region,
+    ReportStatus,
+    Sections,
+    Standard,
+    StudyReport,
+)
+
+
+def storable(text: str) -> str:
+    r"""Return ``text`` with lone surrogates written out as ``\udcXX``: UTF-8 cannot hold them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def time_text(moment: datetime) -> str:
+    """Return an aware time as sortable text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def time_of(text: str) -> datetime:
+    """Read what ``time_text`` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def encode_study(study: StudyReport) -> str:
+    """Return a report as JSON (ASCII, so that any text survives)."""
+    return json.dumps(asdict(study), separators=(",", ":"))
+
+
+def decode_study(text: str) -> StudyReport:
+    """Read what ``encode_study`` wrote."""
+    stored: dict[str, Any] = json.loads(text)
+    status = stored["report_status"]
+    numbers = ("patient", "accession_number", "placer_order_number", "filler_order_number")
+    return StudyReport(
+        **stored
+        | {name: _identifier(stored[name]) for name in numbers}
+        | {
+            "standard": Standard(stored["standard"]),
+            "exam": _exam(stored["exam"]),
+            "report_status": None if status is None else ReportStatus(status),
+            "sections": Sections(**stored["sections"]),
+        }
+    )
+
+
+def _identifier(stored: dict[str, Any] | None) -> Identifier | None:
+    return None if stored is None else Identifier(**stored)
+
+
+def _exam(stored: dict[str, Any]) -> Exam:
+    kinds = {"modality": Modality, "region": Region, "laterality": Laterality}
+    read = {name: kind(stored[name]) for name, kind in kinds.items() if stored.get(name)}
+    return Exam(**stored | read)
+
+
+def encode_engine(engine: EngineIdentity) -> str:
+    """Return what wrote a draft as JSON."""
+    return json.dumps(asdict(engine), separators=(",", ":"))
+
+
+def decode_engine(text: str) -> EngineIdentity:
+    """Read what ``encode_engine`` wrote."""
+    return EngineIdentity(**json.loads(text))

@@ -1,0 +1,153 @@
+"""Every change of a message: its arrival at a door, and whether its content can be read.
+
+Rule: a state changes only through ``next_state`` and only beside ``transaction.audit``, in one
+transaction. No detail of an entry is patient data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daemon.audit import SELF, Change
+from daemon.errors import UnknownIdError
+from daemon.journal import Received
+from daemon.journal_codec import storable, time_text
+from daemon.lifecycle import Event, IllegalTransitionError, State, next_state
+from mappings.domain import MessageId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.audit import Detail
+    from daemon.journal_writer import Transaction
+    from mappings.domain import RawReport
+
+    NewId = Callable[[], str]
+
+
+def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) -> Received:
+    """Store an accepted message, or find it there already."""
+    sent = _find_sent(transaction, raw, is_refused=False)
+    if sent is not None:
+        return Received(MessageId(sent), is_duplicate=True, is_control_id_reused=False)
+    # An empty control id is no id: nothing is reused.
+    is_reused = bool(raw.message_control_id) and bool(
+        transaction.find(
+            "SELECT 1 FROM message WHERE sender = ? AND message_control_id = ? AND is_refused = 0",
+            (storable(raw.sender), storable(raw.message_control_id)),
+        )
+    )
+    message_id = _store_message(transaction, raw, State.RECEIVED, None, new_id)
+    detail = _arrival(raw, peer) | {"is_control_id_reused": int(is_reused)}
+    transaction.audit(Change("receive", message_id, to_state=State.RECEIVED, detail=detail))
+    return Received(message_id, is_duplicate=False, is_control_id_reused=is_reused)
+
+
+def refuse(
+    transaction: Transaction,
+    raw: RawReport,
+    peer: str,
+    reason: str,
+    where: str | None,
+    new_id: NewId,
+) -> MessageId:
+    """Keep a message that the door refused; the same one again is only counted."""
+    sent = _find_sent(transaction, raw, is_refused=True)
+    if sent is not None:
+        transaction.execute("UPDATE message SET attempts = attempts + 1 WHERE id = ?", (sent,))
+        return MessageId(sent)
+    message_id = _store_message(transaction, raw, State.REJECTED, reason, new_id)
+    detail = _arrival(raw, peer) | {"reason": reason, "where": where}
+    transaction.audit(Change("refuse", message_id, to_state=State.REJECTED, detail=detail))
+    return message_id
+
+
+def _find_sent(transaction: Transaction, raw: RawReport, *, is_refused: bool) -> str | None:
+    row = transaction.find(
+        """SELECT id FROM message
+            WHERE sender = ? AND message_control_id = ? AND digest = ? AND is_refused = ?""",
+        (storable(raw.sender), storable(raw.message_control_id), raw.digest, is_refused),
+    )
+    return row[0] if row else None
+
+
+def _store_message(
+    transaction: Transaction, raw: RawReport, state: State, reason: str | None, new_id: NewId
+) -> MessageId:
+    message_id = new_id()
+    transaction.execute(
+        """INSERT INTO message (id, state, is_refused, reason, standard, door, sender,
+            message_control_id, message_type, received_at, digest)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            message_id,
+            state,
+            state is State.REJECTED,
+            reason,
+            raw.standard,
+            raw.door,
+            storable(raw.sender),
+            storable(raw.message_control_id),
+            storable(raw.message_type),
+            time_text(raw.received_at),
+            raw.digest,
+        ),
+    )
+    transaction.execute("INSERT INTO payload VALUES (?, ?)", (message_id, raw.payload))
+    return MessageId(message_id)
+
+
+def _arrival(raw: RawReport, peer: str) -> dict[str, str | int | None]:
+    return {
+        "door": raw.door,
+        "peer": peer,
+        "standard": str(raw.standard),
+        "bytes": len(raw.payload),
+        "digest": raw.digest,
+    }
+
+
+def record_rejected(
+    transaction: Transaction, message_id: str, reason: str, where: str | None
+) -> None:
+    """RECEIVED -> REJECTED."""
+    state = unmapped_state(transaction, message_id, Event.REJECT)
+    detail = {"reason": reason, "where": where}
+    _move_message(transaction, message_id, (state, Event.REJECT), detail)
+
+
+def unmapped_state(transaction: Transaction, message_id: str, event: Event) -> State:
+    """Return a message's state when ``event`` may happen to it."""
+    row = transaction.find("SELECT state, is_mapped FROM message WHERE id = ?", (message_id,))
+    if row is None:
+        raise UnknownIdError("unknown_id")
+    if row[1]:
+        raise IllegalTransitionError(State.MAPPED, event)
+    next_state(State(row[0]), event)
+    return State(row[0])
+
+
+def _move_message(
+    transaction: Transaction,
+    message_id: str,
+    step: tuple[State, Event],
+    detail: Detail,
+    actor: str = SELF,
+) -> State:
+    state = next_state(*step)
+    transaction.execute(
+        "UPDATE message SET state = ?, reason = ? WHERE id = ?",
+        (state, detail.get("reason"), message_id),
+    )
+    transaction.audit(Change(step[1], message_id, None, step[0], state, detail, actor))
+    return state
+
+
+def reread(transaction: Transaction, message_id: str, actor: str) -> tuple[State, State]:
+    """REJECTED -> RECEIVED."""
+    step = (State.REJECTED, Event.REREAD)
+    state = _move_message(transaction, message_id, step, {}, actor)
+    # It is accepted now, so the same content sent again is a duplicate; IGNORE when it was sent
+    # again and accepted before.
+    transaction.execute("UPDATE OR IGNORE message SET is_refused = 0 WHERE id = ?", (message_id,))
+    return State.REJECTED, state

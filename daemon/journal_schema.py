@@ -1,0 +1,225 @@
+"""The journal's file: its tables, its settings, who may read it, and how it is opened.
+
+Rules: ``synchronous=FULL`` is what an acknowledgement stands on; the file is mode 0600 (SQLite
+gives -wal and -shm the same); the audit table takes no UPDATE and no DELETE. ``payload``,
+``report.study`` and ``draft`` hold patient data, for retention to remove; the chain holds none.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from daemon.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SETTING = "journal.url"
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x70726C6D
+"""ASCII ``prlm``: tells our file from another program's."""
+BUSY_TIMEOUT_MS = 10_000
+WAL_PAGES_MAX = 4_000
+JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
+
+SCHEMA = (
+    """CREATE TABLE message (
+        arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL CHECK (state IN ('RECEIVED', 'REJECTED')),
+        is_mapped INTEGER NOT NULL DEFAULT 0,
+        is_refused INTEGER NOT NULL,
+        reason TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        standard TEXT NOT NULL,
+        door TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        message_control_id TEXT NOT NULL,
+        message_type TEXT NOT NULL,
+        received_at TEXT NOT NULL,
+        digest TEXT NOT NULL
+    )""",
+    # Refused messages are known among themselves only: sent again after an upgrade, the same
+    # content is accepted as a new message.
+    """CREATE UNIQUE INDEX message_once
+        ON message (sender, message_control_id, digest, is_refused)""",
+    "CREATE INDEX message_state ON message (state, is_mapped, arrival)",
+    """CREATE TABLE payload (
+        message_id TEXT PRIMARY KEY REFERENCES message (id),
+        bytes BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE report (
+        arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        message_id TEXT NOT NULL REFERENCES message (id),
+        report_key TEXT,
+        state TEXT NOT NULL,
+        reason TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        not_before TEXT,
+        rank INTEGER NOT NULL,
+        reported_at TEXT,
+        accession_number TEXT,
+        study TEXT NOT NULL,
+        reference TEXT
+    )""",
+    "CREATE INDEX report_message ON report (message_id, arrival)",
+    "CREATE INDEX report_key ON report (report_key) WHERE report_key IS NOT NULL",
+    "CREATE INDEX report_state ON report (state, arrival, not_before)",
+    """CREATE INDEX report_accession ON report (accession_number)
+        WHERE accession_number IS NOT NULL""",
+    """CREATE TABLE draft (
+        report_id TEXT PRIMARY KEY REFERENCES report (id),
+        text TEXT NOT NULL,
+        finish TEXT NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        engine TEXT NOT NULL,
+        observation_id TEXT,
+        identifier_system TEXT,
+        identifier_value TEXT,
+        observation BLOB,
+        provenance_id TEXT,
+        provenance BLOB
+    )""",
+    """CREATE TABLE audit (
+        sequence INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        message_id TEXT,
+        report_id TEXT,
+        event TEXT NOT NULL,
+        from_state TEXT,
+        to_state TEXT,
+        detail TEXT NOT NULL,
+        previous_hash TEXT NOT NULL,
+        entry_hash TEXT NOT NULL
+    )""",
+    "CREATE INDEX audit_message ON audit (message_id, sequence) WHERE message_id IS NOT NULL",
+    "CREATE INDEX audit_report ON audit (report_id, sequence) WHERE report_id IS NOT NULL",
+    """CREATE TRIGGER audit_keeps_entries BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END""",
+    """CREATE TRIGGER audit_keeps_words BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END""",
+    "CREATE TABLE flag (name TEXT PRIMARY KEY, is_set INTEGER NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+)
+
+
+def prepare_file(path: Path) -> None:
+    """Make the journal's file and tables when they are not there, for their owner's eyes only.
+
+    Raises:
+        ConfigurationError: Another program's file, a newer prelim's, or no right to write.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            # Before the first page is written, so before WAL mode.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("BEGIN IMMEDIATE")
+            if not _is_ours(connection):
+                for statement in SCHEMA:
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode = WAL")
+    except (OSError, sqlite3.Error):
+        raise ConfigurationError("journal_not_writable", SETTING) from None
+
+
+def check_file(path: Path) -> None:
+    """Look whether a journal that is there can be read.
+
+    Raises:
+        ConfigurationError: It is not there, or not ours.
+    """
+    if not path.is_file():
+        raise ConfigurationError("journal_missing", SETTING)
+    try:
+        with closing(connect_reader(path)) as connection:
+            is_ours = _is_ours(connection)
+    except sqlite3.Error:
+        raise ConfigurationError("journal_not_readable", SETTING) from None
+    if not is_ours:
+        raise ConfigurationError("journal_empty", SETTING)
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Return False for a new, empty file.
+
+    Raises:
+        ConfigurationError: The file is another program's or a newer prelim's.
+    """
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError:
+        raise ConfigurationError("journal_not_a_database", SETTING) from None
+    if application == 0 and tables == 0:
+        return False
+    if application != APPLICATION_ID:
+        raise ConfigurationError("journal_of_another_program", SETTING)
+    if version > SCHEMA_VERSION:
+        raise ConfigurationError("journal_of_newer_version", SETTING)
+    return True
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open the connection that one writer thread will own."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"wal_autocheckpoint = {WAL_PAGES_MAX}",
+        f"journal_size_limit = {JOURNAL_BYTES_KEPT}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open a connection that cannot write."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return connection
+
+
+@contextmanager
+def acquire_serve_lock(path: Path) -> Iterator[None]:
+    """Hold the right to serve this journal: two daemons would post the same drafts twice.
+
+    The lock is the kernel's, on ``PATH.lock``: it goes with the process, however that ends.
+
+    Raises:
+        ConfigurationError: Another process holds it (``journal_in_use``).
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock_now(lock)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock_now(lock: int) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError("journal_in_use", SETTING) from None
