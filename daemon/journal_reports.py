@@ -60,8 +60,8 @@ def _bear(transaction: Transaction, message_id: str, birth: Birth, report_id: st
     else:
         for other_id, (_, state) in others.items():
             if (state, Event.SUPERSEDE) in TRANSITIONS:
-                detail = {"reason": "newer_version", "newer_report_id": report_id}
-                _move(transaction, other_id, Event.SUPERSEDE, detail)
+                reasons = {"reason": "newer_version", "newer_report_id": report_id}
+                _move(transaction, other_id, Event.SUPERSEDE, reasons)
     state = next_state(State.RECEIVED, event)
     study = birth.report.study
     accession = study.accession_number

@@ -7,18 +7,21 @@ journal_reports.py; this file only joins them.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import secrets
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from daemon import journal_messages, journal_reports
 from daemon import journal_reads as reads
-from daemon.errors import JournalUnavailableError
-from daemon.journal_schema import check_file, connect_writer, prepare_file
+from daemon.errors import ConfigurationError, JournalUnavailableError
+from daemon.journal_schema import SETTING, check_file, connect_writer, prepare_file
 from daemon.journal_writer import ANCHOR_EVERY, JournalWriter
 from daemon.lifecycle import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -70,6 +73,31 @@ def open_journal(
     prepare_file(path)
     writer = JournalWriter(connect_writer(path), clock, on_head, anchor_every=anchor_every)
     return SqliteJournal(reads.JournalReader(path), writer, new_id)
+
+
+@contextmanager
+def acquire_serve_lock(path: Path) -> Iterator[None]:
+    """Hold the right to serve this journal: two daemons would post the same drafts twice.
+
+    The lock is the kernel's, on ``PATH.lock``: it goes with the process, however that ends.
+
+    Raises:
+        ConfigurationError: Another process holds it (``journal_in_use``).
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock_now(lock)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock_now(lock: int) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError("journal_in_use", SETTING) from None
 
 
 class SqliteJournal:
