@@ -150,26 +150,30 @@ def _check_extension(model: BaseModel, where: str) -> None:
 def _check_reference(
     reference: object, where: str, targets: object, contained: Mapping[str, str]
 ) -> None:
-    url = getattr(reference, "reference", None)
     stated = getattr(reference, "type", None)
-    if url is None and all(getattr(reference, n) is None for n in ("identifier", "display")):
-        raise GuardViolationError("reference_to_nothing", where)
-    found = stated
-    if isinstance(url, str) and url.startswith("#"):
-        if url[1:] not in contained:
-            raise GuardViolationError("ref-1", where)
-        found = contained[url[1:]]
-    elif isinstance(url, str):
-        match = _REFERENCE.fullmatch(url)
-        if match is None and not url.startswith("urn:"):
-            raise GuardViolationError("reference_format", where)
-        found = match[1] if match else stated
+    found = _referred_type(reference, where, contained) or stated
     if stated is not None and stated != found:
         raise GuardViolationError("reference_type_differs", where)
     if not isinstance(targets, list) or "Resource" in targets or found is None:
         return
     if found not in targets:
         raise GuardViolationError("reference_target_type", where)
+
+
+def _referred_type(reference: object, where: str, contained: Mapping[str, str]) -> str | None:
+    url = getattr(reference, "reference", None)
+    if not isinstance(url, str):
+        if all(getattr(reference, name, None) is None for name in ("identifier", "display")):
+            raise GuardViolationError("reference_to_nothing", where)
+        return None
+    if url.startswith("#"):
+        if url[1:] not in contained:
+            raise GuardViolationError("ref-1", where)
+        return contained[url[1:]]
+    match = _REFERENCE.fullmatch(url)
+    if match is None and not url.startswith("urn:"):
+        raise GuardViolationError("reference_format", where)
+    return match[1] if match else None
 
 
 def _contained_types(parsed: BaseModel) -> dict[str, str]:

@@ -21,6 +21,8 @@ from typing import cast
 from mappings.fhir_elements import canonical_json
 
 RETRY_AFTER_S_MAX = 86_400.0
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_REFERENCE = re.compile(r"(?:.*/)?Observation/([A-Za-z0-9\-.]{1,64})(?:/_history/([^/]+))?")
 _ISSUE_CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 _ISSUE_CODE_LENGTH_MAX = 20
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -91,9 +93,10 @@ def plan_write(existing: Mapping[str, object] | None, ours: Mapping[str, object]
         return LeaveAlone("human_performer")
     if not _is_ours(existing, ours):
         return LeaveAlone("not_our_draft")
-    server_id = str(existing.get("id", ""))
-    version = _member(existing, "meta").get("versionId")
-    version_id = version if isinstance(version, str) and version else None
+    server_id = _id_of(existing.get("id"))
+    if server_id is None:
+        return Unsafe("server_without_ids")
+    version_id = _id_of(_member(existing, "meta").get("versionId"))
     if _holds(existing, {**ours, "id": server_id}):
         return Unchanged(server_id, version_id)
     if version_id is None:
@@ -143,6 +146,28 @@ def issue_codes(outcome: object) -> tuple[str, ...]:
     )
 
 
+def read_location(location: str | None) -> tuple[str, str | None] | None:
+    """Read id and version of an Observation from a Location header; None when there is none."""
+    match = _REFERENCE.fullmatch(location or "")
+    return None if match is None else (match[1], _id_of(match[2]))
+
+
+def read_etag(etag: str | None) -> str | None:
+    """Read the version of ``W/"n"``."""
+    return _id_of((etag or "").removeprefix("W/").strip('"'))
+
+
+def read_matches(bundle: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Return the Observations that a search matched, without what the server includes beside."""
+    entries = bundle.get("entry")
+    found = [
+        _member(entry, "resource")
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, Mapping) and _member(entry, "search").get("mode", "match") == "match"
+    ]
+    return [resource for resource in found if resource.get("resourceType") == "Observation"]
+
+
 def with_id(resource: bytes, server_id: str | None) -> bytes:
     """Give kept bytes the id that the server uses, or none; the rest stays the same."""
     document = read_object(resource)
@@ -170,6 +195,11 @@ def read_object(text: bytes) -> dict[str, object]:
 
 def _http_date(text: str) -> datetime:
     return parsedate_to_datetime(text)
+
+
+def _id_of(value: object) -> str | None:
+    """Ids of the server go into URLs and headers: only R4 ids pass."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
 def _member(resource: Mapping[str, object], name: str) -> Mapping[str, object]:
