@@ -75,7 +75,7 @@ def _store_message(
     transaction: Transaction, raw: RawReport, state: State, reason: str | None, new_id: NewId
 ) -> MessageId:
     message_id = new_id()
-    transaction.execute(
+    arrival = transaction.execute(
         """INSERT INTO message (id, state, is_refused, reason, standard, door, sender,
             message_control_id, message_type, received_at, digest)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -92,8 +92,8 @@ def _store_message(
             time_text(raw.received_at),
             raw.digest,
         ),
-    )
-    transaction.execute("INSERT INTO payload VALUES (?, ?)", (message_id, raw.payload))
+    ).lastrowid
+    transaction.execute("INSERT INTO payload VALUES (?, ?)", (arrival, raw.payload))
     return MessageId(message_id)
 
 

@@ -112,8 +112,8 @@ def is_paused(connection: Connection) -> bool:
 def pending_messages(connection: Connection, limit: int) -> list[PendingMessage]:
     """Messages to map, oldest first."""
     rows = connection.execute(
-        f"""SELECT {RAW} FROM message JOIN payload ON message_id = message.id
-            WHERE state = 'RECEIVED' AND is_mapped = 0 ORDER BY arrival LIMIT ?""",
+        f"""SELECT {RAW} FROM message JOIN payload USING (arrival)
+            WHERE state = 'RECEIVED' AND is_mapped = 0 ORDER BY message.arrival LIMIT ?""",
         (limit,),
     )
     return [PendingMessage(MessageId(row[0]), _raw(row)) for row in rows]
@@ -192,7 +192,7 @@ def trail(connection: Connection, id_: str) -> Trail:
     """
     found = connection.execute(
         f"""SELECT {RAW}, state, reason, attempts
-            FROM message LEFT JOIN payload ON message_id = message.id
+            FROM message LEFT JOIN payload USING (arrival)
             WHERE message.id = coalesce((SELECT message_id FROM report WHERE id = :id), :id)""",
         {"id": id_},
     ).fetchone()

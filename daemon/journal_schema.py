@@ -47,10 +47,11 @@ SCHEMA = (
     """CREATE UNIQUE INDEX message_once
         ON message (sender, message_control_id, digest, is_refused)""",
     "CREATE INDEX message_state ON message (state, is_mapped, arrival)",
+    # By arrival, not by the random id: 6 KiB rows are appended, never inserted in the middle.
     """CREATE TABLE payload (
-        message_id TEXT PRIMARY KEY REFERENCES message (id),
+        arrival INTEGER PRIMARY KEY REFERENCES message (arrival),
         bytes BLOB NOT NULL
-    ) WITHOUT ROWID""",
+    )""",
     """CREATE TABLE report (
         arrival INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
