@@ -1,4 +1,4 @@
-"""What the daemon's tests share: a clock that is moved by hand, a real journal, synthetic reports."""
+"""What the daemon's tests share: a hand-moved clock, a real journal, synthetic reports."""
 
 from __future__ import annotations
 

@@ -1,0 +1,141 @@
+"""The way of a report after its sender was answered: map -> draft -> post, each a stage.
+
+The journal is the only queue: a stage asks it for what is due, so a restart picks up every report
+where it stood. Nothing here talks to a sender, and no sender waits for anything here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from daemon.lifecycle import State
+from daemon.stage import Stage, StagePlan
+from mappings.domain import ReportId
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from daemon.clock import Clock
+    from daemon.drafting import DraftStep
+    from daemon.journal import Journal, PendingMessage, PendingReport
+    from daemon.mapping import MapStep
+    from daemon.posting import PostStep
+
+log = structlog.get_logger()
+MAPS_IN_FLIGHT_MAX = 64
+"""Enough for one group commit to carry many; mapping itself is CPU of this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineLimits:
+    """How much at once, and whether anything is posted at all."""
+
+    drafts_in_flight_max: int
+    posts_in_flight_max: int
+    is_shadow: bool
+
+
+class Pipeline:
+    """The three stages over one journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        map_step: MapStep,
+        draft_step: DraftStep,
+        post_step: PostStep,
+        limits: PipelineLimits,
+        clock: Clock,
+    ) -> None:
+        """Plan the stages; nothing runs yet."""
+        self._journal = journal
+        self._clock = clock
+        self._limits = limits
+        self._tasks: list[asyncio.Task[None]] = []
+        self._map = Stage(
+            StagePlan(
+                name="map",
+                fetch=self._due_messages,
+                step=map_step,
+                identity=lambda pending: pending.message_id,
+                exclusive=lambda _pending: None,
+                put_off=map_step.put_off,
+                in_flight_max=MAPS_IN_FLIGHT_MAX,
+            )
+        )
+        self._draft = Stage(
+            StagePlan(
+                name="draft",
+                fetch=self._due_drafts,
+                step=draft_step,
+                identity=lambda report: report.report_id,
+                exclusive=lambda _report: None,
+                put_off=draft_step.put_off,
+                in_flight_max=limits.drafts_in_flight_max,
+            )
+        )
+        self._post = Stage(
+            StagePlan(
+                name="post",
+                fetch=self._due_posts,
+                step=post_step,
+                identity=lambda report: report.report_id,
+                # One post in flight per report key: the server sees versions in their order.
+                exclusive=lambda report: report.report_key,
+                put_off=post_step.put_off,
+                in_flight_max=limits.posts_in_flight_max,
+            )
+        )
+
+    def wake_mapping(self) -> None:
+        """A message was stored."""
+        self._map.wake()
+
+    def wake_drafting(self) -> None:
+        """A message was mapped."""
+        self._draft.wake()
+
+    def wake_posting(self) -> None:
+        """A report was drafted."""
+        self._post.wake()
+
+    def start(self) -> None:
+        """Run the stages until ``drain``."""
+        self._tasks = [
+            asyncio.create_task(stage.run_stage()) for stage in (self._map, self._draft, self._post)
+        ]
+
+    async def drain(self, deadline_s: float) -> None:
+        """Claim no more, wait for running steps, cancel what is late: the journal knows it."""
+        late = await asyncio.gather(
+            *(stage.drain(deadline_s) for stage in (self._map, self._draft, self._post))
+        )
+        await asyncio.gather(*self._tasks)
+        if sum(late):
+            log.warning("pipeline.steps_cancelled", count=sum(late))
+
+    async def _due_messages(
+        self, limit: int, _but_not: Collection[str]
+    ) -> Sequence[PendingMessage]:
+        return await self._journal.pending_messages(limit)
+
+    async def _due_drafts(self, limit: int, but_not: Collection[str]) -> Sequence[PendingReport]:
+        return await self._due(State.MAPPED, limit, but_not)
+
+    async def _due_posts(self, limit: int, but_not: Collection[str]) -> Sequence[PendingReport]:
+        if self._limits.is_shadow or await self._journal.is_paused():
+            return ()
+        return await self._due(State.DRAFTED, limit, but_not)
+
+    async def _due(
+        self, state: State, limit: int, but_not: Collection[str]
+    ) -> Sequence[PendingReport]:
+        claimed = tuple(ReportId(id_) for id_ in but_not)
+        return await self._journal.pending_reports(
+            state, now=self._clock.now(), limit=limit, but_not=claimed
+        )
