@@ -30,3 +30,12 @@ class SendRetryError(PrelimError):
 
     ``reason`` is connect_failed, ack_timeout or connection_lost; the connection is closed.
     """
+
+
+class RequestRefusedError(PrelimError):
+    """Fate: tell the HTTP client no. ``code`` is a FHIR issue type, such as ``invalid``."""
+
+    def __init__(self, status: int, code: str, reason: str, where: str | None = None) -> None:
+        super().__init__(reason, where)
+        self.status = status
+        self.code = code
