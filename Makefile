@@ -2,7 +2,7 @@
 #
 #   make demo                     sends sample messages through the whole path, with the demo model
 #   make demo ENGINE=extractive   the same without torch
-#   make install test lint types docs-check bench up clean constraints
+#   make install test lint types docs docs-check bench up clean constraints
 
 PYTHON ?= python3
 ENGINE ?= transformers
@@ -21,7 +21,7 @@ export TOKENIZERS_PARALLELISM := false
 
 INSTALLED_FOR_DEMO := $(if $(filter extractive,$(ENGINE)),$(CORE),$(FULL))
 
-.PHONY: install demo test lint types bench docs-check up clean constraints
+.PHONY: install demo test lint types bench docs docs-check up clean constraints
 .DEFAULT_GOAL := install
 
 install: $(FULL)
@@ -46,6 +46,10 @@ bench: $(FULL)
 
 docs-check: $(FULL)
 	@$(BIN)/pytest tests/architecture/docs
+
+# Renews the parts of the documents that are written from the code.
+docs: $(FULL)
+	@$(BIN)/python -m tests.architecture.written_sections
 
 up:
 	docker compose up --build --detach

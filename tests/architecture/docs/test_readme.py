@@ -1,4 +1,4 @@
-"""README.md speaks of the settings and commands that are there."""
+"""README.md speaks of the commands that are there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from typer.main import get_command
 
 from daemon.cli import app
-from daemon.settings_table import render_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from click import Command
 
     from tests.architecture.source_tree import Tree
-
 
 COMMAND = re.compile(r"`prelim ([a-z][a-z -]*[a-z])")
 
@@ -32,12 +30,7 @@ def command_names(command: Command, prefix: str = "") -> Iterator[str]:
             yield from command_names(child, f"{prefix} {name}")
 
 
-def test_the_settings_table_is_what_the_code_takes(tree: Tree) -> None:
-    # To renew it: .venv/bin/python -m daemon.settings_table
-    assert tree.section("README.md", "settings") == render_markdown().strip()
-
-
 def test_the_commands_table_names_every_command_and_no_other(tree: Tree) -> None:
-    told = {COMMAND.findall(cell)[0] for cell, _ in tree.rows("README.md", "commands")}
+    told = {COMMAND.findall(row[0])[0] for row in tree.rows("README.md", "commands")}
 
     assert told == set(command_names(get_command(app)))

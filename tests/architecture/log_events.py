@@ -1,0 +1,49 @@
+"""The log events that the code writes, and those that docs/EVENTS.md tells of."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.architecture.source_tree import Tree
+
+EventAndLevel = tuple[str, str]
+LEVELS = {"info", "warning", "error"}
+LOGGERS = {"log", "_log", "logger"}
+CONTEXT_BINDERS = {"bind_contextvars", "bound_contextvars"}
+CODE_SPAN = re.compile(r"`([^`]+)`")
+
+
+def logger_calls(tree: Tree) -> Iterator[tuple[str, str, ast.Call]]:
+    """Yield every call of a logger's method: where it stands, the method and the call."""
+    for path in tree.sources:
+        for node in ast.walk(tree.parse(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = node.func.value
+                name = getattr(owner, "attr", None) or getattr(owner, "id", None)
+                if name in LOGGERS or node.func.attr in CONTEXT_BINDERS:
+                    yield f"{path}:{node.lineno}", node.func.attr, node
+
+
+def events_in_code(tree: Tree) -> dict[EventAndLevel, set[str]]:
+    """Return the keys of each (event, level); several calls of one event add up."""
+    found: dict[EventAndLevel, set[str]] = defaultdict(set)
+    for where, method, call in logger_calls(tree):
+        if method in LEVELS:
+            event = call.args[0] if call.args else None
+            assert isinstance(event, ast.Constant), f"{where}: the event is not a literal"
+            found[str(event.value), method] |= {str(keyword.arg) for keyword in call.keywords}
+    return found
+
+
+def events_in_docs(tree: Tree) -> dict[EventAndLevel, set[str]]:
+    """Return the keys of each (event, level), from the table of docs/EVENTS.md."""
+    return {
+        (CODE_SPAN.findall(event)[0], level): set(CODE_SPAN.findall(keys))
+        for event, level, keys, _ in tree.rows("docs/EVENTS.md", "events")
+    }
