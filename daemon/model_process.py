@@ -1,0 +1,80 @@
+"""Starts and ends the model worker's process; what it may know of us is decided here.
+
+It gets one end of a socketpair, no argument but its number, and of our environment only what
+libraries need: no secret, and no way to a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import model
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Mapping, Sequence
+
+# -P: a folder named "model" where we were started must not become the worker.
+WORKER_COMMAND = (sys.executable, "-P", "-m", "model.worker")
+EXIT_WAIT_S = 2.0
+_KEPT = frozenset(
+    {"HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TMPDIR", "XDG_CACHE_HOME"}
+)
+_KEPT_PREFIXES = ("CUDA_", "GOMP_", "MKL_", "NVIDIA_", "OMP_")
+_SET = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_OFFLINE": "1",
+}
+
+
+def worker_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables a worker gets.
+
+    Args:
+        environment: What to choose from; None for the process's own.
+    """
+    given = os.environ if environment is None else environment
+    kept = {
+        name: value
+        for name, value in given.items()
+        if name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
+    root = str(Path(model.__file__).parent.parent)
+    return {**kept, **_SET, "PYTHONPATH": root}
+
+
+async def spawn_worker(command: Sequence[str], fd: int) -> Process:
+    """Start a worker that inherits ``fd``; its log lines go to our stderr.
+
+    Raises:
+        OSError: The system gives us no process.
+    """
+    return await asyncio.create_subprocess_exec(
+        *command,
+        "--fd",
+        str(fd),
+        pass_fds=(fd,),
+        env=worker_environment(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C in our terminal is ours: we drain first
+    )
+
+
+async def end_worker(process: Process | None) -> None:
+    """Wait for a worker whose socket is closed, and kill it if it does not go at once."""
+    if process is None:
+        return
+    try:
+        async with asyncio.timeout(EXIT_WAIT_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

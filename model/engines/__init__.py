@@ -1,0 +1,1 @@
+"""Implementations of model/engine.py's ``Engine``; each is imported only by the worker process."""
