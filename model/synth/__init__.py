@@ -1,0 +1,9 @@
+"""A corpus of our own: invented reports whose truth is known exactly.
+
+No sentence here is taken from a real report and no patient is meant. The corpus proves the path and
+teaches the demo adapter its manners; it says nothing about accuracy on patients.
+"""
+
+from model.synth.corpus import Corpus, Counts, read_rows, write_corpus
+
+__all__ = ["Corpus", "Counts", "read_rows", "write_corpus"]
