@@ -1,0 +1,135 @@
+"""What would be done with a message, said without doing it: the records of ``prelim dry-run``.
+
+The names of a record are an outside contract: add freely, rename never.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from mappings.domain import Findings, SkipReason
+from mappings.errors import PrelimError
+from mappings.hl7_batch import split_messages
+from mappings.hl7_header import judge_header, peek_header
+from mappings.hl7_oru import read_result
+from mappings.scope import plan_draft
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mappings.domain import Identifier, StudyReport
+    from mappings.hl7_header import Header
+    from mappings.sites import SiteSet
+
+__all__ = ["describe", "split_messages"]
+
+Record: TypeAlias = dict[str, object]
+
+_EMPTY: Record = dict.fromkeys(
+    (
+        "message_control_id",
+        "message_type",
+        "sending_application",
+        "sending_facility",
+        "patient_id",
+        "accession_number",
+        "placer_order_number",
+        "filler_order_number",
+        "exam",
+        "report_status",
+        "observed_at",
+        "site",
+        "language",
+        "findings",
+        "impression",
+        "indication",
+    )
+)
+
+
+def describe(source: str, index: int, payload: bytes, sites: SiteSet) -> Iterator[Record]:
+    """Say what would be done with one message.
+
+    Args:
+        source: The file's name, or ``-``.
+        index: Which message of the file, from 0.
+        payload: The message, without framing bytes.
+        sites: The configured sites.
+
+    Yields:
+        One record for each OBR group; one for a message without a group or with an error.
+    """
+    start: Record = {"source": source, "index": index, "group": 0, "ok": True, "error": None}
+    if _is_fhir(source, payload):
+        yield _refused(start, "fhir", PrelimError("fhir_not_supported_yet"))
+        return
+    known = _EMPTY
+    try:
+        header = peek_header(payload)
+        known = _EMPTY | _describe_header(header)
+        if not header.is_ack:
+            judge_header(header)
+        result = read_result(payload, sites)
+    except PrelimError as error:
+        yield _refused(start, "hl7v2", error, known)
+        return
+    known |= {
+        "site": result.site.name,
+        "language": result.site.language,
+        "patient_id": _value(result.patient),
+    }
+    ignored = None if header.is_report else SkipReason.MESSAGE_TYPE_IGNORED
+    for report in result.reports:
+        decision = plan_draft(report, result.site)
+        reason = ignored or (None if isinstance(decision, Findings) else decision.reason)
+        record = start | {"standard": "hl7v2"} | known | _describe_report(report)
+        yield record | {"decision": "skip" if reason else "draft", "reason": reason}
+    if not result.reports:
+        reason = ignored or SkipReason.NO_REPORT_GROUP
+        yield start | {"standard": "hl7v2"} | known | {"decision": "skip", "reason": reason}
+
+
+def _is_fhir(source: str, payload: bytes) -> bool:
+    return source.endswith(".json") or payload.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+def _refused(start: Record, standard: str, error: PrelimError, known: Record = _EMPTY) -> Record:
+    failure = {"ok": False, "error": {"reason": error.reason, "where": error.where}}
+    end = {"decision": "reject", "reason": error.reason}
+    return start | failure | {"standard": standard} | known | end
+
+
+def _describe_header(header: Header) -> Record:
+    return {
+        "message_control_id": header.control_id or None,
+        "message_type": header.message_type or None,
+        "sending_application": header.sending_application,
+        "sending_facility": header.sending_facility,
+    }
+
+
+def _describe_report(report: StudyReport) -> Record:
+    exam = report.exam
+    return {
+        "group": report.group,
+        "accession_number": _value(report.accession_number),
+        "placer_order_number": _value(report.placer_order_number),
+        "filler_order_number": _value(report.filler_order_number),
+        "exam": {
+            "code": exam.code,
+            "system": exam.system,
+            "display": exam.display,
+            "modality": exam.modality,
+            "region": exam.region,
+            "laterality": exam.laterality,
+        },
+        "report_status": report.report_status,
+        "observed_at": report.observed_at,
+        "findings": report.sections.findings,
+        "impression": report.sections.impression,
+        "indication": report.sections.indication,
+    }
+
+
+def _value(identifier: Identifier | None) -> str | None:
+    return None if identifier is None else identifier.value

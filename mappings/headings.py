@@ -1,0 +1,101 @@
+"""Where the headings of a report stand in a line, and which lines are only signature or banner.
+
+A heading is looked for at the start of a line, after a sentence, and in capitals anywhere: a
+person's ``IMPRESSION:`` in the middle of a line must not be missed. A wrapped word of prose
+("... no change in / history of ...") must not be taken for one.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from mappings.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+HEADINGS: Mapping[str, str] = MappingProxyType(
+    {row["heading"]: row["section"] for row in read_table("section_headings")}
+)
+HEADED_SECTIONS = frozenset(HEADINGS.values())
+
+_HEADING_LINE_MAX = 48
+_TRAILER = re.compile(
+    r"\W*(?:(?:Electronically|Digitally)\s+(?:signed|verified|approved|authenticated)\b"
+    r"|Th(?:is|e)\s+(?:document|report|exam\w*|study)\s+(?:has\s+been|was)\s+"
+    r"(?:electronically|digitally|dictated|finalized|reviewed\s+and\s+signed)\b"
+    r"|(?:Dictated|Transcribed|Signed)\s+(?:by|on)\b"
+    r"|(?:Requested|Pending\s+review|Ordered)\s+by\b"
+    r"|(?:Read|Interpreted|Approved|Verified|Finalized|Reviewed|Reported)\s+by(?:\s*:|\s+Dr\b)"
+    r"|(?:Signed|Dictated|Transcribed|(?:Attending\s+|Reporting\s+)?Radiologist)\s*:"
+    r"|END\s+OF\s+(?:REPORT|ADDENDUM)\b)",
+    re.IGNORECASE,
+)
+_BANNER = re.compile(
+    r"\W*(?:(?:final|preliminary|prelim|draft|corrected|amended|wet\s+read|radiology|imaging)\s+)*"
+    r"(?:report|wet\s+read)\W*",
+    re.IGNORECASE,
+)
+_HAS_TEXT = re.compile(r"\w")
+
+
+class Heading(NamedTuple):
+    """A heading in a line: ``text`` as written, from ``start`` to ``end``, colon included."""
+
+    section: str
+    text: str
+    start: int
+    end: int
+
+
+class Headings:
+    """A table of headings, ready to be looked for."""
+
+    def __init__(self, sections: Mapping[str, str]) -> None:
+        """Take heading (upper case) -> section."""
+        self.sections = dict(sections)
+        words = sorted(self.sections, key=len, reverse=True)
+        names = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
+        self._start = re.compile(
+            rf"\W{{0,6}}(?P<name>{names})\s*(?:\([^)]*\)\s*)?(?P<end>:|\s[-\u2013\u2014]\s|$)",
+            re.IGNORECASE,
+        )
+        self._inside = re.compile(
+            rf"(?:(?<=[.;:!?)\]])\s+|\s{{2,}})(?P<name>(?!(?-i:[a-z]))(?i:{names}))\s*:"
+            rf"|(?<=\s)(?P<capitals>{names})\s*:"
+        )
+
+    def find(self, line: str) -> Iterator[Heading]:
+        """Yield the headings of a line, left to right."""
+        has_colon = ":" in line
+        position = 0
+        if has_colon or len(line) <= _HEADING_LINE_MAX or line[:5].isupper():
+            match = self._start.match(line)
+            # Without a colon only its own capital tells a heading from a wrapped word of prose.
+            if match and (match["end"] == ":" or match["name"][0].isupper()):
+                yield self._heading(match, match["name"])
+                position = match.end()
+        if has_colon:
+            for match in self._inside.finditer(line, position):
+                yield self._heading(match, match["name"] or match["capitals"])
+
+    def _heading(self, match: re.Match[str], name: str) -> Heading:
+        section = self.sections[" ".join(name.upper().split())]
+        return Heading(section, name, match.start(), match.end())
+
+
+DEFAULT_HEADINGS = Headings(HEADINGS)
+
+
+def is_trailer(line: str) -> bool:
+    """Say whether a line begins a signature: who dictated, asked, signed, or the report's end."""
+    match = _TRAILER.match(line)
+    # A wrapped line of prose may begin "reviewed by"; a signature begins with a capital.
+    return match is not None and match[0].lstrip(" \t*-=_#.>")[:1].isupper()
+
+
+def is_noise(line: str) -> bool:
+    """Say whether a line is blank, a rule, or a banner such as ``*** FINAL REPORT ***``."""
+    return _HAS_TEXT.search(line) is None or _BANNER.fullmatch(line) is not None

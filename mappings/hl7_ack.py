@@ -1,0 +1,195 @@
+"""The answer to a message: render ours, parse a peer's.
+
+MSA-2 is MSH-10 byte for byte: engines match on it. The answer speaks with the sender's separators,
+version and character set, ends in CR, and holds no value of the message but its control id.
+
+Standard: HL7 v2 control chapter, MSA and ERR; table 0008 and table 0357.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+from mappings.errors import MessageRefusedError, PrelimError, UnreadableContentError
+from mappings.hl7_escape import escape
+from mappings.hl7_header import peek_header
+from mappings.hl7_separators import DEFAULT_SEPARATORS, Separators
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from mappings.hl7_header import Header
+
+AckCode = Literal["AA", "AE", "AR", "CA", "CE", "CR"]
+"""MSA-1, table 0008. The C codes are the accept acknowledgments of enhanced mode."""
+ACK_CODES: frozenset[str] = frozenset(get_args(AckCode))
+
+TEXT_MAX = 80
+_CONDITIONS = {
+    100: "Segment sequence error",
+    101: "Required field missing",
+    102: "Data type error",
+    103: "Table value not found",
+    200: "Unsupported message type",
+    201: "Unsupported event code",
+    202: "Unsupported processing id",
+    203: "Unsupported version id",
+    207: "Application internal error",
+}
+_INTERNAL = 207
+_PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+))?")
+_SEGMENT_END = re.compile(rb"[\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A peer's answer to a message of ours. ``condition`` is a code of table 0357, or None."""
+
+    code: AckCode
+    control_id: bytes = field(repr=False)
+    own_control_id: bytes = field(repr=False)
+    text: str = field(repr=False)
+    condition: str | None
+
+
+def render_ack(
+    header: Header | None,
+    *,
+    code: AckCode,
+    control_id: bytes,
+    ack_control_id: str,
+    now: datetime,
+    error: PrelimError | None = None,
+) -> bytes:
+    """Write the answer to a message.
+
+    Args:
+        header: The message's MSH, or None when it has none that can be read.
+        code: MSA-1.
+        control_id: MSA-2: MSH-10 as sent, may be empty.
+        ack_control_id: MSH-10 of the answer: ours, unique.
+        now: Aware.
+        error: Why the answer is no; makes ERR.
+
+    Returns:
+        MSH, MSA and, with an error, ERR; each segment ends in CR.
+    """
+    separators = DEFAULT_SEPARATORS if header is None else header.separators
+    version = _version(header)
+    segments = [
+        _render_msh(header, version, escape(ack_control_id, separators).encode("ascii"), now)
+    ]
+    msa = [b"MSA", code.encode("ascii"), control_id]
+    if error is not None:
+        if version < (2, 7):  # MSA-3 is gone from v2.7 on
+            msa.append(_text(error, separators))
+        segments += [msa, _render_err(error, version, separators)]
+    else:
+        segments.append(msa)
+    mark = separators.field.encode("ascii")
+    return b"".join(mark.join(segment) + b"\r" for segment in segments)
+
+
+def parse_ack(payload: bytes) -> Ack:
+    """Read a peer's answer.
+
+    Raises:
+        UnreadableContentError: No MSH, no MSA, or an MSA-1 that is not of table 0008.
+    """
+    try:
+        header = peek_header(payload)
+    except MessageRefusedError as error:
+        raise UnreadableContentError(error.reason, error.where) from None
+    mark = header.fields[0]
+    rows = {
+        row[:3]: row.split(mark) for row in reversed(_SEGMENT_END.split(payload[header.start :]))
+    }
+    msa = [*rows.get(b"MSA", []), b"", b"", b"", b""]
+    for known in get_args(AckCode):
+        if msa[1].strip() == known.encode("ascii"):
+            text = msa[3].decode("utf-8", "replace")
+            condition = _condition(rows.get(b"ERR", []), header.separators)
+            return Ack(known, msa[2], header.control_id_bytes, text, condition)
+    raise UnreadableContentError("no_ack_code", "MSA-1")
+
+
+def _version(header: Header | None) -> tuple[int, ...]:
+    parts = "2.5" if header is None else header.version
+    return tuple(int(part) for part in parts.split(".") if part.isascii() and part.isdigit())[:3]
+
+
+def _render_msh(
+    header: Header | None, version: tuple[int, ...], ack_control_id: bytes, now: datetime
+) -> list[bytes]:
+    stamp = now.strftime("%Y%m%d%H%M%S%z").encode("ascii")
+    if header is None:
+        head = [b"MSH", b"^~\\&", b"", b"", b"", b"", stamp, b"", b"ACK", ack_control_id]
+        return [*head, b"P", b"2.5"]
+    separators = header.separators
+    if "+" in _characters(separators):
+        stamp = stamp[:14]
+    fields = [
+        b"MSH",
+        header.raw(2),
+        *(header.raw(number) for number in (5, 6, 3, 4)),
+        stamp,
+        b"",
+        _message_type(header, version),
+        ack_control_id,
+        header.raw(11),
+        header.raw(12),
+    ]
+    charset = header.raw(18)
+    return [*fields, *[b""] * 5, charset] if charset else fields
+
+
+def _message_type(header: Header, version: tuple[int, ...]) -> bytes:
+    """MSH-9 of an answer: the trigger came with v2.3.1, the structure with v2.4."""
+    trigger = header.trigger_event.encode("latin-1")
+    if version < (2, 3, 1) or not trigger:
+        return b"ACK"
+    parts = [b"ACK", trigger] if version < (2, 4) else [b"ACK", trigger, b"ACK"]
+    return header.separators.component.encode("ascii").join(parts)
+
+
+def _render_err(
+    error: PrelimError, version: tuple[int, ...], separators: Separators
+) -> list[bytes]:
+    condition = error.condition if isinstance(error, MessageRefusedError) else _INTERNAL
+    name = _CONDITIONS.get(condition, _CONDITIONS[_INTERNAL])
+    coded = [str(condition), name, "HL70357"]
+    place = _PLACE.match(error.where or "")
+    segment, sequence, number = place.groups(default="") if place else ("", "", "")
+    location = [segment, sequence or "1", number] if segment else []
+    if version < (2, 5):
+        padded = [*location, "", "", ""][:3]
+        code = separators.subcomponent.join(escape(part, separators) for part in coded)
+        written = separators.component.join([*(escape(part, separators) for part in padded), code])
+        return [b"ERR", written.encode("ascii")]
+    fields = [_join(location, separators), _join(coded, separators), b"E", b"", b"", b""]
+    return [b"ERR", b"", *fields, _text(error, separators)]
+
+
+def _join(parts: Sequence[str], separators: Separators) -> bytes:
+    return separators.component.join(escape(part, separators) for part in parts).encode("ascii")
+
+
+def _text(error: PrelimError, separators: Separators) -> bytes:
+    return escape(error.reason[:TEXT_MAX], separators).encode("ascii", "replace")
+
+
+def _characters(separators: Separators) -> str:
+    return separators.field + separators.component + separators.repetition + separators.subcomponent
+
+
+def _condition(err: list[bytes], separators: Separators) -> str | None:
+    """Table 0357 code: ERR-3.1 from v2.5 on, before it ERR-1.4.1."""
+    texts = [value.decode("latin-1") for value in (*err, b"", b"", b"", b"")][1:4]
+    code = texts[2].split(separators.component)[0]
+    if not code:
+        parts = [*texts[0].split(separators.component), "", "", "", ""]
+        code = parts[3].split(separators.subcomponent)[0]
+    return code.strip() or None

@@ -1,0 +1,265 @@
+"""MSH alone, from raw bytes: all that the first answer to a sender may depend on.
+
+Nothing past MSH is split or decoded here: the answer must not wait for a full read. The control id
+stays bytes, because MSA-2 repeats MSH-10 byte for byte.
+
+Standard: HL7 v2 control chapter, MSH; codes of table 0357.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from mappings.charset import find_codec
+from mappings.errors import MessageRefusedError
+from mappings.hl7_separators import Separators, parse_separators
+from mappings.tables import read_table
+
+CONTROL_ID_BYTES_MAX = 250
+_LEADING = b"\xef\xbb\xbf\x00\x0b\r\n\t "
+_FIRST_MSH = re.compile(rb"[\r\n]MSH(?=[^A-Za-z0-9\s])")
+_SEGMENT_END = re.compile(rb"[\r\n]")
+_UTF16 = re.compile(rb"\A(?:\xff\xfe|\xfe\xff|M\x00S\x00|\x00M\x00S)")
+_VERSION = re.compile(r"2(\.[1-9](\.[0-9])?)?")
+_SEQUENCE_ERROR, _FIELD_MISSING, _VALUE_UNKNOWN = 100, 101, 103
+_TYPE_UNKNOWN, _EVENT_UNKNOWN, _PROCESSING_ID_UNKNOWN, _VERSION_UNKNOWN = 200, 201, 202, 203
+
+ACK_CODES = frozenset({"ACK", "MCF", "NAK", "NACK"})
+REPORT_EVENTS = frozenset({"", "R01"})
+RESULT_EVENTS = frozenset({"R03", "R30", "R31", "R32", "R33", "R40", "R41", "R42", "W01"})
+IGNORED_CODES = frozenset(row["code"] for row in read_table("ignored_messages"))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """MSH as sent. ``fields[n - 1]`` is MSH-n; ``start`` is where MSH begins in the payload.
+
+    ``is_batch`` says that another MSH follows: the frame holds several messages.
+    """
+
+    separators: Separators
+    fields: tuple[bytes, ...] = field(repr=False)
+    start: int
+    is_batch: bool
+
+    def raw(self, number: int) -> bytes:
+        """Return MSH-``number`` as sent; empty when absent."""
+        return self.fields[number - 1] if number <= len(self.fields) else b""
+
+    def _component(self, number: int, component: int = 1) -> str:
+        first = self.raw(number).decode("latin-1").split(self.separators.repetition)[0]
+        parts = first.split(self.separators.component)
+        return parts[component - 1].strip() if component <= len(parts) else ""
+
+    def _organisation(self, number: int) -> str | None:
+        return self._component(number) or self._component(number, 2) or None
+
+    @property
+    def sending_application(self) -> str | None:
+        """MSH-3: namespace, else universal id."""
+        return self._organisation(3)
+
+    @property
+    def sending_facility(self) -> str | None:
+        """MSH-4: namespace, else universal id."""
+        return self._organisation(4)
+
+    @property
+    def receiving_application(self) -> str | None:
+        """MSH-5: namespace, else universal id."""
+        return self._organisation(5)
+
+    @property
+    def receiving_facility(self) -> str | None:
+        """MSH-6: namespace, else universal id."""
+        return self._organisation(6)
+
+    @property
+    def message_time(self) -> str:
+        """MSH-7."""
+        return self._component(7)
+
+    @property
+    def message_code(self) -> str:
+        """MSH-9.1, such as ``ORU``."""
+        return self._component(9)
+
+    @property
+    def trigger_event(self) -> str:
+        """MSH-9.2, such as ``R01``."""
+        return self._component(9, 2)
+
+    @property
+    def message_structure(self) -> str:
+        """MSH-9.3, such as ``ORU_R01``."""
+        return self._component(9, 3)
+
+    @property
+    def message_type(self) -> str:
+        """Code and trigger as ``ORU^R01``, whatever the sender's separators."""
+        return "^".join(part for part in (self.message_code, self.trigger_event) if part)
+
+    @property
+    def control_id_bytes(self) -> bytes:
+        """MSH-10 as sent."""
+        return self.raw(10)
+
+    @property
+    def control_id(self) -> str:
+        """MSH-10 as text, one character a byte."""
+        return self.raw(10).decode("latin-1")
+
+    @property
+    def processing_id(self) -> str:
+        """MSH-11.1: P, T or D."""
+        return self._component(11)
+
+    @property
+    def version(self) -> str:
+        """MSH-12.1."""
+        return self._component(12)
+
+    @property
+    def accept_ack(self) -> str:
+        """MSH-15; valued means enhanced mode."""
+        return self._component(15)
+
+    @property
+    def application_ack(self) -> str:
+        """MSH-16; valued means enhanced mode."""
+        return self._component(16)
+
+    @property
+    def charset(self) -> str:
+        """MSH-18, first repetition: the one that the message is written in."""
+        return self.raw(18).decode("latin-1").split(self.separators.repetition)[0].strip()
+
+    @property
+    def is_ack(self) -> bool:
+        """An acknowledgment is never acknowledged."""
+        return self.message_code in ACK_CODES
+
+    @property
+    def is_report(self) -> bool:
+        """An ORU^R01: the one message that is read for a report."""
+        return self.message_code == "ORU" and self.trigger_event in REPORT_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderPolicy:
+    """What a listener takes. ``ignored_codes`` are acknowledged and left alone."""
+
+    processing_ids: frozenset[str] = frozenset({"P", "T", "D"})
+    ignored_codes: frozenset[str] = IGNORED_CODES
+
+
+DEFAULT_POLICY = HeaderPolicy()
+
+
+def peek_header(payload: bytes) -> Header:
+    """Read MSH and nothing else.
+
+    Args:
+        payload: A message without framing bytes; a batch envelope, a byte order mark, NULs and
+            line ends before MSH are passed over.
+
+    Returns:
+        The header, unjudged: any field of it may be empty.
+
+    Raises:
+        MessageRefusedError: There is no MSH, or its separators cannot be separators.
+    """
+    start = _find_msh(payload)
+    if start is None:
+        if _UTF16.match(payload):
+            raise MessageRefusedError("charset_not_framable", "MSH-18", "AR", _VALUE_UNKNOWN)
+        raise MessageRefusedError("not_hl7", "MSH", "AE", _SEQUENCE_ERROR)
+    end = _SEGMENT_END.search(payload, start)
+    stop = len(payload) if end is None else end.start()
+    fields = payload[start:stop].split(payload[start + 3 : start + 4])
+    separators = parse_separators(chr(payload[start + 3]), fields[1].decode("latin-1"))
+    if separators is None:
+        raise MessageRefusedError("bad_separators", "MSH-2", "AE", _SEQUENCE_ERROR)
+    # MSH-1 is the separator itself: put in as a field, it makes fields[n - 1] be MSH-n.
+    fields[0] = payload[start + 3 : start + 4]
+    is_batch = _FIRST_MSH.search(payload, stop) is not None
+    return Header(separators, tuple(fields), start, is_batch)
+
+
+def judge_header(header: Header, policy: HeaderPolicy = DEFAULT_POLICY) -> None:
+    """Refuse what can be refused by MSH. Never call it for ``header.is_ack``.
+
+    Raises:
+        MessageRefusedError: AE when MSH-10 is empty or the frame holds several messages, AR when
+            type, event, processing id, version or character set is not supported.
+    """
+    if not header.control_id_bytes.strip():
+        raise MessageRefusedError("control_id_missing", "MSH-10", "AE", _FIELD_MISSING)
+    if header.is_batch:
+        raise MessageRefusedError("several_messages_in_frame", "MSH", "AE", _SEQUENCE_ERROR)
+    _judge_type(header, policy)
+    if header.processing_id not in policy.processing_ids:
+        raise MessageRefusedError(
+            "unsupported_processing_id", "MSH-11", "AR", _PROCESSING_ID_UNKNOWN
+        )
+    if not _VERSION.fullmatch(header.version):
+        raise MessageRefusedError("unsupported_version", "MSH-12", "AR", _VERSION_UNKNOWN)
+    if header.raw(14).strip():
+        raise MessageRefusedError("fragment_of_message", "MSH-14", "AR", _SEQUENCE_ERROR)
+    if header.charset and find_codec(header.charset) is None:
+        raise MessageRefusedError("unsupported_charset", "MSH-18", "AR", _VALUE_UNKNOWN)
+
+
+def best_effort_control_id(head: bytes) -> bytes:
+    """Find MSH-10 in the first bytes of something that cannot be read.
+
+    Args:
+        head: At most a few KiB; may end anywhere.
+
+    Returns:
+        MSH-10 only when the head holds the whole field and it can stand in an answer; else empty.
+    """
+    start = head.find(b"MSH")
+    if start < 0:
+        return b""
+    end = _SEGMENT_END.search(head, start)
+    fields = head[start : None if end is None else end.start()].split(
+        head[start + 3 : start + 4] or b"|"
+    )
+    is_whole = len(fields) > 10 or (len(fields) == 10 and end is not None)  # noqa: PLR2004 - MSH-10
+    control_id = fields[9] if is_whole else b""
+    if len(control_id) > CONTROL_ID_BYTES_MAX or any(byte < 0x20 for byte in control_id):  # noqa: PLR2004 - control characters
+        return b""
+    return control_id
+
+
+def message_digest(payload: bytes, header: Header) -> str:
+    """Return sha256 hex of the payload without MSH-7, so that a re-send is still the same."""
+    separator = header.fields[0]
+    before = header.start + 3 + len(separator.join(header.fields[1:6])) + 2
+    digest = hashlib.sha256(payload[:before])
+    digest.update(payload[before + len(header.raw(7)) :])
+    return digest.hexdigest()
+
+
+def _find_msh(payload: bytes) -> int | None:
+    text = payload.lstrip(_LEADING)
+    start = len(payload) - len(text)
+    if text.startswith((b"FHS", b"BHS")):
+        found = _FIRST_MSH.search(payload, start)
+        return None if found is None else found.start() + 1
+    mark = text[3:4]
+    is_msh = text.startswith(b"MSH") and mark and not mark.isalnum() and not mark.isspace()
+    return start if is_msh else None
+
+
+def _judge_type(header: Header, policy: HeaderPolicy) -> None:
+    code = header.message_code
+    if code == "ORU":
+        event = header.trigger_event
+        if event not in REPORT_EVENTS | RESULT_EVENTS and not event.startswith("Z"):
+            raise MessageRefusedError("unsupported_event", "MSH-9", "AR", _EVENT_UNKNOWN)
+    elif code not in policy.ignored_codes:
+        raise MessageRefusedError("unsupported_message_type", "MSH-9", "AR", _TYPE_UNKNOWN)

@@ -1,0 +1,50 @@
+"""HL7 v2 times to ISO 8601. A part that was not sent is not made up; a zone comes from the message,
+else from the site, else from nobody.
+
+Standard: HL7 v2 data type TS / DTM, ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+_TIME = re.compile(
+    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(\.\d{1,6})?)?)?)?)?)?"
+    r"(?:([+-])(\d{2})(\d{2}))?",
+    re.ASCII,
+)
+
+
+def parse_time(value: str, zone: ZoneInfo | None) -> str | None:
+    """Read a time.
+
+    Args:
+        value: As sent, such as ``20240501103000+0200``.
+        zone: The site's, for a time without an offset.
+
+    Returns:
+        ``2024``, ``2024-05``, ``2024-05-01`` or ``2024-05-01T10:30:00+02:00``; None when it is no
+        time. An hour or minute alone is filled with zeros: ISO 8601 in FHIR wants seconds.
+    """
+    match = _TIME.fullmatch(value.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, *offset = match.groups()
+    digits = f"{year}{month or '01'}{day or '01'}{hour or '00'}{minute or '00'}{second or '00'}"
+    try:
+        moment = datetime.strptime(digits, "%Y%m%d%H%M%S")  # noqa: DTZ007 - the zone follows below
+    except ValueError:
+        return None
+    if hour is None:
+        return "-".join(part for part in (year, month, day) if part)
+    written = moment.isoformat() + (fraction or "")
+    if offset[0]:
+        return f"{written}{offset[0]}{offset[1]}:{offset[2]}"
+    if zone is None:
+        return written
+    return written + moment.replace(tzinfo=zone).isoformat()[-6:]

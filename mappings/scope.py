@@ -1,0 +1,49 @@
+"""Whether a report is drafted for. A person's impression ends the question, whatever the status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mappings.domain import Findings, ReportStatus, Skip, SkipReason
+from mappings.report_key import report_key
+from mappings.sites import DEFAULT_SITE
+
+if TYPE_CHECKING:
+    from mappings.domain import Exam, StudyReport
+    from mappings.sites import Site
+
+_WITHDRAWN = frozenset({ReportStatus.CANCELLED, ReportStatus.ENTERED_IN_ERROR})
+
+
+def plan_draft(report: StudyReport, site: Site = DEFAULT_SITE) -> Findings | Skip:
+    """Decide what the model is told about a report, or why it is left alone.
+
+    Args:
+        report: One OBR group or DiagnosticReport.
+        site: Its site, for the exams that are configured.
+
+    Returns:
+        Findings, or the first reason that holds.
+    """
+    findings = report.sections.findings
+    reason = _skip_reason(report, site)
+    if reason is not None or findings is None:
+        return Skip(reason or SkipReason.NO_FINDINGS)
+    return Findings(findings, report.sections.indication, report.exam, report.site, report.language)
+
+
+def _skip_reason(report: StudyReport, site: Site) -> SkipReason | None:
+    reasons = {
+        SkipReason.IMPRESSION_PRESENT: report.sections.impression is not None,
+        SkipReason.NOT_RADIOLOGY: not report.is_radiology,
+        SkipReason.REPORT_CANCELLED: report.report_status in _WITHDRAWN,
+        SkipReason.NO_FINDINGS: report.sections.findings is None,
+        SkipReason.EXAM_NOT_CONFIGURED: not _is_configured(report.exam, site),
+        SkipReason.NO_REPORT_KEY: report_key(report) is None,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _is_configured(exam: Exam, site: Site) -> bool:
+    is_modality = site.modalities is None or exam.modality in site.modalities
+    return is_modality and (site.regions is None or exam.region in site.regions)
