@@ -1,0 +1,93 @@
+"""What an MLLP listener is made of and what it needs: its handler, its limits, its counts.
+
+The handler decides what an answer says and when it may be given; the listener only carries it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine
+
+    from interfaces.mllp_connection import MllpConnection
+
+
+class FrameFault(StrEnum):
+    """Why a frame could not be taken. A metric label: never rename one."""
+
+    TOO_LARGE = "too_large"
+    ABANDONED = "abandoned"
+    NOT_FRAMED = "not_framed"
+
+
+class MessageHandler(Protocol):
+    """Who answers. Answers are without framing bytes; None sends nothing."""
+
+    async def answer(self, payload: bytes, *, door: str, peer: str) -> bytes | None:
+        """Take one message, HL7 or not; return only when the answer may be believed."""
+
+    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
+        """Answer a frame that could not be taken, of which ``head`` is the first 4 KiB at most.
+
+        An ABANDONED frame's sender has moved on to the next: it expects no answer. NOT_FRAMED
+        bytes came to an end block without a start byte, and are worth one if they hold an MSH.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerLimits:
+    """What one listener bears. A time of 0 means no limit (only for ``idle_timeout_s``)."""
+
+    frame_bytes_max: int = 16 * 1024 * 1024
+    frame_timeout_s: float = 60
+    """From a start byte to its end block, not counting time in which we did not read."""
+    idle_timeout_s: float = 0
+    write_timeout_s: float = 30
+    """A peer must read the answers that wait for it within this."""
+    connections_max: int = 256
+    connections_per_host_max: int = 64
+    in_flight_max: int = 64
+    """Messages of one connection being answered at once; together at most ``frame_bytes_max``,
+    or one alone."""
+    faults_max: int = 100
+    """Frames in a row that could not be taken, after which a connection is closed."""
+
+
+@dataclass(slots=True)
+class MllpStats:
+    """Counts since the start, but ``connections`` and ``in_flight``, which are now."""
+
+    connections: int = 0
+    in_flight: int = 0
+    connections_opened: int = 0
+    connections_refused: int = 0
+    bytes_received: int = 0
+    frames_received: int = 0
+    frames_rejected: Counter[FrameFault] = field(default_factory=Counter)
+    garbage_bytes: int = 0
+    answers_sent: int = 0
+    answers_failed: int = 0
+    answers_unsent: int = 0
+
+
+class Owner(Protocol):
+    """What a connection needs of its listener."""
+
+    door: str
+    handler: MessageHandler
+    limits: ListenerLimits
+    counts: MllpStats
+
+    def admit(self, connection: MllpConnection) -> bool:
+        """Count a new connection in, or say no."""
+
+    def forget(self, connection: MllpConnection) -> None:
+        """Count a lost connection out."""
+
+    def start_task(self, work: Coroutine[None, None, bytes | None]) -> asyncio.Task[bytes | None]:
+        """Run an answer that outlives its connection: a journal write is never cut short."""

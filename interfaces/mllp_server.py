@@ -1,0 +1,169 @@
+"""The MLLP listener: accepts connections within its limits, and drains them at the end.
+
+It knows frames only: what an answer says, and when it may be given, is the handler's.
+
+Standard: Minimal Lower Layer Protocol, Release 1; TCP port 2575 is IANA's ``hl7``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from interfaces.mllp_connection import MllpConnection
+from interfaces.mllp_contract import FrameFault, ListenerLimits, MessageHandler, MllpStats
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Coroutine
+
+__all__ = ["FrameFault", "ListenerLimits", "MessageHandler", "MllpServer", "MllpStats"]
+
+log = structlog.get_logger()
+
+_BACKLOG = 256
+_CANCEL_S = 1.0
+
+
+class MllpServer:
+    """One listening port.
+
+    Args:
+        handler: Gives the answers.
+        limits: What the port bears.
+        door: The listener's name, for logs and for the handler.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        ssl_context: Makes it MLLP over TLS.
+    """
+
+    def __init__(
+        self,
+        handler: MessageHandler,
+        limits: ListenerLimits,
+        *,
+        door: str,
+        host: str = "127.0.0.1",
+        port: int = 2575,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.door = door
+        self.counts = MllpStats()
+        self._host = host
+        self._port = port
+        self._ssl_context = ssl_context
+        self._server: asyncio.Server | None = None
+        self._is_draining = False
+        self._connections: set[MllpConnection] = set()
+        self._hosts: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[bytes | None]] = set()
+        self._something_ended = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        return self._port
+
+    @property
+    def stats(self) -> MllpStats:
+        """A copy of the counts, as they are now."""
+        return replace(
+            self.counts,
+            connections=len(self._connections),
+            in_flight=len(self._tasks),
+            frames_rejected=Counter(self.counts.frames_rejected),
+        )
+
+    async def start(self) -> None:
+        """Bind and listen.
+
+        Raises:
+            OSError: The address cannot be bound.
+        """
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: MllpConnection(self),
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            backlog=_BACKLOG,
+        )
+        self._port = self._server.sockets[0].getsockname()[1]
+        log.info("mllp.listener_started", door=self.door, host=self._host, port=self._port)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Stop accepting and reading, send the answers in flight, close.
+
+        Args:
+            deadline_s: After this, connections are cut and answers that still run are cancelled:
+                their senders got no answer and send again.
+        """
+        self._is_draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.drain()
+        await self._wait_for_end(deadline_s)
+        unfinished = list(self._tasks)
+        for connection in list(self._connections):
+            connection.abort("drain_deadline")
+        for task in unfinished:
+            task.cancel()
+        await self._wait_for_end(_CANCEL_S)
+        log.info("mllp.listener_drained", door=self.door, count=len(unfinished))
+
+    def admit(self, connection: MllpConnection) -> bool:
+        """Count a new connection in, or say no."""
+        if self._is_draining:
+            return False
+        refusal = None
+        if len(self._connections) >= self.limits.connections_max:
+            refusal = ("connections_max", self.limits.connections_max)
+        elif self._hosts[connection.host] >= self.limits.connections_per_host_max:
+            refusal = ("connections_per_host_max", self.limits.connections_per_host_max)
+        if refusal is not None:
+            self.counts.connections_refused += 1
+            log.warning(
+                "mllp.connection_refused",
+                door=self.door,
+                peer=connection.peer,
+                reason=refusal[0],
+                limit=refusal[1],
+            )
+            return False
+        self.counts.connections_opened += 1
+        self._connections.add(connection)
+        self._hosts[connection.host] += 1
+        return True
+
+    def forget(self, connection: MllpConnection) -> None:
+        """Count a lost connection out."""
+        self._connections.discard(connection)
+        self._hosts[connection.host] -= 1
+        if not self._hosts[connection.host]:
+            del self._hosts[connection.host]
+        self._something_ended.set()
+
+    def start_task(self, work: Coroutine[None, None, bytes | None]) -> asyncio.Task[bytes | None]:
+        """Run an answer that outlives its connection: a journal write is never cut short."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end_task)
+        return task
+
+    def _end_task(self, task: asyncio.Task[bytes | None]) -> None:
+        self._tasks.discard(task)
+        self._something_ended.set()
+
+    async def _wait_for_end(self, deadline_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                while self._connections or self._tasks:
+                    self._something_ended.clear()
+                    await self._something_ended.wait()
