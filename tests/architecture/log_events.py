@@ -20,14 +20,28 @@ CODE_SPAN = re.compile(r"`([^`]+)`")
 
 
 def logger_calls(tree: Tree) -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield every call of a logger's method: where it stands, the method and the call."""
+    """Yield every call of a logger's method: where it stands, the method and the call.
+
+    Whatever has a method of a level's name is a logger: ``log``, or what ``log.bind`` gave.
+    """
     for path in tree.sources:
         for node in ast.walk(tree.parse(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                owner = node.func.value
+                owner, method = node.func.value, node.func.attr
                 name = getattr(owner, "attr", None) or getattr(owner, "id", None)
-                if name in LOGGERS or node.func.attr in CONTEXT_BINDERS:
-                    yield f"{path}:{node.lineno}", node.func.attr, node
+                if name in LOGGERS or method in LEVELS | CONTEXT_BINDERS:
+                    yield f"{path}:{node.lineno}", method, node
+
+
+def hidden_log_calls(tree: Tree) -> Iterator[str]:
+    """Yield where a logger's method is taken without calling it, as in ``report = log.error``."""
+    for path in tree.sources:
+        nodes = list(ast.walk(tree.parse(path)))
+        called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        taken = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr in LEVELS]
+        for node in taken:
+            if id(node) not in called and getattr(node.value, "id", None) in LOGGERS:
+                yield f"{path}:{node.lineno}"
 
 
 def events_in_code(tree: Tree) -> dict[EventAndLevel, set[str]]:

@@ -11,6 +11,7 @@ from tests.architecture.log_events import (
     LEVELS,
     events_in_code,
     events_in_docs,
+    hidden_log_calls,
     logger_calls,
 )
 
@@ -28,7 +29,7 @@ def test_the_docs_tell_of_each_event_as_it_is_logged(tree: Tree) -> None:
 
 def test_each_event_is_told_of_once_with_when_it_comes(tree: Tree) -> None:
     rows = tree.rows("docs/EVENTS.md", "events")
-    events = [event for event, *_ in rows]
+    events = [(event, level) for event, level, *_ in rows]
 
     assert sorted(events) == sorted(set(events))
     assert [event for event, _, _, when in rows if not when] == []
@@ -36,6 +37,10 @@ def test_each_event_is_told_of_once_with_when_it_comes(tree: Tree) -> None:
 
 def test_an_event_is_named_for_an_area_and_what_has_happened(tree: Tree) -> None:
     assert [name for name, _ in events_in_code(tree) if not NAME.fullmatch(name)] == []
+
+
+def test_no_event_is_logged_out_of_sight_of_these_tests(tree: Tree) -> None:
+    assert list(hidden_log_calls(tree)) == []
 
 
 def test_a_log_line_has_only_keys_of_the_allow_list(tree: Tree) -> None:
