@@ -24,7 +24,9 @@ V2_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _URI = re.compile(r"(urn|https?):[^\s]+")
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-# R4 strings hold no control characters but tab, line feed and carriage return.
+# R4's string is ``[ \r\n\t\S]+``: other white space (a no-break space, U+3000) is outside it, and
+# control characters and halves of surrogates are no text.
+_OTHER_SPACE = re.compile(r"[^\S \r\n\t]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -70,8 +72,8 @@ def codeable(system: str, code: str, display: str) -> dict[str, object]:
 
 
 def printable(text: str) -> str:
-    """Drop what an R4 string may not hold, and the white space around it."""
-    return _UNPRINTABLE.sub("", text).strip()
+    """Keep what an R4 string may hold; other white space becomes a space, none stands around."""
+    return _UNPRINTABLE.sub("", _OTHER_SPACE.sub(" ", text)).strip()
 
 
 def logical_reference(
