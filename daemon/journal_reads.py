@@ -69,7 +69,7 @@ class JournalReader:
         """Answer ``question`` out of one snapshot.
 
         Raises:
-            JournalUnavailableError: The file cannot be read.
+            JournalUnavailableError: The file or a row of it cannot be read.
             PrelimError: The question's own.
         """
         if self._is_closed:
@@ -87,6 +87,9 @@ class JournalReader:
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             raise JournalUnavailableError("journal_read_failed", name) from None
+        except (KeyError, TypeError, ValueError) as error:
+            name = type(error).__name__
+            raise JournalUnavailableError("journal_row_unreadable", name) from None
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._own, "connection", None)

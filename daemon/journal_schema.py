@@ -101,6 +101,10 @@ SCHEMA = (
     )""",
     "CREATE INDEX audit_message ON audit (message_id, sequence) WHERE message_id IS NOT NULL",
     "CREATE INDEX audit_report ON audit (report_id, sequence) WHERE report_id IS NOT NULL",
+    # INSERT OR REPLACE would pass the trigger on DELETE.
+    """CREATE TRIGGER audit_only_grows BEFORE INSERT ON audit
+        WHEN NEW.sequence <= (SELECT max(sequence) FROM audit)
+        BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END""",
     """CREATE TRIGGER audit_keeps_entries BEFORE DELETE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END""",
     """CREATE TRIGGER audit_keeps_words BEFORE UPDATE ON audit
@@ -115,7 +119,8 @@ def prepare_file(path: Path) -> None:
     """Make the journal's file and tables when they are not there, for their owner's eyes only.
 
     Raises:
-        ConfigurationError: Another program's file, a newer prelim's, or no right to write.
+        ConfigurationError: Another program's file, a newer prelim's, no right to write, or a file
+            system without shared memory (WAL needs a local disk).
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -130,9 +135,11 @@ def prepare_file(path: Path) -> None:
                 for statement in SCHEMA:
                     connection.execute(statement)
             connection.execute("COMMIT")
-            connection.execute("PRAGMA journal_mode = WAL")
-    except (OSError, sqlite3.Error):
-        raise ConfigurationError("journal_not_writable", SETTING) from None
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(_reason(error, "journal_not_writable"), SETTING) from None
+    if mode != "wal":
+        raise ConfigurationError("journal_needs_local_disk", SETTING)
 
 
 def check_file(path: Path) -> None:
@@ -146,8 +153,8 @@ def check_file(path: Path) -> None:
     try:
         with closing(connect_reader(path)) as connection:
             is_ours = _is_ours(connection)
-    except sqlite3.Error:
-        raise ConfigurationError("journal_not_readable", SETTING) from None
+    except sqlite3.Error as error:
+        raise ConfigurationError(_reason(error, "journal_not_readable"), SETTING) from None
     if not is_ours:
         raise ConfigurationError("journal_empty", SETTING)
 
@@ -158,12 +165,9 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
     Raises:
         ConfigurationError: The file is another program's or a newer prelim's.
     """
-    try:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError:
-        raise ConfigurationError("journal_not_a_database", SETTING) from None
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application == 0 and tables == 0:
         return False
     if application != APPLICATION_ID:
@@ -171,6 +175,11 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
     if version > SCHEMA_VERSION:
         raise ConfigurationError("journal_of_newer_version", SETTING)
     return True
+
+
+def _reason(error: Exception, otherwise: str) -> str:
+    is_foreign = getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB"
+    return "journal_not_a_database" if is_foreign else otherwise
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,76 @@
+"""The stored text forms read back as what was written, whatever the text holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.journal_codec import (
+    decode_engine,
+    decode_study,
+    encode_engine,
+    encode_study,
+    storable,
+    time_of,
+    time_text,
+)
+from mappings.domain import ReportStatus, Sections, StudyReport
+from tests.unit.daemon.journal_samples import DRAFT, FULL_STUDY, make_study
+
+ANY_TEXT = st.text(st.characters())  # lone surrogates included
+
+
+@pytest.mark.parametrize("study", [FULL_STUDY, make_study(), make_study(ReportStatus.CORRECTED)])
+def test_a_report_reads_back_as_it_was_written(study: StudyReport) -> None:
+    read = decode_study(encode_study(study))
+
+    assert read == study
+    assert type(read.report_status) is type(study.report_status)
+    assert type(read.exam.modality) is type(study.exam.modality)
+
+
+@given(findings=ANY_TEXT)
+def test_any_findings_text_survives(findings: str) -> None:
+    study = replace(FULL_STUDY, sections=Sections(findings=findings))
+
+    assert decode_study(encode_study(study)) == study
+
+
+def test_a_field_added_since_takes_its_default() -> None:
+    stored = json.loads(encode_study(make_study()))
+    del stored["is_radiology"]
+
+    assert decode_study(json.dumps(stored)).is_radiology is True
+
+
+def test_an_engine_reads_back_as_it_was_written() -> None:
+    assert decode_engine(encode_engine(DRAFT.engine)) == DRAFT.engine
+
+
+@given(text=ANY_TEXT)
+def test_storable_text_is_always_utf8_and_leaves_ordinary_text_alone(text: str) -> None:
+    kept = storable(text)
+
+    kept.encode("utf-8")
+    if not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
+        assert kept == text
+
+
+@given(
+    one=st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis wants naive bounds
+    other=st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - same
+)
+def test_text_order_of_times_is_time_order(one: datetime, other: datetime) -> None:
+    assert (time_text(one) < time_text(other)) == (one < other)
+    assert time_of(time_text(one)) == one
+
+
+def test_a_time_with_an_offset_is_stored_in_utc() -> None:
+    east = timezone(timedelta(hours=2))
+
+    assert time_text(datetime(2026, 3, 1, 10, tzinfo=east)) == "2026-03-01T08:00:00.000000+00:00"

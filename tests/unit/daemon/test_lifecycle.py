@@ -1,0 +1,61 @@
+"""The life cycle, whole: every state times every event, against a drawing of it in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.lifecycle import TRANSITIONS, Event, IllegalTransitionError, State, next_state
+
+# One line a state: which event leads where. Written apart from the table, so that a change of
+# either has to be meant.
+DRAWING = {
+    State.RECEIVED: "map>MAPPED skip>SKIPPED supersede>SUPERSEDED reject>REJECTED",
+    State.REJECTED: "reread>RECEIVED",
+    State.MAPPED: (
+        "draft>DRAFTED withhold>WITHHELD skip>SKIPPED retry>MAPPED fail>FAILED supersede>SUPERSEDED"
+    ),
+    State.DRAFTED: "post>POSTED skip>SKIPPED retry>DRAFTED fail>FAILED supersede>SUPERSEDED",
+    State.POSTED: "",
+    State.SKIPPED: "",
+    State.WITHHELD: "redraft>MAPPED supersede>SUPERSEDED",
+    State.SUPERSEDED: "post>SUPERSEDED",
+    State.FAILED: "redraft>MAPPED repost>DRAFTED supersede>SUPERSEDED",
+}
+STEPS = {
+    (state, Event(arrow.split(">")[0])): State(arrow.split(">")[1])
+    for state, arrows in DRAWING.items()
+    for arrow in arrows.split()
+}
+
+
+@pytest.mark.parametrize("event", list(Event))
+@pytest.mark.parametrize("state", list(State))
+def test_every_event_in_every_state_leads_where_it_is_drawn(state: State, event: Event) -> None:
+    if (state, event) in STEPS:
+        assert next_state(state, event) is STEPS[state, event]
+        return
+
+    with pytest.raises(IllegalTransitionError) as caught:
+        next_state(state, event)
+
+    assert (caught.value.state, caught.value.event) == (state, event)
+    assert (caught.value.reason, caught.value.where) == ("illegal_transition", f"{state}/{event}")
+
+
+def test_every_state_can_be_reached_from_received() -> None:
+    reached = {State.RECEIVED}
+    for _ in State:
+        reached |= {after for (before, _), after in TRANSITIONS.items() if before in reached}
+
+    assert reached == set(State)
+
+
+def test_what_is_posted_or_skipped_is_never_touched_again() -> None:
+    moving = {state for state, _ in TRANSITIONS}
+
+    assert {State.POSTED, State.SKIPPED}.isdisjoint(moving)
+
+
+def test_states_and_events_keep_the_names_they_are_stored_under() -> None:
+    assert [state.value for state in State] == [state.name for state in State]
+    assert [event.value for event in Event] == [event.name.lower() for event in Event]
