@@ -63,21 +63,19 @@ class Headings:
             re.IGNORECASE,
         )
         self._inside = re.compile(
-            rf"(?:(?<=[.;:!?)\]])\s+|\s{{2,}})(?P<name>(?!(?-i:[a-z]))(?i:{names}))\s*:"
+            rf"(?:(?<=[.;:!?)\]]\s)|(?<=\s\s))(?P<name>(?!(?-i:[a-z]))(?i:{names}))\s*:"
             rf"|(?<=\s)(?P<capitals>{names})\s*:"
         )
 
     def find(self, line: str) -> Iterator[Heading]:
         """Yield the headings of a line, left to right."""
-        has_colon = ":" in line
         position = 0
-        if has_colon or len(line) <= _HEADING_LINE_MAX or line[:5].isupper():
-            match = self._start.match(line)
-            # Without a colon only its own capital tells a heading from a wrapped word of prose.
-            if match and (match["end"] == ":" or match["name"][0].isupper()):
-                yield self._heading(match, match["name"])
-                position = match.end()
-        if has_colon:
+        match = self._start.match(line)
+        # Without a colon only its own capital tells a heading from a wrapped word of prose.
+        if match and (match["end"] == ":" or match["name"][0].isupper()):
+            yield self._heading(match, match["name"])
+            position = match.end()
+        if ":" in line:
             for match in self._inside.finditer(line, position):
                 yield self._heading(match, match["name"] or match["capitals"])
 
@@ -89,8 +87,15 @@ class Headings:
 DEFAULT_HEADINGS = Headings(HEADINGS)
 
 
+def may_hold_heading(line: str) -> bool:
+    """Say whether a line is worth a closer look: a colon, few letters, or capitals at its start."""
+    return ":" in line or len(line) <= _HEADING_LINE_MAX or line[:5].isupper()
+
+
 def is_trailer(line: str) -> bool:
     """Say whether a line begins a signature: who dictated, asked, signed, or the report's end."""
+    if line[:1].islower():
+        return False
     match = _TRAILER.match(line)
     # A wrapped line of prose may begin "reviewed by"; a signature begins with a capital.
     return match is not None and match[0].lstrip(" \t*-=_#.>")[:1].isupper()

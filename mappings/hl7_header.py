@@ -184,7 +184,7 @@ def peek_header(payload: bytes) -> Header:
         raise MessageRefusedError("bad_separators", "MSH-2", "AE", _SEQUENCE_ERROR)
     # MSH-1 is the separator itself: put in as a field, it makes fields[n - 1] be MSH-n.
     fields[0] = payload[start + 3 : start + 4]
-    is_batch = _FIRST_MSH.search(payload, stop) is not None
+    is_batch = any(payload.find(b"%bMSH%b" % (end, fields[0]), stop) >= 0 for end in (b"\r", b"\n"))
     return Header(separators, tuple(fields), start, is_batch)
 
 

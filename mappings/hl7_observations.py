@@ -29,7 +29,7 @@ _TEXT_TYPES = frozenset({"TX", "FT", "ST"})
 _CODED_TYPES = frozenset({"CE", "CNE", "CWE"})
 _DOCUMENT_TYPES = frozenset({"ED", "RP", "HD", "UI"})
 _STUDY_UID_CODES = frozenset({"110180", "113014"})  # DICOM: Study Instance UID, DICOM Study
-_WORDS = re.compile(r"[^\W\d_]{2,}\W+[^\W\d_]{2,}")
+_WORDS = re.compile(r"[^\W\d_]{2}\W+[^\W\d_]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Observations:
     has_values: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
-    """A narrative OBX."""
+    """A narrative OBX; ``status`` is OBX-11 as sent."""
 
     section: str | None
     text: str = field(repr=False)
-    status: ReportStatus | None
+    status: str
 
 
 def read_observations(segments: Sequence[Segment], result_status: str, site: Site) -> Observations:
@@ -68,25 +68,25 @@ def read_observations(segments: Sequence[Segment], result_status: str, site: Sit
     lines: list[_Line] = []
     has_values = False
     study_instance_uid: str | None = None
+    meanings: dict[str, str | None] = {}  # a report of 60 lines repeats one code
     for segment in segments:
-        kind = segment.raw(2).strip().upper()
-        section = _find_section(segment, site)
+        kind, code = segment.raw(2).strip().upper(), segment.raw(3)
+        if code not in meanings:
+            meanings[code] = _find_section(segment, site)
+        section = meanings[code]
         if _is_narrative(segment, kind, section):
-            status = read_observation_status(segment.raw(11))
-            lines.append(_Line(section, _read_text(segment, kind), status))
+            lines.append(_Line(section, _read_text(segment, kind), segment.raw(11)))
         elif kind not in _DOCUMENT_TYPES:
             has_values = has_values or bool(segment.raw(5).strip())
         elif segment.component(3) in _STUDY_UID_CODES:
             study_instance_uid = segment.component(5) or None
-    speaking = [line.status for line in lines] or [
-        read_observation_status(segment.raw(11)) for segment in segments
-    ]
+    words = {line.status for line in lines} or {segment.raw(11) for segment in segments}
     narrative = read_narrative(_standing(lines), site.headings)
     sections = narrative.sections
     return Observations(
         sections=sections,
         title=narrative.title,
-        status=choose_status(speaking, result_status),
+        status=choose_status(map(read_observation_status, words), result_status),
         observed_at=next((segment.component(14) for segment in segments), ""),
         study_instance_uid=study_instance_uid,
         has_sections=sections.findings is not None or sections.impression is not None,
@@ -96,7 +96,12 @@ def read_observations(segments: Sequence[Segment], result_status: str, site: Sit
 
 def _standing(lines: Sequence[_Line]) -> list[CodedText]:
     """Return the texts that hold; of a report that is withdrawn whole, all of them."""
-    held = [line for line in lines if not is_withdrawn(line.status)] or lines
+    withdrawn = {
+        word
+        for word in {line.status for line in lines}
+        if is_withdrawn(read_observation_status(word))
+    }
+    held = [line for line in lines if line.status not in withdrawn] or lines
     return [CodedText(line.section, line.text) for line in held]
 
 

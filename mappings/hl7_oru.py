@@ -10,7 +10,7 @@ Standard: HL7 v2 observation reporting; field choices follow IHE Radiology and r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mappings.domain import Identifier, Standard, StudyReport
@@ -22,6 +22,7 @@ from mappings.hl7_time import parse_time
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mappings.domain import Sections
     from mappings.hl7_message import Message
     from mappings.sites import Site, SiteSet
 
@@ -131,9 +132,17 @@ def _read_group(
         report_status=read.status,
         observed_at=observed or parse_time(read.observed_at, site.time_zone),
         reported_at=reported or parse_time(header.message_time, site.time_zone),
-        sections=read.sections,
+        sections=_with_indication(read.sections, request),
         is_radiology=is_report and not is_laboratory(service_section),
     )
+
+
+def _with_indication(sections: Sections, request: Segment) -> Sections:
+    """Take the reason for the study (OBR-31, OBR-13) where the report itself gives no indication."""
+    if sections.indication is not None:
+        return sections
+    *_, reason = [part for part in request.components(31)[:2] if part] or [request.component(13)]
+    return replace(sections, indication=reason or None)
 
 
 def _accession(group: _Group, fields: Iterable[str]) -> Identifier | None:

@@ -35,16 +35,14 @@ def parse_time(value: str, zone: ZoneInfo | None) -> str | None:
     if match is None:
         return None
     year, month, day, hour, minute, second, fraction, *offset = match.groups()
-    digits = f"{year}{month or '01'}{day or '01'}{hour or '00'}{minute or '00'}{second or '00'}"
+    clock = int(hour or 0), int(minute or 0), int(second or 0)
     try:
-        moment = datetime.strptime(digits, "%Y%m%d%H%M%S")  # noqa: DTZ007 - the zone follows below
+        moment = datetime(int(year), int(month or 1), int(day or 1), *clock, tzinfo=zone)
     except ValueError:
         return None
     if hour is None:
         return "-".join(part for part in (year, month, day) if part)
-    written = moment.isoformat() + (fraction or "")
+    written = moment.replace(tzinfo=None).isoformat() + (fraction or "")
     if offset[0]:
         return f"{written}{offset[0]}{offset[1]}:{offset[2]}"
-    if zone is None:
-        return written
-    return written + moment.replace(tzinfo=zone).isoformat()[-6:]
+    return written if zone is None else written + moment.isoformat()[19:25]

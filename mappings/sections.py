@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mappings.domain import Sections
-from mappings.headings import DEFAULT_HEADINGS, is_noise, is_trailer
+from mappings.headings import DEFAULT_HEADINGS, is_noise, is_trailer, may_hold_heading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from mappings.headings import Heading, Headings
 
 _MAIN = frozenset({"findings", "impression", "addendum", "other"})
-_SENTENCE = re.compile(r"\w\S*\s+\S.*[.!?](?:\s|$)|[。！？]", re.MULTILINE)  # noqa: RUF001 - CJK stops
-_PROSE_WORDS_MIN = 8
+_SENTENCE_END = re.compile(r"[.!?](?:\s+[^\sa-z]|\s*$)|[\u3002\uff01\uff1f]", re.MULTILINE)
+_SENTENCE_WORDS_MIN = 2
+_LINE_WORDS_MIN = 8
 
 
 class CodedText(NamedTuple):
@@ -80,9 +81,12 @@ def read_narrative(texts: Sequence[CodedText], headings: Headings = DEFAULT_HEAD
 
 def is_prose(text: str) -> bool:
     """Say whether a text holds at least a sentence: an exam title does not."""
-    if _SENTENCE.search(text) is not None:
+    if any(len(line.split()) >= _LINE_WORDS_MIN for line in text.split("\n")):
         return True
-    return any(len(line.split()) >= _PROSE_WORDS_MIN for line in text.split("\n"))
+    return any(
+        not end[0].isascii() or len(text[: end.start()].split()) >= _SENTENCE_WORDS_MIN
+        for end in _SENTENCE_END.finditer(text)
+    )
 
 
 def _join_by_meaning(texts: Sequence[CodedText]) -> list[CodedText]:
@@ -136,6 +140,9 @@ class _Splitter:
         return self._blocks
 
     def _add_line(self, line: str) -> None:
+        if not may_hold_heading(line):
+            self._add_text(line)
+            return
         position = 0
         for heading in self._headings.find(line):
             before = line[position : heading.start]
