@@ -9,13 +9,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from mappings.scope import plan_draft
-from model.draft_checks import check_draft
 
 from daemon.lifecycle import Event, IllegalTransitionError
 from mappings.domain import Impression, Skip
 from mappings.errors import GuardViolationError
-from model.errors import PromptRefusedError, WorkerLostError
+from model.draft_checks import check_draft
+from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from daemon.config import DraftRetry
     from daemon.journal import Journal, PendingReport
     from daemon.metrics import Metrics
-    from mappings.domain import Draft, DraftObservation, Findings, Prompt
+    from mappings.domain import Draft, DraftObservation, Findings, Prompt, StudyReport
 
 log = structlog.get_logger()
 
@@ -63,6 +62,7 @@ class DraftStep:
         journal: Journal,
         *,
         drafter: Drafter,
+        plan: Callable[[StudyReport], Findings | Skip],
         prompt_of: Callable[[Findings], Prompt],
         build: Builder,
         retry: DraftRetry,
@@ -73,6 +73,7 @@ class DraftStep:
         """Take the ports."""
         self._journal = journal
         self._drafter = drafter
+        self._plan = plan
         self._prompt_of = prompt_of
         self._build = build
         self._retry = retry
@@ -82,7 +83,7 @@ class DraftStep:
 
     async def __call__(self, report: PendingReport) -> None:
         """Draft, check and keep one report's impression."""
-        decision = plan_draft(report.study)
+        decision = self._plan(report.study)
         try:
             if isinstance(decision, Skip):
                 await self._exit(report, Event.SKIP, decision.reason.value)
@@ -94,6 +95,8 @@ class DraftStep:
             await self._try_later(report, error.reason)
         except GuardViolationError as error:
             await self._exit(report, Event.FAIL, f"{error.reason}:{error.where}")
+        except EngineUnavailableError:
+            return  # no draft is begun until a worker is ready; the report keeps its state
         except IllegalTransitionError:
             return  # a newer version came while we drafted; the journal has the truth
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from daemon.errors import JournalUnavailableError
-from interfaces.mllp_server import FrameFault
+from interfaces.mllp_contract import FrameFault
 from mappings.domain import RawReport, Standard
 from mappings.errors import MessageRefusedError
 from mappings.hl7_ack import render_ack

@@ -6,32 +6,82 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
-from mappings.report_key import report_key
-from mappings.scope import plan_draft
 
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, IllegalTransitionError
-from mappings.domain import Skip
+from mappings.domain import Exam, Sections, Skip, SkipReason, StudyReport
 from mappings.errors import PrelimError
+from mappings.hl7_header import peek_header
+from mappings.hl7_oru import read_result
+from mappings.report_key import report_key
+from mappings.scope import plan_draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from daemon.journal import Journal, PendingMessage
     from daemon.metrics import Metrics
-    from mappings.domain import RawReport, StudyReport
+    from mappings.domain import RawReport
+    from mappings.hl7_header import Header
+    from mappings.hl7_oru import Result
+    from mappings.sites import Site, SiteSet
 
 log = structlog.get_logger()
 INLINE_BYTES_MAX = 65_536
 """Longer messages are read on a thread, so that the answers of other senders do not wait."""
 
 
-def map_report(study: StudyReport) -> NewReport:
-    """Decide the first step of one report's life."""
-    decision = plan_draft(study)
+def plan_reports(raw: RawReport, sites: SiteSet) -> list[NewReport]:
+    """Read a message and decide the first step of each of its reports.
+
+    Args:
+        raw: A message whose header was accepted.
+        sites: The configured sites.
+
+    Returns:
+        One for each OBR group; one, skipped with the reason, for a message without a group.
+
+    Raises:
+        PrelimError: The content cannot be read.
+    """
+    header = peek_header(raw.payload)
+    result = read_result(raw.payload, sites)
+    ignored = None if header.is_report else SkipReason.MESSAGE_TYPE_IGNORED
+    if not result.reports:
+        reason = ignored or SkipReason.NO_REPORT_GROUP
+        return [NewReport(_without_group(raw, header, result), None, Event.SKIP, reason.value)]
+    return [_first_step(study, result.site, ignored) for study in result.reports]
+
+
+def _first_step(study: StudyReport, site: Site, ignored: SkipReason | None) -> NewReport:
+    decision = Skip(ignored) if ignored else plan_draft(study, site)
     if isinstance(decision, Skip):
         return NewReport(study, report_key(study), Event.SKIP, decision.reason.value)
     return NewReport(study, report_key(study), Event.MAP)
+
+
+def _without_group(raw: RawReport, header: Header, result: Result) -> StudyReport:
+    """Stand in for the report of a message that has none, so that its skip can be seen."""
+    return StudyReport(
+        standard=raw.standard,
+        group=0,
+        site=result.site.name,
+        language=result.site.language,
+        message_control_id=raw.message_control_id,
+        message_type=raw.message_type,
+        sending_application=header.sending_application,
+        sending_facility=header.sending_facility,
+        patient=result.patient,
+        accession_number=None,
+        placer_order_number=None,
+        filler_order_number=None,
+        study_instance_uid=None,
+        exam=Exam(),
+        report_status=None,
+        observed_at=None,
+        reported_at=None,
+        sections=Sections(),
+    )
 
 
 class MapStep:
@@ -40,13 +90,14 @@ class MapStep:
     def __init__(
         self,
         journal: Journal,
-        read: Callable[[RawReport], Sequence[StudyReport]],
+        *,
+        plan: Callable[[RawReport], Sequence[NewReport]],
         metrics: Metrics,
         wake_next: Callable[[], None],
     ) -> None:
-        """Take the reader with the sites' tables in it."""
+        """Take the reader, which knows the sites."""
         self._journal = journal
-        self._read = read
+        self._plan = plan
         self._metrics = metrics
         self._wake_next = wake_next
 
@@ -55,17 +106,17 @@ class MapStep:
         message_id = pending.message_id
         try:
             if len(pending.raw.payload) > INLINE_BYTES_MAX:
-                studies = await asyncio.to_thread(self._read, pending.raw)
+                reports = await asyncio.to_thread(self._plan, pending.raw)
             else:
-                studies = self._read(pending.raw)
-            await self._journal.record_mapped(message_id, [map_report(study) for study in studies])
+                reports = self._plan(pending.raw)
+            await self._journal.record_mapped(message_id, reports)
         except IllegalTransitionError:
             return  # an operator or another step was faster; the journal has the truth
         except PrelimError as error:
             await self._reject(pending, error.reason, error.where)
             return
         self._metrics.steps.labels(stage="map", outcome="mapped").inc()
-        log.info("pipeline.message_mapped", message_id=message_id, count=len(studies))
+        log.info("pipeline.message_mapped", message_id=message_id, count=len(reports))
         self._wake_next()
 
     async def put_off(self, pending: PendingMessage, error_class: str) -> None:

@@ -17,7 +17,7 @@ from daemon.stage import Stage, StagePlan
 from mappings.domain import ReportId
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from daemon.clock import Clock
     from daemon.drafting import DraftStep
@@ -50,12 +50,14 @@ class Pipeline:
         draft_step: DraftStep,
         post_step: PostStep,
         limits: PipelineLimits,
+        is_model_ready: Callable[[], bool],
         clock: Clock,
     ) -> None:
         """Plan the stages; nothing runs yet."""
         self._journal = journal
         self._clock = clock
         self._limits = limits
+        self._is_model_ready = is_model_ready
         self._tasks: list[asyncio.Task[None]] = []
         self._map = Stage(
             StagePlan(
@@ -125,7 +127,7 @@ class Pipeline:
         return await self._journal.pending_messages(limit)
 
     async def _due_drafts(self, limit: int, but_not: Collection[str]) -> Sequence[PendingReport]:
-        return await self._due(State.MAPPED, limit, but_not)
+        return await self._due(State.MAPPED, limit, but_not) if self._is_model_ready() else ()
 
     async def _due_posts(self, limit: int, but_not: Collection[str]) -> Sequence[PendingReport]:
         if self._limits.is_shadow or await self._journal.is_paused():

@@ -70,7 +70,7 @@ def build_app(
     *,
     live: Callable[[], bool],
     ready: Callable[[], Awaitable[Readiness]],
-    metrics_text: Callable[[], bytes],
+    metrics_text: Callable[[], Awaitable[bytes]],
     store_app: ASGIApp | None = None,
     allowed_hosts: Sequence[str] = LOOPBACK_NAMES,
 ) -> Starlette:
@@ -97,7 +97,7 @@ def build_app(
         return JSONResponse(body, 200 if readiness.is_ready else 503)
 
     async def answer_metrics(_: Request) -> Response:
-        return Response(metrics_text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return Response(await metrics_text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     routes: list[BaseRoute] = [
         Route("/livez", answer_live),

@@ -1,0 +1,259 @@
+"""The composition root: the only place that knows every part, and the order they start and stop in.
+
+Start: lock, journal, HTTP, model worker, pipeline, then the doors, so that whoever is heard is also
+stored. Stop: doors first, so that nothing new is promised; the journal last. No sender waits for
+the model: an answer needs the disk alone.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import structlog
+
+from daemon.clock import SystemClock
+from daemon.drafting import DraftStep
+from daemon.errors import ConfigurationError
+from daemon.health import Health
+from daemon.intake import MllpIntake
+from daemon.journal_sqlite import acquire_serve_lock, open_journal
+from daemon.mapping import MapStep, plan_reports
+from daemon.metrics import Metrics
+from daemon.model_choice import PromptMaker, make_supervisor
+from daemon.pipeline import Pipeline, PipelineLimits
+from daemon.posting import PostStep
+from daemon.site_files import load_sites
+from interfaces.fhir_client import FhirClient
+from interfaces.fhir_store_app import build_store
+from interfaces.http_server import STORE_PATH, HttpServer, build_app
+from interfaces.mllp_contract import ListenerLimits
+from interfaces.mllp_server import MllpServer
+from mappings.fhir_elements import FhirOptions
+from mappings.fhir_observation import build_observation
+from mappings.hl7_header import HeaderPolicy
+from mappings.scope import plan_draft
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+    from typing import Self
+
+    from daemon.clock import Clock
+    from daemon.config import Listener, Settings
+    from daemon.journal import PendingReport
+    from daemon.journal_sqlite import SqliteJournal
+    from mappings.domain import DraftObservation, Impression
+
+log = structlog.get_logger()
+
+
+class App:
+    """One running daemon; use as an async context.
+
+    Leaving the context drains: see the module's first lines for the order.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Check what can be checked before anything is opened.
+
+        Raises:
+            SiteMappingError: A site's table cannot be used.
+            EngineUnavailableError: What the model needs is not there.
+        """
+        self.settings = settings
+        self.metrics = Metrics()
+        self.doors: dict[str, MllpServer] = {}
+        self.http: HttpServer
+        self.journal: SqliteJournal
+        self.pipeline: Pipeline
+        self._clock = clock or SystemClock()
+        self._sites = load_sites(settings.sites)
+        self._prompt_of = PromptMaker(settings)
+        self.supervisor = make_supervisor(settings, self._clock)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start every part, the doors last.
+
+        Raises:
+            ConfigurationError: The journal is in use or unusable, or a port cannot be bound.
+        """
+        await self._stack.__aenter__()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop every part in the opposite order."""
+        log.info("daemon.stopping_started")
+        await self._stack.aclose()
+        log.info("daemon.stopped")
+
+    async def _start(self) -> None:
+        settings, stack = self.settings, self._stack
+        stack.enter_context(acquire_serve_lock(settings.journal_path))
+        self.journal = open_journal(
+            settings.journal_path,
+            clock=self._clock,
+            on_head=log_head,
+            anchor_every=settings.logs.anchor_entries,
+        )
+        stack.push_async_callback(self.journal.close)
+        await self._start_http()
+        poster = await stack.enter_async_context(self._make_client())
+        self.supervisor.start()
+        stack.push_async_callback(self.supervisor.stop, settings.drain_timeout_s)
+        self._start_pipeline(poster)
+        stack.push_async_callback(self.pipeline.drain, settings.drain_timeout_s)
+        for name, listener in settings.mllp.listeners.items():
+            await self._open_door(name, listener)
+        log.info("daemon.started", version=version("prelim"), count=len(self.doors))
+
+    async def _start_http(self) -> None:
+        settings = self.settings
+        health = Health(
+            self.journal,
+            self.supervisor,
+            self.metrics,
+            is_shadow=settings.fhir_write == "off",
+            are_doors_open=lambda: len(self.doors) == len(settings.mllp.listeners),
+            connections=lambda: {name: door.stats.connections for name, door in self.doors.items()},
+        )
+        store = None
+        if settings.is_embedded_store:
+            store = build_store(settings.data / "store.sqlite", now=self._clock.now)
+        page = build_app(
+            live=lambda: True,
+            ready=health.ready,
+            metrics_text=health.metrics_text,
+            store_app=store,
+        )
+        self.http = HttpServer(page, host=settings.http.host, port=settings.http.port)
+        try:
+            await self.http.start()
+        except OSError:
+            raise ConfigurationError("cannot bind", "http.port") from None
+        self._stack.push_async_callback(self.http.stop, settings.drain_timeout_s)
+
+    @property
+    def fhir_base_url(self) -> str:
+        """Where drafts go."""
+        if self.settings.fhir.base_url is not None:
+            return str(self.settings.fhir.base_url).rstrip("/")
+        return f"http://127.0.0.1:{self.http.port}{STORE_PATH}"
+
+    def _make_client(self) -> FhirClient:
+        mode = self.settings.fhir_write
+        return FhirClient(
+            self.fhir_base_url,
+            write="put" if mode == "off" else mode,
+            timeout_s=self.settings.fhir.timeout_s,
+        )
+
+    def _start_pipeline(self, poster: FhirClient) -> None:
+        settings = self.settings
+        self.pipeline = Pipeline(
+            self.journal,
+            map_step=MapStep(
+                self.journal,
+                plan=lambda raw: plan_reports(raw, self._sites),
+                metrics=self.metrics,
+                wake_next=lambda: self.pipeline.wake_drafting(),  # noqa: PLW0108 - made below
+            ),
+            draft_step=DraftStep(
+                self.journal,
+                drafter=self.supervisor,
+                plan=lambda study: plan_draft(study, self._sites.named(study.site)),
+                prompt_of=self._prompt_of,
+                build=self._build,
+                retry=settings.model.retry,
+                clock=self._clock,
+                metrics=self.metrics,
+                wake_next=lambda: self.pipeline.wake_posting(),  # noqa: PLW0108 - same
+            ),
+            post_step=PostStep(
+                self.journal,
+                poster=poster,
+                retry=settings.fhir.retry,
+                clock=self._clock,
+                metrics=self.metrics,
+            ),
+            limits=PipelineLimits(
+                drafts_in_flight_max=settings.model.requests_in_flight_max,
+                posts_in_flight_max=settings.fhir.posts_in_flight_max,
+                is_shadow=settings.fhir_write == "off",
+            ),
+            is_model_ready=lambda: self.supervisor.is_ready,
+            clock=self._clock,
+        )
+        self.pipeline.start()
+
+    def _build(
+        self, report: PendingReport, impression: Impression, drafted_at: datetime
+    ) -> DraftObservation:
+        assert report.report_key is not None, "a report without a key is skipped"
+        chosen = self.settings.fhir
+        system, code, display = FhirOptions().security
+        if chosen.ai_security_code != code:
+            code = display = chosen.ai_security_code
+        return build_observation(
+            report.study,
+            impression,
+            FhirOptions(
+                identifier_system=chosen.identifier_system, security=(system, code, display)
+            ),
+            report_key=report.report_key,
+            report_version=report.report_id,
+            drafted_at=drafted_at,
+            software_version=version("prelim"),
+        )
+
+    async def _open_door(self, name: str, listener: Listener) -> None:
+        intake = MllpIntake(
+            self.journal,
+            policy=HeaderPolicy(processing_ids=frozenset(listener.processing_ids)),
+            clock=self._clock,
+            metrics=self.metrics,
+            wake_next=self.pipeline.wake_mapping,
+        )
+        door = MllpServer(
+            intake,
+            ListenerLimits(
+                frame_bytes_max=listener.frame_bytes_max,
+                frame_timeout_s=listener.frame_timeout_s,
+                idle_timeout_s=listener.idle_timeout_s,
+                write_timeout_s=listener.write_timeout_s,
+                connections_max=listener.connections_max,
+                connections_per_host_max=listener.connections_per_host_max,
+            ),
+            door=name,
+            host=listener.host,
+            port=listener.port,
+        )
+        try:
+            await door.start()
+        except OSError:
+            raise ConfigurationError("cannot bind", f"mllp.listeners.{name}") from None
+        self.doors[name] = door
+        self._stack.push_async_callback(self._close_door, name)
+
+    async def _close_door(self, name: str) -> None:
+        await self.doors.pop(name).drain(self.settings.drain_timeout_s)
+
+
+def log_head(sequence: int, head: str) -> None:
+    """Put the audit chain's head into the log stream, where a later cut can be proven against it.
+
+    Called on the journal's thread.
+    """
+    log.info("audit.head_anchored", sequence=sequence, head=head)

@@ -1,0 +1,54 @@
+"""The ``prelim`` command: results on stdout, logs on stderr.
+
+Exit codes: 0 done; 1 the answer is no (a message was bad, the chain is broken); 2 the call or the
+settings are wrong, with the field's path.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from daemon import cli_journal, cli_model, cli_reports, cli_serve
+from daemon.errors import ConfigurationError
+from mappings.errors import PrelimError
+
+app = typer.Typer(
+    name="prelim",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    help=(
+        "Drafts preliminary radiology impressions: reports come in over MLLP, drafts go out as"
+        " FHIR Observations with status preliminary. A human signs; prelim never does.\n\n"
+        "First steps: [bold]prelim demo[/] shows the whole path on shipped messages;"
+        " [bold]prelim dry-run FILE[/] reads your own messages and says what would be done;"
+        " [bold]prelim serve[/] runs the daemon. Every command that prints data takes --json."
+    ),
+)
+for module in (cli_serve, cli_reports, cli_journal, cli_model):
+    module.add_commands(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except ConfigurationError as error:
+        where = f"{error.where}: " if error.where else ""
+        sys.stderr.write(f"prelim: {where}{error.reason}\n")
+        sys.exit(2)
+    except PrelimError as error:
+        sys.stderr.write(f"prelim: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has seen enough.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Commands on the journal: messages, show, replay, pause, resume, audit.
+
+They read and write the same file as a running daemon, which notices within a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from daemon.cli_options import AsJson, Config, Data, print_json, read_settings
+from daemon.clock import SystemClock
+from daemon.errors import ConfigurationError
+from daemon.journal_sqlite import open_journal
+from daemon.lifecycle import IllegalTransitionError, State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from daemon.journal import AuditEntry, Journal, ReportTrail, Row, Trail
+
+Id = Annotated[str, typer.Argument(help="Id of a message or of one of its reports.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (messages, show, replay, pause, resume):
+        app.command()(command)
+    audit = typer.Typer(no_args_is_help=True, help="The hash-chained audit trail.")
+    audit.command()(verify)
+    app.add_typer(audit, name="audit")
+
+
+def messages(
+    state: Annotated[State | None, typer.Option(help="Only this state.")] = None,
+    accession: Annotated[str | None, typer.Option(help="Only this accession number.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only from then on; ISO 8601, such as 2026-11-21T08:00Z.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    config: Config = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what arrived, and where each report stands."""
+
+    async def read(journal: Journal) -> None:
+        rows = await journal.rows(
+            state=state, accession_number=accession, since=_instant(since), limit=limit
+        )
+        if as_json:
+            for row in rows:
+                print_json(_row(row))
+        else:
+            _print_rows(rows)
+
+    _with_journal(config, data, read)
+
+
+def show(id_: Id, config: Config = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Show one message's whole trail: reports, texts, audit entries. Holds patient data."""
+
+    async def read(journal: Journal) -> None:
+        trail = await journal.trail(id_)
+        if as_json:
+            print_json(_trail(trail))
+        else:
+            _print_trail(trail)
+
+    _with_journal(config, data, read)
+
+
+def replay(
+    ids: Annotated[list[str], typer.Argument(help="Ids of messages or reports.")],
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Put FAILED, REJECTED or WITHHELD work back into the pipeline."""
+
+    async def write(journal: Journal) -> int:
+        refused = 0
+        for id_ in ids:
+            try:
+                before, after = await journal.replay(id_, actor=_actor())
+            except IllegalTransitionError as error:
+                refused += 1
+                sys.stderr.write(f"prelim: {id_}: {error.state} is not replayed\n")
+                continue
+            sys.stdout.write(f"{id_}: {before} -> {after}\n")
+        return refused
+
+    if _with_journal(config, data, write, is_write=True):
+        raise typer.Exit(1)
+
+
+def pause(config: Config = None, data: Data = None) -> None:
+    """Stop posting at once, and across restarts. Messages are still taken and drafted."""
+    _set_paused(config, data, is_paused=True)
+
+
+def resume(config: Config = None, data: Data = None) -> None:
+    """Start posting again."""
+    _set_paused(config, data, is_paused=False)
+
+
+def verify(
+    head: Annotated[
+        str | None, typer.Option(help="An earlier head of the chain, from the log stream.")
+    ] = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute the audit chain. Exit 1 and the first broken entry when it is not whole."""
+
+    async def read(journal: Journal) -> bool:
+        verdict = await journal.verify_chain(head=head)
+        if as_json:
+            print_json(asdict(verdict))
+        elif verdict.is_whole:
+            sys.stdout.write(f"whole: {verdict.entries} entries, head {verdict.head}\n")
+        else:
+            at = "" if verdict.first_broken is None else f" at entry {verdict.first_broken}"
+            sys.stdout.write(f"broken{at}: {verdict.reason}; head {verdict.head}\n")
+        return verdict.is_whole
+
+    if not _with_journal(config, data, read):
+        raise typer.Exit(1)
+
+
+def _with_journal(
+    config: Any,  # noqa: ANN401 - typer resolves Config at run time
+    data: Any,  # noqa: ANN401 - same
+    work: Callable[[Journal], Awaitable[Any]],
+    *,
+    is_write: bool = False,
+) -> Any:  # noqa: ANN401 - what the work returns
+    """Open the journal of these settings, do the work, close it."""
+    path = read_settings(config, data).journal_path
+    if not path.exists():
+        raise ConfigurationError("no journal there yet; run prelim serve or prelim demo", str(path))
+
+    async def run() -> Any:  # noqa: ANN401 - what the work returns
+        journal = open_journal(path, clock=SystemClock(), read_only=not is_write)
+        try:
+            return await work(journal)
+        finally:
+            await journal.close()
+
+    return asyncio.run(run())
+
+
+def _set_paused(config: Any, data: Any, *, is_paused: bool) -> None:  # noqa: ANN401 - as above
+    async def write(journal: Journal) -> None:
+        await journal.set_paused(is_paused=is_paused, actor=_actor())
+
+    _with_journal(config, data, write, is_write=True)
+    sys.stdout.write("posting is paused\n" if is_paused else "posting goes on\n")
+
+
+def _actor() -> str:
+    """Name the operator in the audit trail."""
+    return f"operator:{getpass.getuser()}"
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError("not an ISO 8601 time", "--since") from None
+    return instant if instant.tzinfo else instant.astimezone()
+
+
+def _row(row: Row) -> dict[str, object]:
+    return {
+        "message_id": row.message_id,
+        "report_id": row.report_id,
+        "state": row.state.value,
+        "reason": row.reason,
+        "received_at": row.received_at.isoformat(),
+        "sender": row.sender,
+        "message_type": row.message_type,
+        "message_control_id": row.message_control_id,
+        "accession_number": row.accession_number,
+        "attempts": row.attempts,
+        "not_before": row.not_before.isoformat() if row.not_before else None,
+    }
+
+
+def _entry(entry: AuditEntry) -> dict[str, object]:
+    return {**asdict(entry), "at": entry.at.isoformat(), "detail": dict(entry.detail)}
+
+
+def _report(report: ReportTrail) -> dict[str, object]:
+    draft, observation = report.draft, report.observation
+    return {
+        **_row(report.row),
+        "exam": asdict(report.study.exam),
+        "findings": report.study.sections.findings,
+        "impression": report.study.sections.impression,
+        "draft": draft.text if draft else None,
+        "engine": asdict(draft.engine) if draft else None,
+        "observation": observation.observation.decode() if observation else None,
+        "provenance": observation.provenance.decode() if observation else None,
+        "reference": report.reference,
+    }
+
+
+def _trail(trail: Trail) -> dict[str, object]:
+    return {
+        **_row(trail.row),
+        "door": trail.raw.door,
+        "payload": trail.raw.payload.decode("utf-8", "backslashreplace"),
+        "reports": [_report(report) for report in trail.reports],
+        "audit": [_entry(entry) for entry in trail.entries],
+    }
+
+
+def _print_rows(rows: Any) -> None:  # noqa: ANN401 - a sequence of Row
+    table = Table(box=None, pad_edge=False)
+    for title in ("id", "state", "reason", "received", "type", "control id", "accession"):
+        table.add_column(title, no_wrap=title == "id")
+    for row in rows:
+        table.add_row(
+            row.report_id or row.message_id,
+            row.state.value,
+            row.reason or "",
+            row.received_at.isoformat(timespec="seconds"),
+            row.message_type,
+            row.message_control_id,
+            row.accession_number or "",
+        )
+    Console().print(table)
+
+
+def _print_trail(trail: Trail) -> None:
+    out = Console(markup=False, highlight=False, soft_wrap=True)
+    out.print(f"message {trail.row.message_id}  {trail.row.state}  {trail.row.reason or ''}")
+    out.print(trail.raw.payload.decode("utf-8", "backslashreplace").replace("\r", "\n"))
+    for report in trail.reports:
+        out.print(f"report {report.row.report_id}  {report.row.state}  {report.row.reason or ''}")
+        out.print(f"  findings:\n{report.study.sections.findings or '(none)'}")
+        out.print(f"  draft:\n{report.draft.text if report.draft else '(none)'}")
+        if report.reference:
+            out.print(f"  stored as {report.reference}")
+    for entry in trail.entries:
+        detail = " ".join(f"{key}={value}" for key, value in entry.detail.items())
+        out.print(
+            f"{entry.sequence:>6} {entry.at.isoformat(timespec='milliseconds')} {entry.actor}"
+            f" {entry.event} {entry.from_state or '-'} -> {entry.to_state or '-'} {detail}"
+        )

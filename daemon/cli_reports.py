@@ -1,0 +1,164 @@
+"""Commands on report files: dry-run, draft, send."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli_options import AsJson, Config, print_json, read_settings
+from daemon.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from daemon.config import Settings
+
+Files = Annotated[
+    list[str], typer.Argument(help="Message files: .hl7, one or many in each; - for stdin.")
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command(name="dry-run")(dry_run)
+    app.command()(draft)
+    app.command()(send)
+
+
+def dry_run(
+    files: Files,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what would be done with messages: one line per OBR group; nothing is drafted or posted.
+
+    Exit 0 when every message could be read, else 1.
+    """
+    from daemon.site_files import load_sites
+    from mappings.dry_run import describe
+
+    sites = load_sites(read_settings(config).sites)
+    is_all_ok = True
+    for source, index, payload in _messages(files):
+        for record in describe(source, index, payload, sites):
+            is_all_ok = is_all_ok and bool(record["ok"])
+            if as_json:
+                print_json(record)
+            else:
+                _print_record(record)
+    if not is_all_ok:
+        raise typer.Exit(1)
+
+
+def draft(
+    files: Files,
+    config: Config = None,
+    engine: Annotated[
+        str | None, typer.Option(help="transformers or extractive; over the settings.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do what dry-run does, and draft: prints the impression and the checks' verdicts.
+
+    Nothing is stored or posted.
+    """
+    overrides = {"model": {"engine": engine}} if engine else {}
+    settings = read_settings(config, overrides=overrides)
+    if not asyncio.run(_draft_all(settings, files, as_json=as_json)):
+        raise typer.Exit(1)
+
+
+async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> bool:
+    from daemon.clock import SystemClock
+    from daemon.model_choice import PromptMaker, make_supervisor
+    from daemon.preview import preview
+    from daemon.site_files import load_sites
+
+    sites, prompt_of = load_sites(settings.sites), PromptMaker(settings)
+    supervisor = make_supervisor(settings, SystemClock())
+    supervisor.start()
+    is_all_ok = True
+    try:
+        await supervisor.wait_ready(settings.model.start_timeout_s)
+        for source, index, payload in _messages(files):
+            async for record in preview(
+                source, index, payload, sites=sites, drafter=supervisor, prompt_of=prompt_of
+            ):
+                is_all_ok = is_all_ok and bool(record["ok"])
+                if as_json:
+                    print_json(record)
+                else:
+                    _print_record(record)
+    finally:
+        await supervisor.stop(settings.drain_timeout_s)
+    return is_all_ok
+
+
+def send(
+    files: Files,
+    to: Annotated[str, typer.Option("--to", help="HOST:PORT of an MLLP listener.")],
+    concurrency: Annotated[int, typer.Option(min=1, help="Connections at once.")] = 1,
+    timeout_s: Annotated[float, typer.Option(min=0.1, help="Wait so long for an answer.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Send messages over MLLP and print each answer: an honest client that matches MSA-2.
+
+    Exit 0 when every message was accepted (AA or CA), else 1.
+    """
+    from daemon.sending import send_all
+
+    host, _, port = to.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigurationError("not HOST:PORT", "--to")
+    payloads = [payload for _source, _index, payload in _messages(files)]
+    is_all_accepted = asyncio.run(
+        send_all(
+            payloads,
+            host=host.strip("[]"),
+            port=int(port),
+            concurrency=concurrency,
+            timeout_s=timeout_s,
+            as_json=as_json,
+        )
+    )
+    if not is_all_accepted:
+        raise typer.Exit(1)
+
+
+def _messages(files: list[str]) -> Iterator[tuple[str, int, bytes]]:
+    """Yield (source, index in the file, message bytes)."""
+    from mappings.dry_run import split_messages
+
+    for name in files:
+        if name == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            try:
+                data = Path(name).read_bytes()
+            except OSError as error:
+                raise ConfigurationError(f"cannot read ({type(error).__name__})", name) from None
+        for index, payload in enumerate(split_messages(data)):
+            yield name, index, payload
+
+
+def _print_record(record: dict[str, Any]) -> None:
+    """One record for people: the decision first."""
+    lines = [f"{record['source']} [{record['index']}.{record['group']}] {record['decision']}"]
+    if record["reason"]:
+        lines[0] += f" ({record['reason']})"
+    if record["error"]:
+        lines.append(f"  error: {record['error']['reason']} at {record['error']['where']}")
+    exam = record["exam"] or {}
+    lines.append(f"  exam: {exam.get('code')} {exam.get('display')} {exam.get('modality')}")
+    texts = ("findings", "impression", "draft")
+    lines += [f"  {name}: {record[name]}" for name in texts if record.get(name)]
+    lines += [
+        f"  check {verdict['check']}: {verdict['reason']}"
+        for verdict in record.get("checks") or ()
+        if not verdict["is_passed"]
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,96 @@
+"""Commands that run or check the daemon: serve, demo, check-config."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import structlog
+import typer
+import yaml
+
+from daemon.cli_options import AsJson, Config, Data, print_json, read_settings
+
+if TYPE_CHECKING:
+    from daemon.config import Settings
+
+log = structlog.get_logger()
+Engine = Annotated[str | None, typer.Option(help="transformers or extractive; over the settings.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(demo)
+    app.command()(serve)
+    app.command(name="check-config")(check_config)
+
+
+def serve(config: Config = None, data: Data = None, engine: Engine = None) -> None:
+    """Run the daemon. Without a file: loopback ports, a journal of its own, an embedded store.
+
+    SIGTERM or Ctrl-C finishes what is under way and exits 0; a second one exits at once.
+    """
+    from daemon.logs import start_logging
+
+    settings = read_settings(config, data, {"model": {"engine": engine}} if engine else None)
+    start_logging(settings.logs.level)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from daemon.app import App
+    from daemon.logs import log_loop_failure
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_exception_handler(log_loop_failure)
+
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            os._exit(1)
+        log.info("daemon.signal_received", signal=signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    async with App(settings):
+        await stop.wait()
+
+
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the data and go on serving until Ctrl-C.")
+    ] = False,
+    engine: Engine = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the whole path: shipped messages over real MLLP become drafts in an embedded store."""
+    from daemon.demo import run_demo
+
+    if not asyncio.run(run_demo(engine=engine, data=data, is_kept=keep, as_json=as_json)):
+        raise typer.Exit(1)
+
+
+def check_config(
+    config: Config = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the effective settings. Exit 2 and the field's path when one is wrong."""
+    from daemon.model_choice import choose_engine
+    from daemon.site_files import load_sites
+
+    settings = read_settings(config, data)
+    sites = load_sites(settings.sites)
+    choose_engine(settings)
+    values = settings.model_dump(mode="json")
+    values["fhir"]["write"] = settings.fhir_write
+    values["journal"]["url"] = f"sqlite:///{settings.journal_path}"
+    if as_json:
+        print_json(values)
+        return
+    sys.stdout.write(yaml.safe_dump(values, sort_keys=False))
+    sys.stdout.write(f"# {len(sites.sites)} site folders read\n")

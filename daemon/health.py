@@ -1,0 +1,67 @@
+"""What the daemon says of itself: /readyz and /metrics, read afresh at each request.
+
+Ready means: a message sent now is stored and answered. The model's state is shown beside it and
+does not decide, because a message that waits for a model is safe in the journal.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from daemon.lifecycle import State
+from interfaces.http_server import Readiness
+from mappings.errors import PrelimError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.journal import Journal
+    from daemon.metrics import Metrics
+    from daemon.model_supervisor import ModelSupervisor
+
+
+class Health:
+    """Answers the health pages."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        supervisor: ModelSupervisor,
+        metrics: Metrics,
+        *,
+        is_shadow: bool,
+        are_doors_open: Callable[[], bool],
+        connections: Callable[[], dict[str, int]],
+    ) -> None:
+        """Take what is asked."""
+        self._journal = journal
+        self._supervisor = supervisor
+        self._metrics = metrics
+        self._is_shadow = is_shadow
+        self._are_doors_open = are_doors_open
+        self._connections = connections
+
+    async def ready(self) -> Readiness:
+        """Return whether messages are taken, and the state of each part."""
+        journal, posting = "ok", "shadow" if self._is_shadow else "running"
+        try:
+            if await self._journal.is_paused():
+                posting = "paused"
+        except (PrelimError, sqlite3.Error):
+            journal, posting = "unavailable", "unknown"
+        doors = "open" if self._are_doors_open() else "closed"
+        model = "ready" if self._supervisor.is_ready else "not_ready"
+        checks = {"journal": journal, "doors": doors, "model": model, "posting": posting}
+        return Readiness(journal == "ok" and doors == "open", checks)
+
+    async def metrics_text(self) -> bytes:
+        """Return the metrics with the journal's counts as they are now."""
+        counts = await self._journal.counts()
+        self._metrics.set_states({state: counts.get(state, 0) for state in State})
+        self._metrics.worker_ready.set(self._supervisor.is_ready)
+        self._metrics.posting_paused.set(await self._journal.is_paused())
+        self._metrics.posting_shadow.set(self._is_shadow)
+        for door, connections in self._connections().items():
+            self._metrics.connections.labels(door=door).set(connections)
+        return self._metrics.render()

@@ -1,0 +1,102 @@
+"""From the settings to the engine that drafts, and to the prompt that each report is asked with."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+import model
+from daemon.model_supervisor import ModelSupervisor
+from model.batching import BatchLimits
+from model.engine import EngineConfiguration
+from model.errors import EngineUnavailableError
+from model.prompt import build_prompt
+
+if TYPE_CHECKING:
+    from daemon.clock import Clock
+    from daemon.config import Settings
+    from mappings.domain import Findings, Prompt
+
+DEMO_ADAPTER = "demo"
+DEMO_BASE = "smollm2"
+_LIBRARIES = ("torch", "transformers", "peft")
+
+
+def choose_adapters(settings: Settings) -> dict[str, Path]:
+    """Return the adapters by name: the settings', or with the demo base the shipped one."""
+    if settings.model.adapters or settings.model.base is not None:
+        return dict(settings.model.adapters)
+    return {DEMO_ADAPTER: Path(model.__file__).parent / "demo_adapter"}
+
+
+def choose_engine(settings: Settings) -> EngineConfiguration:
+    """Return what the worker is told to load.
+
+    Raises:
+        EngineUnavailableError: Libraries or folders are missing; better told at start than after
+            the first message was taken.
+    """
+    chosen = settings.model
+    if chosen.engine == "extractive":
+        return EngineConfiguration(engine="extractive", delay_s=chosen.extractive_delay_s)
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EngineUnavailableError(
+            f"{', '.join(missing)} not installed: install prelim[model], or choose extractive",
+            "model.engine",
+        )
+    adapters = choose_adapters(settings)
+    for name, folder in adapters.items():
+        if not folder.is_dir():
+            raise EngineUnavailableError("no such folder", f"model.adapters.{name}")
+    if chosen.base is not None and not chosen.base.is_dir():
+        raise EngineUnavailableError("no such folder", "model.base")
+    return EngineConfiguration(
+        engine="transformers",
+        base=DEMO_BASE if chosen.base is None else str(chosen.base),
+        cache=platformdirs.user_cache_dir("prelim", appauthor=False),
+        adapters={name: str(folder) for name, folder in adapters.items()},
+        device=chosen.device,
+        dtype=chosen.dtype,
+        threads=chosen.threads,
+        is_demo=settings.is_demo_engine,
+    )
+
+
+def make_supervisor(settings: Settings, clock: Clock) -> ModelSupervisor:
+    """Return the supervisor of the chosen engine, not started.
+
+    Raises:
+        EngineUnavailableError: See ``choose_engine``.
+    """
+    batch = settings.model.batch
+    return ModelSupervisor(
+        choose_engine(settings),
+        clock=clock,
+        limits=BatchLimits(
+            size_max=batch.size_max, tokens_max=batch.tokens_max, wait_ms=batch.wait_ms
+        ),
+        request_timeout_s=settings.model.request_timeout_s,
+        start_timeout_s=settings.model.start_timeout_s,
+    )
+
+
+class PromptMaker:
+    """Asks for an impression with the adapter and limits of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Choose the adapter: the named one, else the only one there is."""
+        chosen = settings.model
+        adapters = choose_adapters(settings) if chosen.engine == "transformers" else {}
+        only = next(iter(adapters)) if len(adapters) == 1 else None
+        self._adapter = chosen.default_adapter or only
+        self._output_tokens_max = chosen.output_tokens_max
+
+    def __call__(self, findings: Findings) -> Prompt:
+        """Return the prompt for one report."""
+        return build_prompt(
+            findings, adapter=self._adapter, output_tokens_max=self._output_tokens_max
+        )

@@ -1,0 +1,57 @@
+"""``prelim draft``: what dry-run says of a message, with the drafted impression and its checks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from mappings.domain import Findings
+from mappings.dry_run import describe
+from mappings.errors import PrelimError
+from mappings.hl7_oru import parse_oru
+from mappings.scope import plan_draft
+from model.draft_checks import check_draft
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from daemon.drafting import Drafter
+    from mappings.domain import Prompt
+    from mappings.sites import SiteSet
+
+
+async def preview(
+    source: str,
+    index: int,
+    payload: bytes,
+    *,
+    sites: SiteSet,
+    drafter: Drafter,
+    prompt_of: Callable[[Findings], Prompt],
+) -> AsyncIterator[dict[str, object]]:
+    """Yield dry-run's records with ``draft``, ``checks`` and ``engine`` added."""
+    for record in describe(source, index, payload, sites):
+        if record["decision"] != "draft":
+            yield {**record, "draft": None, "checks": [], "engine": None}
+            continue
+        group = record["group"]
+        [study] = [study for study in parse_oru(payload, sites) if study.group == group]
+        findings = plan_draft(study, sites.named(study.site))
+        assert isinstance(findings, Findings), "dry-run decided to draft it"
+        yield {**record, **await _draft(findings, drafter, prompt_of)}
+
+
+async def _draft(
+    findings: Findings, drafter: Drafter, prompt_of: Callable[[Findings], Prompt]
+) -> dict[str, object]:
+    try:
+        draft = await drafter.draft(prompt_of(findings))
+    except PrelimError as error:
+        failure = {"reason": error.reason, "where": error.where}
+        return {"ok": False, "error": failure, "draft": None, "checks": [], "engine": None}
+    verdicts = check_draft(findings, draft)
+    return {
+        "draft": draft.text,
+        "checks": [asdict(verdict) for verdict in verdicts],
+        "engine": asdict(draft.engine),
+    }

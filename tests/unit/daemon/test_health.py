@@ -1,0 +1,85 @@
+"""Health pages tell what is so now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.health import Health
+from daemon.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.journal_sqlite import SqliteJournal
+    from mappings.domain import RawReport
+
+
+class Supervisor:
+    def __init__(self, *, is_ready: bool) -> None:
+        self.is_ready = is_ready
+
+
+def health(
+    journal: SqliteJournal,
+    *,
+    is_shadow: bool = False,
+    are_doors_open: bool = True,
+    is_model_ready: bool = True,
+) -> Health:
+    return Health(
+        journal,
+        Supervisor(is_ready=is_model_ready),  # type: ignore[arg-type]
+        Metrics(),
+        is_shadow=is_shadow,
+        are_doors_open=lambda: are_doors_open,
+        connections=lambda: {"default": 3},
+    )
+
+
+async def test_a_model_that_is_not_there_yet_does_not_close_the_doors(
+    journal: SqliteJournal,
+) -> None:
+    readiness = await health(journal, is_model_ready=False).ready()
+
+    assert readiness.is_ready
+    assert readiness.checks == {
+        "journal": "ok",
+        "doors": "open",
+        "model": "not_ready",
+        "posting": "running",
+    }
+
+
+async def test_closed_doors_are_not_ready(journal: SqliteJournal) -> None:
+    assert not (await health(journal, are_doors_open=False).ready()).is_ready
+
+
+@pytest.mark.parametrize(
+    ("is_shadow", "is_paused", "posting"),
+    [(False, False, "running"), (False, True, "paused"), (True, False, "shadow")],
+)
+async def test_readiness_and_metrics_say_whether_anything_is_posted(
+    journal: SqliteJournal, *, is_shadow: bool, is_paused: bool, posting: str
+) -> None:
+    if is_paused:
+        await journal.set_paused(is_paused=True, actor="operator:test")
+    page = health(journal, is_shadow=is_shadow)
+
+    readiness, metrics = await page.ready(), (await page.metrics_text()).decode()
+
+    assert readiness.checks["posting"] == posting
+    assert f"prelim_posting_paused {float(is_paused)}" in metrics
+    assert f"prelim_posting_shadow {float(is_shadow)}" in metrics
+
+
+async def test_metrics_count_what_the_journal_holds_now(
+    journal: SqliteJournal, make_raw: Callable[..., RawReport]
+) -> None:
+    await journal.receive(make_raw(), peer="test")
+
+    metrics = (await health(journal).metrics_text()).decode()
+
+    assert 'prelim_in_state{state="RECEIVED"} 1.0' in metrics
+    assert 'prelim_connections{door="default"} 3.0' in metrics

@@ -1,0 +1,127 @@
+"""The map step: from a message's bytes to its reports, and where each begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.lifecycle import State
+from daemon.mapping import INLINE_BYTES_MAX, MapStep, plan_reports
+from daemon.metrics import Metrics
+from mappings.sites import SiteSet, parse_site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from daemon.journal import NewReport
+    from daemon.journal_sqlite import SqliteJournal
+    from mappings.domain import RawReport
+
+HEAD = b"MSH|^~\\&|DEMORIS|DEMOHOSP|||20261121080000||%s|M1|P|2.5.1\rPID|1||P1^^^DEMO\r"
+GROUP = b"OBR|1|O1|%s|CTCHEST^CT CHEST^L|||202611210700|||||||||||||||202611210730||CT|P\r"
+FINDINGS = b"OBX|1|TX|&GDT||There is a 12 mm nodule in the right upper lobe.||||||P\r"
+IMPRESSION = b"OBX|2|TX|&IMP||Pulmonary nodule.||||||P\r"
+ORU = HEAD % b"ORU^R01"
+
+
+async def run(
+    journal: SqliteJournal,
+    raw: RawReport,
+    plan: Callable[[RawReport], Sequence[NewReport]] | None = None,
+) -> list[tuple[State, str | None]]:
+    """Receive one message, map it, and return where its reports (or it) stand."""
+    await journal.receive(raw, peer="test")
+    step = MapStep(
+        journal,
+        plan=plan or (lambda raw: plan_reports(raw, SiteSet())),
+        metrics=Metrics(),
+        wake_next=lambda: None,
+    )
+    [pending] = await journal.pending_messages(1)
+    try:
+        await step(pending)
+    except ZeroDivisionError:
+        await step.put_off(pending, "ZeroDivisionError")
+    return [(row.state, row.reason) for row in reversed(await journal.rows())]
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (ORU + GROUP % b"F1" + FINDINGS, [(State.MAPPED, None)]),
+        (ORU + GROUP % b"F1" + FINDINGS + IMPRESSION, [(State.SKIPPED, "impression_present")]),
+        (ORU + GROUP % b"F1", [(State.SKIPPED, "no_findings")]),
+        (ORU, [(State.SKIPPED, "no_report_group")]),
+        (HEAD % b"ADT^A08", [(State.SKIPPED, "message_type_ignored")]),
+        (
+            (HEAD % b"ORM^O01") + GROUP % b"F1" + FINDINGS,
+            [(State.SKIPPED, "message_type_ignored")],
+        ),
+    ],
+)
+async def test_each_report_begins_where_its_content_says(
+    journal: SqliteJournal,
+    make_raw: Callable[..., RawReport],
+    payload: bytes,
+    expected: list[tuple[State, str | None]],
+) -> None:
+    assert await run(journal, make_raw(payload)) == expected
+
+
+async def test_two_order_groups_are_two_reports(
+    journal: SqliteJournal, make_raw: Callable[..., RawReport]
+) -> None:
+    payload = ORU + GROUP % b"F1" + FINDINGS + GROUP % b"F2"
+
+    states = await run(journal, make_raw(payload))
+
+    assert sorted(states, key=str) == [(State.MAPPED, None), (State.SKIPPED, "no_findings")]
+
+
+async def test_content_that_cannot_be_read_rejects_the_message_and_keeps_its_bytes(
+    journal: SqliteJournal, make_raw: Callable[..., RawReport]
+) -> None:
+    payload = ORU.replace(b"|2.5.1", b"|2.5.1||||||UNICODE UTF-8") + b"OBR|1|\xff\xfe\r"
+
+    [(state, reason)] = await run(journal, make_raw(payload))
+
+    [row] = await journal.rows()
+    assert state is State.REJECTED
+    assert reason is not None
+    assert (await journal.trail(row.message_id)).raw.payload == payload
+
+
+async def test_a_message_that_our_reader_falls_over_is_rejected_and_can_be_replayed(
+    journal: SqliteJournal, make_raw: Callable[..., RawReport]
+) -> None:
+    def fall_over(_raw: RawReport) -> list[NewReport]:
+        raise ZeroDivisionError
+
+    states = await run(journal, make_raw(ORU), fall_over)
+    [row] = await journal.rows()
+    await journal.replay(row.message_id, actor="operator:test")
+
+    assert states == [(State.REJECTED, "reader_failed_ZeroDivisionError")]
+    assert len(await journal.pending_messages(1)) == 1
+
+
+async def test_a_long_message_is_mapped_like_a_short_one(
+    journal: SqliteJournal, make_raw: Callable[..., RawReport]
+) -> None:
+    filler = b"NTE|1||" + b"x" * INLINE_BYTES_MAX + b"\r"
+
+    states = await run(journal, make_raw(ORU + filler + GROUP % b"F1" + FINDINGS))
+
+    assert states == [(State.MAPPED, None)]
+
+
+def test_a_site_that_drafts_for_ct_alone_skips_other_exams(
+    make_raw: Callable[..., RawReport],
+) -> None:
+    site = parse_site("mr-only", "match: {sending_application: DEMORIS}\nscope: {modalities: [MR]}")
+
+    [report] = plan_reports(make_raw(ORU + GROUP % b"F1" + FINDINGS), SiteSet((site,)))
+
+    assert report.reason == "exam_not_configured"
+    assert report.study.site == "mr-only"

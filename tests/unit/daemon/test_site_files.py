@@ -1,0 +1,58 @@
+"""Site folders are read before the first message, and refused whole when one is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.site_files import load_sites
+from mappings.errors import SiteMappingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_site(folder: Path, name: str, text: str) -> None:
+    (folder / name).mkdir()
+    (folder / name / "site.yaml").write_text(text, encoding="utf-8")
+
+
+def test_each_folder_is_a_site_matched_by_its_sender(tmp_path: Path) -> None:
+    write_site(tmp_path, "north", "match: {sending_application: NORTH*}\nlanguage: de\n")
+    write_site(tmp_path, "south", "match: {sending_application: SOUTHRIS}\n")
+
+    sites = load_sites(tmp_path)
+
+    assert sites.match("NORTHRIS", "ANY").language == "de"
+    assert sites.match("SOUTHRIS", None).name == "south"
+    assert sites.match("ELSEWHERE", None).name == "default"
+
+
+def test_without_a_folder_everything_is_the_default_site() -> None:
+    assert load_sites(None).match("ANY", "ANY").name == "default"
+
+
+@pytest.mark.parametrize("text", ["langage: de\n", "a: [\n", "time_zone: Mars/Olympus\n"])
+def test_a_wrong_site_file_is_refused(tmp_path: Path, text: str) -> None:
+    write_site(tmp_path, "north", text)
+
+    with pytest.raises(SiteMappingError):
+        load_sites(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SiteMappingError) as caught:
+        load_sites(tmp_path / "nowhere")
+
+    assert caught.value.reason == "no_such_folder"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "north").mkdir()
+    (tmp_path / "north" / "site.yaml").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(SiteMappingError) as caught:
+        load_sites(tmp_path)
+
+    assert caught.value.reason == "cannot_read_file"
