@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -181,7 +181,8 @@ async def bring_to(journal: SqliteJournal, state: State, control_id: str = "C1")
     if state is State.WITHHELD:
         await journal.record_withheld(report_id, DRAFT, "draft_empty")
     if state in {State.DRAFTED, State.POSTED, State.FAILED}:
-        await journal.record_drafted(report_id, DRAFT, OBSERVATION)
+        observation = replace(OBSERVATION, report_key=key)
+        await journal.record_drafted(report_id, DRAFT, observation)
     if state is State.POSTED:
         await journal.record_posted(
             report_id, reference="Observation/prelim-1", version_id="1", outcome="created"
