@@ -26,6 +26,7 @@ STRING_BYTES_MAX = 1024 * 1024  # FHIR R4 data types: a string is at most 1 MB
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[^/]+)?")
+_SPACE = re.compile(r"\s")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _OBSERVATION_STATUS = [
     "registered",
@@ -68,15 +69,15 @@ def check_r4(resource: Mapping[str, object]) -> BaseModel:
     kind = resource.get("resourceType")
     if not isinstance(kind, str) or kind not in KNOWN_TYPES:
         raise GuardViolationError("unknown_resource_type", "resourceType")
-    _check_json(resource, kind)
     try:
         parsed = get_fhir_model_class(kind).model_validate(resource)
     # A ValidationError's text prints its input and an unknown key stands in its loc; an unknown
     # contained type is a bare KeyError (fhir.resources 8.3).
     except (ValueError, KeyError, TypeError, AssertionError):
         raise GuardViolationError("structure", kind) from None
-    _check_contained(parsed, kind)
+    _check_json(resource, kind)  # only now is every name in it one of FHIR's
     _check_model(parsed, kind, _contained_types(parsed))
+    _check_contained(parsed, kind)
     _check_observation(parsed)
     return parsed
 
@@ -92,8 +93,7 @@ def _check_json(value: object, where: str) -> None:
             _check_json(item, f"{where}[{index}]")
     elif isinstance(value, dict):
         for name, item in value.items():
-            # The name may be junk of the sender's: only its shape goes into the path.
-            _check_json(item, f"{where}.{name if str(name).isalpha() else '?'}")
+            _check_json(item, f"{where}.{name}")
 
 
 def _check_string(value: str, where: str) -> None:
@@ -101,6 +101,8 @@ def _check_string(value: str, where: str) -> None:
         raise GuardViolationError("empty_element", where)
     if _CONTROL.search(value):
         raise GuardViolationError("control_character", where)
+    if where.endswith((".system", ".url")) and _SPACE.search(value):
+        raise GuardViolationError("uri_with_space", where)
     if len(value.encode()) > STRING_BYTES_MAX:
         raise GuardViolationError("string_too_long", where)
 

@@ -23,8 +23,17 @@ from mappings.fhir_elements import canonical_json
 RETRY_AFTER_S_MAX = 86_400.0
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _REFERENCE = re.compile(r"(?:.*/)?Observation/([A-Za-z0-9\-.]{1,64})(?:/_history/([^/]+))?")
-_ISSUE_CODE = re.compile(r"[a-z]+(-[a-z]+)*")
-_ISSUE_CODE_LENGTH_MAX = 20
+# FHIR R4 value set issue-type: a closed list, so that no other word of an answer is repeated.
+_ISSUE_CODES = frozenset(
+    {
+        *("business-rule", "code-invalid", "conflict", "deleted", "duplicate", "exception"),
+        *("expired", "extension", "forbidden", "incomplete", "informational", "invalid"),
+        *("invariant", "lock-error", "login", "multiple-matches", "no-store", "not-found"),
+        *("not-supported", "processing", "required", "security", "structure", "suppressed"),
+        *("throttled", "timeout", "too-costly", "too-long", "transient", "unknown", "value"),
+    }
+)
+_ISSUES_MAX = 5
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 
@@ -136,14 +145,10 @@ def parse_retry_after_s(retry_after: str | None, date: str | None) -> float | No
 def issue_codes(outcome: object) -> tuple[str, ...]:
     """Return the issue codes of an OperationOutcome; its texts may quote the patient's data."""
     issues = outcome.get("issue") if isinstance(outcome, dict) else None
-    found = [issue.get("code") for issue in issues or [] if isinstance(issue, dict)]
-    return tuple(
-        code
-        for code in found[:5]
-        if isinstance(code, str)
-        and len(code) <= _ISSUE_CODE_LENGTH_MAX
-        and _ISSUE_CODE.fullmatch(code)
-    )
+    if not isinstance(issues, list):
+        return ()
+    found = [issue.get("code") for issue in issues[:_ISSUES_MAX] if isinstance(issue, dict)]
+    return tuple(code for code in found if isinstance(code, str) and code in _ISSUE_CODES)
 
 
 def read_location(location: str | None) -> tuple[str, str | None] | None:
