@@ -1,0 +1,389 @@
+"""The client against the embedded store, and against a server that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import pytest
+import structlog
+
+from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
+from interfaces.fhir_client import FhirClient, WriteMode
+from mappings.domain import PostOutcome
+from tests.integration.reply_dropping_proxy import dropping_proxy
+from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
+from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interfaces.fhir_store import FhirStore
+    from mappings.domain import DraftObservation, PostReceipt
+
+MODES: list[WriteMode] = ["put", "conditional-create"]
+both_modes = pytest.mark.parametrize("mode", MODES)
+
+
+def held(store: FhirStore, kind: str) -> list[dict[str, Any]]:
+    return [json.loads(stored.body) for stored in store.search(kind, []).matches]
+
+
+async def post(url: str, mode: WriteMode, draft: DraftObservation) -> PostReceipt:
+    async with FhirClient(url, write=mode, timeout_s=5) as client:
+        return await client.post(draft)
+
+
+class Sleeps:
+    """Waits that are noted and not waited."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+async def post_to(server: ScriptedServer, mode: WriteMode = "put") -> tuple[Any, Sleeps]:
+    sleeps = Sleeps()
+    async with serving(server.app) as url:
+        client = FhirClient(url, write=mode, timeout_s=5, sleep=sleeps)
+        async with client:
+            try:
+                return await client.post(draft_of()), sleeps
+            except (PostRetryError, PostRefusedError, FinalPresentError) as error:
+                return error, sleeps
+
+
+@both_modes
+async def test_a_new_draft_is_created_with_its_provenance(mode: WriteMode) -> None:
+    draft = draft_of()
+    async with serving_store() as (url, store):
+        receipt = await post(url, mode, draft)
+
+        (observation,), (provenance,) = held(store, "Observation"), held(store, "Provenance")
+    assert receipt.outcome is PostOutcome.CREATED
+    assert receipt.version_id == "1"
+    assert receipt.reference == f"Observation/{observation['id']}"
+    assert (observation["id"] == draft.observation_id) == (mode == "put")
+    assert (provenance["id"] == draft.provenance_id) == (mode == "put")
+    assert provenance["target"][0]["reference"] == receipt.reference
+    assert observation["valueString"] == "No acute disease."
+
+
+@both_modes
+async def test_the_same_bytes_twice_change_nothing(mode: WriteMode) -> None:
+    async with serving_store() as (url, store):
+        first = await post(url, mode, draft_of())
+        second = await post(url, mode, draft_of())
+
+        observations, provenances = held(store, "Observation"), held(store, "Provenance")
+    assert (len(observations), len(provenances)) == (1, 1)
+    assert observations[0]["meta"]["versionId"] == provenances[0]["meta"]["versionId"] == "1"
+    assert second == dataclasses.replace(first, outcome=PostOutcome.UNCHANGED)
+
+
+@both_modes
+async def test_a_correction_updates_the_same_observation(mode: WriteMode) -> None:
+    async with serving_store() as (url, store):
+        first = await post(url, mode, draft_of("First."))
+        second = await post(url, mode, draft_of("Second.", report_version="corrected/2"))
+
+        observations, provenances = held(store, "Observation"), held(store, "Provenance")
+    assert second.outcome is PostOutcome.UPDATED
+    assert (second.reference, second.version_id) == (first.reference, "2")
+    assert [observation["valueString"] for observation in observations] == ["Second."]
+    assert len(provenances) == 2  # one for each draft, both of this Observation
+    assert {part["target"][0]["reference"] for part in provenances} == {first.reference}
+
+
+@both_modes
+@pytest.mark.parametrize("status", ["final", "amended", "cancelled", "entered-in-error"])
+async def test_what_a_human_made_of_it_is_never_overwritten(mode: WriteMode, status: str) -> None:
+    async with serving_store() as (url, store):
+        await post(url, mode, draft_of("First."))
+        (ours,) = held(store, "Observation")
+        store.update({**ours, "status": status, "valueString": "By a human."}, ours["id"])
+
+        with pytest.raises(FinalPresentError) as left:
+            await post(url, mode, draft_of("Second."))
+        (observation,) = held(store, "Observation")
+    assert left.value.reason == "final_present"
+    assert observation["valueString"] == "By a human."
+
+
+@both_modes
+@pytest.mark.parametrize("lost", [{1}, {2}, {1, 2}])
+async def test_a_lost_answer_leaves_one_observation_and_one_provenance(
+    mode: WriteMode, lost: set[int]
+) -> None:
+    async with serving_store() as (url, store), dropping_proxy(url, lost.__contains__) as proxy:
+        proxy_url, dropped = proxy
+        async with FhirClient(proxy_url, write=mode, timeout_s=5, sleep=Sleeps()) as client:
+            receipt = await client.post(draft_of())
+
+        observations, provenances = held(store, "Observation"), held(store, "Provenance")
+    assert len(dropped) == len(lost)
+    assert (len(observations), len(provenances)) == (1, 1)
+    assert observations[0]["meta"]["versionId"] == "1"
+    assert receipt.reference == f"Observation/{observations[0]['id']}"
+    assert provenances[0]["target"][0]["reference"] == receipt.reference
+
+
+async def test_drafts_of_several_reports_do_not_meet() -> None:
+    keys = [key_of(f"report {number}") for number in range(8)]
+    async with serving_store() as (url, store):
+        async with FhirClient(url, write="put") as client:
+            await asyncio.gather(*(client.post(draft_of(key=key)) for key in keys))
+
+        observations = held(store, "Observation")
+    assert {part["identifier"][0]["value"] for part in observations} == set(keys)
+
+
+HELD = {
+    **json.loads(draft_of("Older.").observation),
+    "meta": {"versionId": "4"},
+}
+
+
+async def test_a_stale_update_is_read_again_and_not_repeated_over_a_final() -> None:
+    server = ScriptedServer(
+        Answer(200, HELD), Answer(412), Answer(200, {**HELD, "status": "final"})
+    )
+    error, _ = await post_to(server)
+
+    assert isinstance(error, FinalPresentError)
+    assert [asked.method for asked in server.asked] == ["GET", "PUT", "GET"]
+    assert server.asked[1].headers["if-match"] == 'W/"4"'
+
+
+async def test_versions_that_never_stand_still_are_left_for_later() -> None:
+    server = ScriptedServer(*[Answer(200, HELD), Answer(412)] * 20)
+    error, sleeps = await post_to(server)
+
+    assert isinstance(error, PostRetryError)
+    assert error.reason == "version_conflict"
+    assert len(server.asked) == 3 * 3 * 2
+    assert len(sleeps.seconds) == 2
+
+
+async def test_a_first_put_says_that_there_must_be_none() -> None:
+    server = ScriptedServer(Answer(404), Answer(201, headers={"ETag": 'W/"1"'}), Answer(200))
+    await post_to(server)
+
+    assert server.asked[1].headers["if-none-match"] == "*"
+    assert server.asked[1].headers["content-type"] == "application/fhir+json"
+    assert server.asked[1].headers["prefer"] == "return=minimal"
+
+
+async def test_conditional_create_asks_by_identifier_and_tag_only() -> None:
+    server = ScriptedServer(
+        Answer(200, {"resourceType": "Bundle"}),
+        Answer(201, headers={"Location": "http://elsewhere/fhir/Observation/77/_history/1"}),
+        Answer(201),
+    )
+    receipt, _ = await post_to(server, "conditional-create")
+
+    search, create, provenance = server.asked
+    draft = draft_of()
+    by_identifier = f"urn:prelim:report-key|{draft.report_key}"
+    assert receipt.reference == "Observation/77"
+    assert parse_qs(search.query) == {"identifier": [by_identifier], "_count": ["2"]}
+    assert parse_qs(create.headers["if-none-exist"]) == {"identifier": [by_identifier]}
+    assert "id" not in json.loads(create.body)
+    assert parse_qs(provenance.headers["if-none-exist"]) == {
+        "_tag": [f"urn:prelim:provenance|{draft.provenance_id}"]
+    }
+    assert json.loads(provenance.body)["target"][0]["reference"] == "Observation/77"
+    assert all(STUDY.patient.value not in asked.query for asked in server.asked)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [Answer(200, {"resourceType": "Bundle"}), Answer(412)],
+        [
+            Answer(
+                200,
+                {"entry": [{"resource": {**HELD, "id": "1"}}, {"resource": {**HELD, "id": "2"}}]},
+            )
+        ],
+    ],
+)
+async def test_several_matches_are_refused(script: list[Answer]) -> None:
+    error, sleeps = await post_to(ScriptedServer(*script), "conditional-create")
+
+    assert isinstance(error, PostRefusedError)
+    assert error.reason == "several_matches"
+    assert sleeps.seconds == []
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+async def test_a_passing_fault_is_tried_three_times_within_the_claim(status: int) -> None:
+    server = ScriptedServer(Answer(status))
+    with structlog.testing.capture_logs() as lines:
+        error, sleeps = await post_to(server)
+
+    assert isinstance(error, PostRetryError)
+    assert (error.reason, error.where, error.retry_after_s) == (
+        f"http_{status}",
+        "Observation",
+        None,
+    )
+    assert len(server.asked) == 3
+    assert sleeps.seconds == [0.2, 0.4]
+    assert [
+        (line["event"], line["attempts"]) for line in lines if line["event"].startswith("fhir")
+    ] == [
+        ("fhir.post_retried", 1),
+        ("fhir.post_retried", 2),
+    ]
+
+
+async def test_a_short_retry_after_is_obeyed_within_the_claim() -> None:
+    busy = Answer(503, headers={"Retry-After": "2"})
+    server = ScriptedServer(busy, Answer(404), Answer(201), Answer(200))
+    receipt, sleeps = await post_to(server)
+
+    assert receipt.outcome is PostOutcome.CREATED
+    assert sleeps.seconds == [2.0]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_long_retry_after_goes_to_the_journal_at_once(status: int) -> None:
+    server = ScriptedServer(Answer(status, headers={"Retry-After": "120"}))
+    error, sleeps = await post_to(server)
+
+    assert isinstance(error, PostRetryError)
+    assert error.retry_after_s == 120.0
+    assert len(server.asked) == 1
+    assert sleeps.seconds == []
+
+
+async def test_a_fault_of_the_provenance_alone_does_not_write_the_observation_again() -> None:
+    draft = draft_of()
+    kept = json.loads(draft.observation)
+    kept["meta"]["versionId"] = "1"
+    server = ScriptedServer(
+        Answer(404), Answer(201), Answer(503), Answer(200, kept), Answer(404), Answer(201)
+    )
+    receipt, sleeps = await post_to(server)
+
+    assert [f"{asked.method} {asked.path.split('/')[1]}" for asked in server.asked] == [
+        "GET Observation",
+        "PUT Observation",
+        "GET Provenance",
+        "GET Observation",
+        "GET Provenance",
+        "PUT Provenance",
+    ]
+    assert receipt.outcome is PostOutcome.UNCHANGED
+    assert len(sleeps.seconds) == 1
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 405, 410, 413, 415, 422])
+async def test_a_permanent_answer_is_not_repeated_and_its_text_is_not_kept(
+    status: int, canary_name: str
+) -> None:
+    outcome = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"code": "invariant", "diagnostics": f"Patient {canary_name}"}],
+    }
+    server = ScriptedServer(
+        Answer(404), Answer(status, outcome, headers={"Location": f"/{canary_name}"})
+    )
+    error, sleeps = await post_to(server)
+
+    assert isinstance(error, PostRefusedError)
+    assert (error.reason, error.where) == (f"http_{status}", "Observation: invariant")
+    assert canary_name not in str(error)
+    assert len(server.asked) == 2
+    assert sleeps.seconds == []
+
+
+async def test_a_deleted_observation_is_not_brought_back() -> None:
+    error, _ = await post_to(ScriptedServer(Answer(410)))
+
+    assert isinstance(error, PostRefusedError)
+    assert error.reason == "http_410"
+
+
+async def test_a_wrong_token_waits_for_an_operator_without_hammering() -> None:
+    server = ScriptedServer(Answer(401))
+    error, _ = await post_to(server)
+
+    assert isinstance(error, PostRetryError)
+    assert error.reason == "unauthorised"
+    assert len(server.asked) == 1
+
+
+async def test_the_token_and_a_new_request_id_go_with_every_request() -> None:
+    server = ScriptedServer(Answer(404), Answer(201), Answer(200))
+    async with (
+        serving(server.app) as url,
+        FhirClient(url, write="put", authorization="Bearer t0ken") as client,
+    ):
+        await client.post(draft_of())
+
+    assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer t0ken"}
+    assert len({asked.headers["x-request-id"] for asked in server.asked}) == 3
+
+
+@pytest.mark.parametrize("body", [b"<html>gateway</html>", b"[1]", b'{"a":', b"\xff"])
+async def test_an_unreadable_answer_is_tried_again(body: bytes) -> None:
+    error, _ = await post_to(ScriptedServer(Answer(200, body)))
+
+    assert isinstance(error, PostRetryError)
+    assert error.reason == "reply_unreadable"
+
+
+async def test_an_answer_without_end_is_refused() -> None:
+    error, _ = await post_to(ScriptedServer(Answer(200, b" " * (4 * 1024 * 1024 + 1))))
+
+    assert isinstance(error, PostRefusedError)
+    assert error.reason == "reply_too_large"
+
+
+async def test_a_server_without_versions_is_not_overwritten_blindly() -> None:
+    error, _ = await post_to(ScriptedServer(Answer(200, {**HELD, "meta": {}})))
+
+    assert isinstance(error, PostRefusedError)
+    assert error.reason == "server_without_versions"
+
+
+async def test_an_unreachable_server_is_tried_again(free_port: Callable[[], int]) -> None:
+    sleeps = Sleeps()
+    url = f"http://127.0.0.1:{free_port()}/fhir"
+    async with FhirClient(url, write="put", sleep=sleeps) as client:
+        with pytest.raises(PostRetryError) as error:
+            await client.post(draft_of())
+
+    assert error.value.reason == "connect_failed"
+    assert error.value.__cause__ is None
+    assert len(sleeps.seconds) == 2
+
+
+async def test_a_server_that_does_not_answer_in_time_is_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with FhirClient(url, write="put", timeout_s=0.05, sleep=Sleeps()) as client:
+            with pytest.raises(PostRetryError) as error:
+                await client.post(draft_of())
+
+    assert error.value.reason == "timed_out"
+
+
+async def test_plain_http_where_tls_is_wanted_is_no_connection() -> None:
+    server = ScriptedServer(Answer(404))
+    async with serving(server.app) as url:
+        https = url.replace("http://", "https://")
+        async with FhirClient(https, write="put", sleep=Sleeps()) as client:
+            with pytest.raises(PostRetryError) as error:
+                await client.post(draft_of())
+
+    assert error.value.reason == "tls_failed"
+    assert server.asked == []
