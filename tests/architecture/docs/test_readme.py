@@ -12,14 +12,12 @@ from daemon.cli import app
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from click import Command
-
     from tests.architecture.source_tree import Tree
 
 COMMAND = re.compile(r"`prelim ([a-z][a-z -]*[a-z])")
 
 
-def command_names(command: Command, prefix: str = "") -> Iterator[str]:
+def command_names(command: object, prefix: str = "") -> Iterator[str]:
     """Yield the full name of each command that does something."""
     children = getattr(command, "commands", None)
     if children is None:
