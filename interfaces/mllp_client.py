@@ -116,7 +116,7 @@ class MllpClient:
             reader, writer = await self._connect()
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    return await self._exchange(reader, writer, frame, control_id)
+                    answer = await self._exchange(reader, writer, frame, control_id)
             except TimeoutError:
                 self.close()
                 raise SendRetryError("ack_timeout", None) from None
@@ -126,6 +126,9 @@ class MllpClient:
             except BaseException:
                 self.close()
                 raise
+            if not answer.is_match:
+                self.close()  # the answer named no message: start afresh, that none is mistaken
+            return answer
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is not None:

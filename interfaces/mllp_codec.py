@@ -57,7 +57,9 @@ class FrameTooLarge:
 
 @dataclass(frozen=True, slots=True)
 class FrameWithoutStart:
-    """An end block came, but no start byte before it: the sender may wait for an answer."""
+    """A message (it begins with MSH) and its end block came, but no start byte: the sender may
+    wait for an answer.
+    """
 
     head: bytes = field(repr=False)
     bytes_count: int
@@ -65,7 +67,7 @@ class FrameWithoutStart:
 
 @dataclass(frozen=True, slots=True)
 class GarbageSkipped:
-    """Bytes that stood before a start byte or at the end of the stream, noise not counted."""
+    """Bytes outside any frame, noise not counted; told at the next framing byte or the end."""
 
     bytes_count: int
 
@@ -169,8 +171,10 @@ class FrameDecoder:
 
     def _end(self, events: list[FrameEvent]) -> None:
         if not self._is_inside:
-            if self._count:
+            if self._kept.startswith(b"MSH"):
                 events.append(FrameWithoutStart(bytes(self._kept), self._count))
+            elif self._count:
+                events.append(GarbageSkipped(self._count))
         elif self._count > self._frame_bytes_max:
             events.append(self._unended())
         else:

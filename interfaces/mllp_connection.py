@@ -181,7 +181,6 @@ class MllpConnection(asyncio.Protocol):
             self._watch_input(is_new=True)
         else:
             self._transport.pause_reading()
-            self._stop_watching()
 
     def _is_full(self) -> bool:
         return (
@@ -275,6 +274,7 @@ class MllpConnection(asyncio.Protocol):
             self._close()
             return
         self._take_waiting()
+        self._watch_input(is_new=False)
         self._close_when_done()
 
     def _watch_input(self, *, is_new: bool) -> None:
@@ -320,6 +320,7 @@ class MllpConnection(asyncio.Protocol):
             self._watch_input(is_new=True)
 
     def _on_idle_timeout(self) -> None:
+        """Close a connection on which nothing came or went; a peer that waits is not quiet."""
         if self._answers:
             self._watch_input(is_new=True)
         else:

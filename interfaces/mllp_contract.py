@@ -34,8 +34,8 @@ class MessageHandler(Protocol):
     async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
         """Answer a frame that could not be taken, of which ``head`` is the first 4 KiB at most.
 
-        An ABANDONED frame's sender has moved on to the next: it expects no answer. NOT_FRAMED
-        bytes came to an end block without a start byte, and are worth one if they hold an MSH.
+        An ABANDONED frame's sender has moved on to the next: it expects no answer. What is
+        NOT_FRAMED begins with MSH and had its end block: its sender waits for one.
         """
 
 

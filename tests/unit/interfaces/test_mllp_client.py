@@ -110,8 +110,10 @@ async def test_a_no_from_a_peer_that_could_not_read_the_control_id_is_taken(
 
     async with MllpClient("127.0.0.1", port, timeout_s=5) as client:
         acknowledgement = await client.send(message(b"17"))
+        streams = client._streams
 
     assert (acknowledgement.code, acknowledgement.is_match) == ("AR", False)
+    assert streams is None  # the next message starts on a connection without a past
 
 
 async def test_a_late_answer_is_never_taken_for_that_of_the_next_message(
@@ -307,6 +309,7 @@ async def test_a_reader_that_stops_early_leaves_nothing_running(our_server: Mllp
     await sending.aclose()
 
     assert first.code == "AA"
+    assert our_server.stats.frames_received < 100
     assert [task for task in asyncio.all_tasks() if "run_send" in repr(task)] == []
 
 

@@ -26,7 +26,22 @@ from interfaces.mllp_codec import (
 MESSAGE = b"MSH|^~\\&|RIS|A|B|C|20260101||ORU^R01|17|P|2.5.1\rOBX|1|TX\r"
 # Few letters, so that framing bytes meet each other often.
 STREAMS = st.lists(
-    st.sampled_from([b"\x0b", b"\x1c", b"\r", b"\n", b"\x00", b"a", b"bc", b"\x1c\r", b"\x0b\x0b"])
+    st.sampled_from(
+        [
+            b"\x0b",
+            b"\x1c",
+            b"\r",
+            b"MSH",
+            b"MS",
+            b"H",
+            b"\n",
+            b"\x00",
+            b"a",
+            b"bc",
+            b"\x1c\r",
+            b"\x0b\x0b",
+        ]
+    )
     | st.binary(max_size=6)
 ).map(b"".join)
 
@@ -86,6 +101,10 @@ def test_a_message_that_lost_its_start_byte_is_told_at_its_end_block() -> None:
         FrameWithoutStart(MESSAGE, len(MESSAGE.replace(b"\r", b""))),
         FrameReceived(b"next"),
     ]
+
+
+def test_the_rest_of_a_message_that_held_an_end_block_is_garbage() -> None:
+    assert decode(b"\x0bone\x1c\rrest\x1c\r") == [FrameReceived(b"one"), GarbageSkipped(4)]
 
 
 def test_an_end_byte_inside_a_message_is_content() -> None:
@@ -156,6 +175,7 @@ def test_a_huge_frame_in_small_pieces_takes_linear_time_and_bounded_memory() -> 
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
+    assert len(decoder._kept) == HEAD_BYTES
     assert decoder.receive(b"\x1c\r") == [FrameTooLarge(b"x" * HEAD_BYTES, 30 * 1024 * 1024)]
     assert peak_bytes < 4 * 1024 * 1024
     assert spent_s < 5
@@ -211,5 +231,5 @@ def test_a_payload_that_would_not_arrive_whole_is_refused(payload: bytes, where:
 
 
 def test_an_event_shows_no_content() -> None:
-    for event in decode(b"CANARY" + b"\x0bCANARY" + encode_frame(b"CANARY") + b"CANARY\x1c\r"):
+    for event in decode(b"CANARY" + b"\x0bCANARY" + encode_frame(b"CANARY") + b"MSH|CANARY\x1c\r"):
         assert "CANARY" not in repr(event)
