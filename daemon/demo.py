@@ -178,7 +178,7 @@ def _print(record: dict[str, Any]) -> None:
         ("DRAFT", "draft"),
     ):
         if record[name]:
-            lines = textwrap.wrap(" ".join(record[name].split()), 84) or [""]
+            lines = textwrap.wrap(" ".join(record[name].split()), 66) or [""]
             OUT.print(f"{title:<12}{escape(lines[0])}")
             for line in lines[1:]:
                 OUT.print(f"{'':<12}{escape(line)}")
