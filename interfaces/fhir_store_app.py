@@ -84,7 +84,7 @@ class _Endpoint:
         self.store = store
 
     async def capabilities(self, request: Request) -> Response:
-        return _json(_capability_statement(str(request.base_url).rstrip("/")))
+        return _json(_capability_statement(_base_url(request)))
 
     async def read(self, request: Request) -> Response:
         kind, id_ = _kind(request), request.path_params["id"]
@@ -97,7 +97,7 @@ class _Endpoint:
     async def search(self, request: Request) -> Response:
         kind, query = _kind(request), _pairs(request.url.query)
         page = await run_in_threadpool(self.store.search, kind, query)
-        return _json(_searchset(page, query, f"{str(request.base_url).rstrip('/')}/{kind}"))
+        return _json(_searchset(page, query, f"{_base_url(request)}/{kind}"))
 
     async def create(self, request: Request) -> Response:
         kind = _kind(request)
@@ -127,6 +127,11 @@ def _kind(request: Request) -> str:
     if kind not in KNOWN_TYPES:
         raise RequestRefusedError(404, "not-supported", "unknown_resource_type")
     return kind
+
+
+def _base_url(request: Request) -> str:
+    """Where this application is mounted; Starlette's ``base_url`` stops at the outer one."""
+    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}"
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -168,8 +173,9 @@ def _check(body: bytes, kind: str) -> Mapping[str, object]:
 def _resource(stored: Stored, status: int, request: Request, *, is_write: bool = False) -> Response:
     headers = {"ETag": f'W/"{stored.version}"'}
     if is_write:
-        base = str(request.base_url).rstrip("/")
-        headers["Location"] = f"{base}/{stored.type}/{stored.id}/_history/{stored.version}"
+        headers["Location"] = (
+            f"{_base_url(request)}/{stored.type}/{stored.id}/_history/{stored.version}"
+        )
     is_minimal = is_write and "return=minimal" in request.headers.get("Prefer", "")
     return Response(b"" if is_minimal else stored.body, status, headers, FHIR_JSON)
 

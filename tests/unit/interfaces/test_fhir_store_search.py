@@ -1,0 +1,120 @@
+"""Search parameters of the embedded store, each against resources that do and do not match."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from interfaces.errors import RequestRefusedError
+from interfaces.fhir_store import FhirStore
+from interfaces.fhir_store_search import parameters
+from tests.unit.mappings.fhir_samples import draft_of, key_of, study_without
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = key_of("a")
+OLD, NEW = "2026-03-04T12:00:00", "2026-03-05T12:00:00"
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[FhirStore]:
+    moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (OLD, OLD, NEW)]
+    opened = FhirStore(":memory:", now=lambda: moments.pop(0))
+    draft, other = draft_of(key=KEY), draft_of(key=key_of("b"), study=study_without("patient"))
+    opened.update(json.loads(draft.observation), "old")
+    opened.update(json.loads(draft.provenance), "prov")
+    final = {**json.loads(other.observation), "status": "final", "effectiveDateTime": "2025-12"}
+    opened.update({**final, "subject": {"reference": "Patient/7"}}, "new")
+    yield opened
+    opened.close()
+
+
+def ids(store: FhirStore, kind: str, **query: str) -> list[str]:
+    asked = [(name.replace("__", ":"), value) for name, value in query.items()]
+    return sorted(found.id for found in store.search(kind, asked).matches)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"identifier": f"urn:prelim:report-key|{KEY}"}, ["old"]),
+        ({"identifier": KEY}, ["old"]),
+        ({"identifier": "urn:prelim:report-key|"}, ["new", "old"]),
+        ({"identifier": f"|{KEY}"}, []),
+        ({"identifier": f"urn:other|{KEY}"}, []),
+        ({"identifier": f"urn:other|{KEY},{KEY}"}, ["old"]),
+        ({"status": "preliminary"}, ["old"]),
+        ({"status": "preliminary,final"}, ["new", "old"]),
+        ({"code": "http://loinc.org|19005-8", "status": "final"}, ["new"]),
+        ({"category": "imaging"}, ["new", "old"]),
+        ({"_id": "new"}, ["new"]),
+        ({"_security": "AIAST"}, ["new", "old"]),
+        ({"subject": "Patient/7"}, ["new"]),
+        ({"patient": "Patient/7"}, ["new"]),
+        ({"patient__identifier": "TEST-4711"}, ["old"]),
+        ({"subject__identifier": "urn:oid:1.2.826.0.1.3680043.9.1|TEST-4711"}, ["old"]),
+        ({"_lastUpdated": "2026-03-04"}, ["old"]),
+        ({"_lastUpdated": "ge2026-03-05"}, ["new"]),
+        ({"_lastUpdated": "gt2026-03-04"}, ["new"]),
+        ({"_lastUpdated": "le2026-03-04T12:00:00Z"}, ["old"]),
+        ({"_lastUpdated": "lt2026-03-04T12:00:00Z"}, []),
+        ({"date": "2025"}, ["new"]),
+        ({"date": "2025-12"}, ["new"]),
+        ({"date": "2026-03-04T08:30:00Z"}, ["old"]),
+        ({"date": "2026-03-04T09:30:00+01:00"}, ["old"]),
+        ({"date": "ge2026-01"}, ["old"]),
+        ({"_format": "json", "_pretty": "true"}, ["new", "old"]),
+        ({"status": "x' OR 1=1 --"}, []),
+    ],
+)
+def test_an_observation_is_found_by(
+    store: FhirStore, query: dict[str, str], expected: list[str]
+) -> None:
+    assert ids(store, "Observation", **query) == expected
+
+
+def test_a_provenance_is_found_by_target_tag_and_moment(store: FhirStore) -> None:
+    draft = draft_of(key=KEY)
+
+    assert ids(store, "Provenance", target=f"Observation/{draft.observation_id}") == ["prov"]
+    assert ids(store, "Provenance", _tag=f"urn:prelim:provenance|{draft.provenance_id}") == ["prov"]
+    assert ids(store, "Provenance", recorded="2026-03-04T10:11:12Z") == ["prov"]
+    assert ids(store, "Provenance", recorded="lt2026-03-04T10:11:12Z") == []
+    assert ids(store, "Provenance", target="Observation/other") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ({"colour": "blue"}, "search_parameter_unknown"),
+        ({"identifier__exact": "x"}, "search_parameter_unknown"),
+        ({"_has": "x"}, "search_parameter_unknown"),
+        ({"identifier": ""}, "search_value_empty"),
+        ({"identifier": "|"}, None),
+        ({"date": "yesterday"}, "search_date_invalid"),
+        ({"date": "2026-13"}, "search_date_invalid"),
+        ({"date": "2026-03-04Tnoon"}, "search_date_invalid"),
+        ({"date": "9999"}, "search_date_invalid"),
+        ({"_count": "-1"}, "search_value_invalid"),
+        ({"_count": "many"}, "search_value_invalid"),
+    ],
+)
+def test_a_question_that_is_not_understood_is_refused_not_widened(
+    store: FhirStore, query: dict[str, str], reason: str | None
+) -> None:
+    if reason is None:
+        assert ids(store, "Observation", **query) == []
+        return
+    with pytest.raises(RequestRefusedError) as refused:
+        ids(store, "Observation", **query)
+    assert (refused.value.status, refused.value.reason) == (400, reason)
+
+
+def test_parameters_are_told_without_their_modifiers() -> None:
+    assert ("identifier", "token") in parameters("Observation")
+    assert ("recorded", "date") in parameters("Provenance")
+    assert not any(":" in name for name, _ in parameters("Observation"))
