@@ -38,7 +38,7 @@ _BANNER = re.compile(
     r"(?:report|wet\s+read)\W*",
     re.IGNORECASE,
 )
-_HAS_TEXT = re.compile(r"\w")
+_HAS_TEXT = re.compile(r"[^\W_]")
 
 
 class Heading(NamedTuple):
@@ -59,7 +59,7 @@ class Headings:
         words = sorted(self.sections, key=len, reverse=True)
         names = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
         self._start = re.compile(
-            rf"\W{{0,6}}(?P<name>{names})\s*(?:\([^)]*\)\s*)?(?P<end>:|\s[-\u2013\u2014]\s|$)",
+            rf"\W{{0,6}}(?P<name>{names})\s*(?:\([^)]*\)\s*)?(?P<end>:|\s[-\u2013\u2014]\s|[\s*=_#-]*$)",
             re.IGNORECASE,
         )
         self._inside = re.compile(

@@ -117,8 +117,8 @@ def parse_ack(payload: bytes) -> Ack:
 
 
 def _version(header: Header | None) -> tuple[int, ...]:
-    parts = "2.5" if header is None else header.version
-    return tuple(int(part) for part in parts.split(".") if part.isascii() and part.isdigit())[:3]
+    written = "2.5" if header is None else header.version
+    return tuple(int(part) for part in re.findall(r"[0-9]{1,3}", written))[:3]
 
 
 def _render_msh(

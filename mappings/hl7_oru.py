@@ -138,7 +138,7 @@ def _read_group(
 
 
 def _with_indication(sections: Sections, request: Segment) -> Sections:
-    """Take the reason for the study (OBR-31, OBR-13) where the report itself gives no indication."""
+    """Take the reason for the study (OBR-31, OBR-13) where the report gives no indication."""
     if sections.indication is not None:
         return sections
     *_, reason = [part for part in request.components(31)[:2] if part] or [request.component(13)]

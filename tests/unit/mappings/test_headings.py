@@ -1,0 +1,136 @@
+"""Headings, signatures and banners in a line."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from mappings.headings import (
+    DEFAULT_HEADINGS,
+    Headings,
+    is_noise,
+    is_trailer,
+    may_hold_heading,
+)
+
+
+def found(line: str) -> list[tuple[str, str]]:
+    if not may_hold_heading(line):
+        return []
+    return [(one.section, line[one.end :]) for one in DEFAULT_HEADINGS.find(line)]
+
+
+@pytest.mark.parametrize(
+    ("line", "section", "rest"),
+    [
+        ("FINDINGS:", "findings", ""),
+        ("Findings: Clear.", "findings", " Clear."),
+        ("  ** IMPRESSION **", "impression", ""),
+        ("IMPRESSION", "impression", ""),
+        ("Impression", "impression", ""),
+        ("IMPRESSION - Normal.", "impression", "Normal."),
+        ("Clinical  History: cough", "indication", " cough"),
+        ("COMPARISON (CT 2019): none", "comparison", " none"),
+        ("CONCLUSION:", "impression", ""),
+        ("FINDINGS/IMPRESSION: Clear.", "impression", " Clear."),
+    ],
+)
+def test_a_heading_at_the_start_of_a_line_is_found(line: str, section: str, rest: str) -> None:
+    assert found(line) == [(section, rest)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "findings",
+        "history of fall",
+        "Findings are stable.",
+        "the impression of a mass: none",
+        "LUNGS: clear",
+        "no change; history: none known",
+        "in comparison: stable",
+    ],
+)
+def test_prose_is_no_heading(line: str) -> None:
+    assert found(line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Lungs clear. IMPRESSION: Normal.",
+        "Lungs clear. Impression: Normal.",
+        "clear IMPRESSION: Normal.",
+    ],
+)
+def test_an_impression_in_the_middle_of_a_line_is_not_missed(line: str) -> None:
+    assert found(line) == [("impression", " Normal.")]
+
+
+def test_a_sites_own_headings_are_looked_for() -> None:
+    own = Headings({"BEFUND": "findings", "BEURTEILUNG": "impression"})
+
+    assert [one.section for one in own.find("Befund: frei. Beurteilung: normal.")] == [
+        "findings",
+        "impression",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Dictated by: A. Probe",
+        "DICTATED BY A. Probe",
+        "Electronically signed by A. Probe",
+        "This document has been electronically signed by: A",
+        "*** END OF REPORT ***",
+        "Requested By: Muster,Max M.D.",
+        "Pending review by: A. Probe",
+        "Read by: A. Probe",
+        "Transcribed by AP on 2026-01-01",
+        "Attending Radiologist: A. Probe",
+    ],
+)
+def test_a_signature_is_known(line: str) -> None:
+    assert is_trailer(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dictated by the position of the arm",
+        "Reviewed by comparison with the prior study",
+        "The study was compared with the prior",
+        "This report",
+        "",
+        "The end of reporting",
+    ],
+)
+def test_prose_is_no_signature(line: str) -> None:
+    assert not is_trailer(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "  ", "-----", "********FINAL REPORT********", "Wet Read", "[ ]"]
+)
+def test_blank_lines_rules_and_banners_are_noise(line: str) -> None:
+    assert is_noise(line)
+
+
+@pytest.mark.parametrize("line", ["Report of a nodule", "5 mm", "结节"])
+def test_text_is_no_noise(line: str) -> None:
+    assert not is_noise(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["*" * 200_000, " " * 200_000 + ":", "A: " * 50_000, "FINAL " * 40_000]
+)
+def test_a_long_line_takes_no_longer_than_its_length(line: str) -> None:
+    start_s = time.process_time()
+
+    list(DEFAULT_HEADINGS.find(line))
+    is_trailer(line)
+    is_noise(line)
+
+    assert time.process_time() - start_s < 2

@@ -1,0 +1,75 @@
+"""OBX-11 and OBR-25."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings.domain import ReportStatus
+from mappings.hl7_status import choose_status, is_withdrawn, read_observation_status
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("F", "final"),
+        ("Final", "final"),
+        ("U", "final"),
+        ("P", "preliminary"),
+        ("Prelim", "preliminary"),
+        (" wet  read ", "preliminary"),
+        ("R", "partial"),
+        ("S", "partial"),
+        ("C", "corrected"),
+        ("A", "amended"),
+        ("X", "cancelled"),
+        ("D", "entered-in-error"),
+        ("W", "entered-in-error"),
+        ("I", "registered"),
+    ],
+)
+def test_letters_and_words_of_obx_11_are_read(word: str, status: str) -> None:
+    assert read_observation_status(word) == status
+
+
+def test_an_unknown_word_is_no_status() -> None:
+    assert read_observation_status("") is None
+    assert read_observation_status("Q?") is None
+
+
+def test_the_furthest_line_that_stands_speaks_for_the_report() -> None:
+    preliminary, final = ReportStatus.PRELIMINARY, ReportStatus.FINAL
+    withdrawn = ReportStatus.ENTERED_IN_ERROR
+
+    assert choose_status([preliminary, final, None], "") is final
+    assert choose_status([final, ReportStatus.CORRECTED], "F") is ReportStatus.CORRECTED
+    assert choose_status([preliminary, withdrawn], "") is preliminary
+    assert choose_status([withdrawn, withdrawn], "F") is withdrawn
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("F", "final"),
+        ("A", "partial"),
+        ("S", "registered"),
+        ("Wet Read", "preliminary"),
+        ("", None),
+    ],
+)
+def test_obr_25_speaks_when_the_lines_are_silent(word: str, status: str | None) -> None:
+    assert choose_status([None], word) == status
+    assert choose_status([], word) == status
+
+
+def test_obr_25_overrules_a_final_text_only_with_a_later_fate() -> None:
+    assert choose_status([ReportStatus.FINAL], "C") is ReportStatus.CORRECTED
+    assert choose_status([ReportStatus.FINAL], "P") is ReportStatus.FINAL
+    assert choose_status([ReportStatus.PRELIMINARY], "F") is ReportStatus.PRELIMINARY
+    assert choose_status([ReportStatus.PRELIMINARY], "X") is ReportStatus.CANCELLED
+
+
+def test_cancelled_and_wrong_lines_are_withdrawn() -> None:
+    assert is_withdrawn(ReportStatus.CANCELLED)
+    assert is_withdrawn(ReportStatus.ENTERED_IN_ERROR)
+    assert not is_withdrawn(ReportStatus.FINAL)
+    assert not is_withdrawn(None)
