@@ -111,7 +111,7 @@ class DraftStep:
         verdicts = check_draft(findings, draft)
         failed = [verdict for verdict in verdicts if not verdict.is_passed]
         if failed:
-            reason = failed[0].reason or failed[0].check
+            reason = f"{failed[0].check}:{failed[0].reason}"
             await self._journal.record_withheld(report.report_id, draft, reason)
             self._metrics.withheld.labels(check=failed[0].check).inc()
             self._count("withheld", started_s)

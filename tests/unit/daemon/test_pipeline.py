@@ -1,0 +1,153 @@
+"""The pipeline over a real journal: every state is picked up where it stood."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from daemon.journal import NewReport
+from daemon.lifecycle import Event, State
+from daemon.pipeline import Pipeline, PipelineLimits
+from mappings.domain import DraftObservation, ReportKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.journal import PendingMessage, PendingReport
+    from daemon.journal_sqlite import SqliteJournal
+    from mappings.domain import Draft, RawReport, StudyReport
+    from tests.unit.daemon.conftest import HandClock
+
+
+def observation(key: str) -> DraftObservation:
+    return DraftObservation(ReportKey(key), f"prelim-{key}", "urn:x", key, b"{}", "p", b"{}")
+
+
+class Steps:
+    """The three steps, as short as the journal lets them be."""
+
+    def __init__(
+        self,
+        journal: SqliteJournal,
+        make_study: Callable[..., StudyReport],
+        make_draft: Callable[..., Draft],
+    ) -> None:
+        self.journal = journal
+        self.make_study = make_study
+        self.make_draft = make_draft
+        self.posted = asyncio.Semaphore(0)
+        self.drafted = asyncio.Semaphore(0)
+
+    def pipeline(
+        self, clock: HandClock, *, is_shadow: bool = False, is_model_ready: bool = True
+    ) -> Pipeline:
+        return Pipeline(
+            self.journal,
+            map_step=Step(self.map),  # type: ignore[arg-type]
+            draft_step=Step(self.draft),  # type: ignore[arg-type]
+            post_step=Step(self.post),  # type: ignore[arg-type]
+            limits=PipelineLimits(
+                drafts_in_flight_max=2, posts_in_flight_max=2, is_shadow=is_shadow
+            ),
+            is_model_ready=lambda: is_model_ready,
+            clock=clock,
+        )
+
+    async def map(self, pending: PendingMessage) -> None:
+        key = ReportKey(pending.raw.message_control_id)
+        born = NewReport(self.make_study(), key, Event.MAP)
+        await self.journal.record_mapped(pending.message_id, [born])
+
+    async def draft(self, report: PendingReport) -> None:
+        assert report.report_key is not None
+        await self.journal.record_drafted(
+            report.report_id, self.make_draft(), observation(report.report_key)
+        )
+        self.drafted.release()
+
+    async def post(self, report: PendingReport) -> None:
+        await self.journal.record_posted(
+            report.report_id, reference="Observation/x", version_id="1", outcome="created"
+        )
+        self.posted.release()
+
+
+class Step:
+    """A step with nothing to put off."""
+
+    def __init__(self, work: object) -> None:
+        self.work = work
+
+    async def __call__(self, pending: object) -> None:
+        await self.work(pending)  # type: ignore[operator]
+
+    async def put_off(self, pending: object, error_class: str) -> None:
+        raise AssertionError(error_class)
+
+
+async def receive(journal: SqliteJournal, make_raw: Callable[..., RawReport], *ids: str) -> None:
+    for id_ in ids:
+        await journal.receive(make_raw(id_.encode(), message_control_id=id_), peer="test")
+
+
+async def test_what_stood_in_the_journal_at_the_start_is_finished(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    make_study: Callable[..., StudyReport],
+    make_draft: Callable[..., Draft],
+) -> None:
+    steps = Steps(journal, make_study, make_draft)
+    await receive(journal, make_raw, "drafted", "mapped")
+    for pending in await journal.pending_messages(2):
+        await steps.map(pending)
+    [first, _] = await journal.pending_reports(State.MAPPED, now=clock.now(), limit=2)
+    await steps.draft(first)
+    await receive(journal, make_raw, "received")
+
+    pipeline = steps.pipeline(clock)
+    pipeline.start()
+    for _ in range(3):
+        await steps.posted.acquire()
+    await pipeline.drain(5)
+
+    assert (await journal.counts())[State.POSTED] == 3
+
+
+async def test_in_shadow_everything_runs_and_nothing_is_posted(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    make_study: Callable[..., StudyReport],
+    make_draft: Callable[..., Draft],
+) -> None:
+    steps = Steps(journal, make_study, make_draft)
+    await receive(journal, make_raw, "a")
+
+    pipeline = steps.pipeline(clock, is_shadow=True)
+    pipeline.start()
+    await steps.drafted.acquire()
+    pipeline.wake_posting()
+    await pipeline.drain(5)
+
+    assert (await journal.counts())[State.DRAFTED] == 1
+
+
+async def test_no_draft_is_begun_before_a_model_is_ready(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    make_study: Callable[..., StudyReport],
+    make_draft: Callable[..., Draft],
+) -> None:
+    steps = Steps(journal, make_study, make_draft)
+    await receive(journal, make_raw, "a")
+    for pending in await journal.pending_messages(1):
+        await steps.map(pending)
+
+    pipeline = steps.pipeline(clock, is_model_ready=False)
+    pipeline.start()
+    pipeline.wake_drafting()
+    await pipeline.drain(5)
+
+    assert (await journal.counts())[State.MAPPED] == 1
