@@ -109,8 +109,9 @@ def _check_string(value: str, where: str) -> None:
 
 def _elements(model: BaseModel) -> Iterator[tuple[str, object, Mapping[str, object]]]:
     """Yield what is set: path below the model, value, and what fhir.resources knows of it."""
-    for name, info in type(model).model_fields.items():
-        value = getattr(model, name) if name in model.model_fields_set else None
+    fields = type(model).model_fields
+    for name in sorted(model.model_fields_set):
+        info, value = fields[name], getattr(model, name)
         known = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         label = info.alias or name
         if isinstance(value, list):

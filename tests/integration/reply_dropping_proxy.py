@@ -52,10 +52,14 @@ async def dropping_proxy(
         nonlocal writes
         headers = {name: v for name, v in request.headers.items() if name.lower() not in HOP_BY_HOP}
         url = target.rstrip("/") + request.raw_path
-        async with session.request(
-            request.method, url, headers=headers, data=await request.read(), allow_redirects=False
-        ) as reply:
-            body = await reply.read()
+        sent = await request.read()
+        try:
+            async with session.request(
+                request.method, url, headers=headers, data=sent, allow_redirects=False
+            ) as reply:
+                body = await reply.read()
+        except aiohttp.ClientError:
+            return web.Response(status=502)
         if request.method in WRITES:
             writes += 1
             if is_dropped(writes) and request.transport is not None:
