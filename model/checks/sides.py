@@ -1,0 +1,194 @@
+"""A side in the draft that the findings do not have, or have for something else.
+
+Text is cut into pieces of one side each. A piece of the draft is at fault when its side is nowhere
+in the findings, indication or exam; or when what it names (its problem, else its words) is in the
+findings on the other side only; or when its size is. Where the findings name no side for it, the
+draft has the benefit of the doubt.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from mappings.domain import Laterality
+from model.checks.numbers import Meaning, find_numbers
+from model.checks.wording import Fault
+from model.normality import is_abnormal, problems
+from model.sentences import Sentence, split_sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mappings.domain import Findings
+
+LEFT, RIGHT = Laterality.LEFT, Laterality.RIGHT
+BOTH = frozenset({LEFT, RIGHT})
+
+# Words of a side in the languages of the sites we know; a draft and its findings share one.
+_SIDE = re.compile(
+    r"(?P<both>\bbilateral\w*\b|\bboth\b(?!\s+(?:the\s+)?\w+\s+(?:and|or)\b)"
+    r"|\bbi(?:basilar|basal|apical|hilar)\w*\b|\bbeidseit\w*\b|\bbeiden?\b|\bamb[oa]s\b|双侧|两侧)"
+    r"|(?P<left>\b(?:left\w*|lt|l[ul]l|l[ul]q|links\w*|linke[nrsm]?|izquierd\w+|st[âa]ng\w*)\b|左)"
+    r"|(?P<right>\b(?:right\w*|rt|r[uml]l|r[ul]q|rechts\w*|rechte[nrsm]?|derech\w+|drept\w*"
+    r"|dreapt\w*)\b|右)",
+    re.IGNORECASE,
+)
+_SIDES_OF = {"left": frozenset({LEFT}), "right": frozenset({RIGHT}), "both": BOTH}
+_COMPARISON = re.compile(
+    r"\b(?P<first>left|right)\b(?:[\s,-]+(?!left\b|right\b)\w+){0,3}?[\s,-]*"
+    r"(?:\b(?P<how>greater|larger|bigger|worse|more|higher|less|smaller|milder)\b[^.;]{0,20}?"
+    r"\bthan(?:\s+(?:on|the|at|in))*|(?P<sign>[<>]))\s*(?:left|right)\b",
+    re.IGNORECASE,
+)
+_LESS = frozenset({"<", "less", "milder", "smaller"})
+_HEADING = re.compile(r"[A-Za-z][A-Za-z ,/&-]{1,40}:")
+_CUT = re.compile(
+    r"[,;\uff0c\u3001\uff1b]|\b(?:and|with|while|but|as well as|und|mit|y|con)\b", re.IGNORECASE
+)
+_WORD = re.compile(r"[^\W\d_]{4,}|[\u4e00-\u9fff]{2}")
+_STEM_LETTERS = 5
+# Words that say nothing of which finding is meant.
+_GENERIC = frozenset(
+    re.findall(
+        r"\w+",
+        "acute again appea appro aspec change chron compa consi decre evide from great incre inter"
+        " into large likel measu mild minim moder more new noted over possi previ prior proba regio"
+        " seen sever side sided signi small stabl sugge than that there this uncha which with",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a sentence with the sides it names, or takes over from the part before it.
+
+    ``sides_possible`` adds the side of a part before it that names no problem of its own, as in
+    "the right upper lobe and left lower lobe opacities".
+    """
+
+    text: str = field(repr=False)
+    span: tuple[int, int]
+    sides: frozenset[Laterality]
+    sides_possible: frozenset[Laterality]
+    is_named_here: bool
+    is_abnormal: bool
+
+
+def find_side_fault(findings: Findings, draft: str) -> Fault | None:
+    """Find the first side of the draft that the findings do not have.
+
+    Args:
+        findings: The report; its indication and exam may name a side too.
+        draft: The draft's text.
+    """
+    known = split_by_side(findings.text)
+    present = _sides_elsewhere(findings).union(*(piece.sides for piece in known))
+    for piece in split_by_side(draft):
+        if piece.is_named_here and (reason := _fault_of(piece, known, present)):
+            return Fault(reason, piece.span)
+    return _order_fault(findings.text, draft)
+
+
+def _order_fault(findings: str, draft: str) -> Fault | None:
+    """Find "left greater than right" where the findings say it only the other way round."""
+    known = {_order(comparison) for comparison in _COMPARISON.finditer(findings)}
+    for comparison in _COMPARISON.finditer(draft):
+        if known and _order(comparison) not in known:
+            return Fault("side_order_not_in_findings", comparison.span())
+    return None
+
+
+def _order(comparison: re.Match[str]) -> bool:
+    """Whether the left has more of it."""
+    is_left_first = comparison["first"].lower() == "left"
+    is_less = (comparison["how"] or comparison["sign"]).lower() in _LESS
+    return is_left_first != is_less
+
+
+def split_by_side(text: str) -> list[Piece]:
+    """Cut a text into pieces that name one side each, where its commas and "and"s allow.
+
+    A heading's side ("Left knee: ...") goes for the sentences below it that name none.
+    """
+    pieces: list[Piece] = []
+    headed = frozenset[Laterality]()
+    for sentence in split_sentences(text):
+        if heading := _HEADING.match(sentence.text):
+            headed = _sides_in(heading.group())
+        pieces += _pieces(sentence, headed)
+    return pieces
+
+
+def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]:
+    text, offset = sentence.text, sentence.start
+    is_sentence_abnormal = is_abnormal(text)
+    carried = frozenset[Laterality]()
+    for start, end in pairwise([0, *(cut.start() for cut in _CUT.finditer(text)), len(text)]):
+        part = text[start:end]
+        named = _sides_in(part)
+        sides = named or sides
+        is_part_abnormal = is_sentence_abnormal and is_abnormal(part)
+        yield Piece(
+            text=part,
+            span=(offset + start, offset + end),
+            sides=sides,
+            sides_possible=sides | carried,
+            is_named_here=bool(named),
+            is_abnormal=is_part_abnormal,
+        )
+        is_open = bool(named) and not problems(part) and (is_part_abnormal or not _stems(part))
+        carried = carried | named if is_open else frozenset()
+
+
+def _fault_of(piece: Piece, known: Sequence[Piece], present: frozenset[Laterality]) -> str | None:
+    if not piece.sides <= present:
+        return "side_not_in_findings"
+    sizes = _sizes(piece)
+    of_size = [one for one in known if sizes & _sizes(one)]
+    if any(piece.sides <= one.sides_possible for one in of_size):
+        return None  # size and side agree: it is the same finding, whatever its name
+    if not _is_side_of(piece, of_size):
+        return "side_of_other_size"
+    return None if _is_side_of(piece, _related(piece, known)) else "side_of_other_finding"
+
+
+def _is_side_of(piece: Piece, related: Iterable[Piece]) -> bool:
+    """Whether the related pieces name the side; or no side at all."""
+    sides = frozenset[Laterality]().union(*(one.sides_possible for one in related))
+    return not sides or piece.sides <= sides
+
+
+def _related(piece: Piece, known: Sequence[Piece]) -> list[Piece]:
+    """Return what speaks of the same problem; else what shares a word."""
+    comparable = [one for one in known if one.is_abnormal] if piece.is_abnormal else known
+    wrong = problems(piece.text)
+    same = [one for one in comparable if wrong & problems(one.text)]
+    if same:
+        return same
+    stems = _stems(piece.text)
+    return [one for one in comparable if stems & _stems(one.text)]
+
+
+def _sizes(piece: Piece) -> frozenset[Meaning]:
+    numbers = find_numbers(piece.text)
+    return frozenset(m for number in numbers for m in number.meanings if m[0] == "mm")
+
+
+def _sides_elsewhere(findings: Findings) -> frozenset[Laterality]:
+    exam = findings.exam
+    own = {LEFT: {LEFT}, RIGHT: {RIGHT}, Laterality.BILATERAL: BOTH, None: ()}[exam.laterality]
+    texts = (exam.display, exam.alternate_display, findings.indication)
+    return frozenset(own).union(*(_sides_in(text or "") for text in texts))
+
+
+def _sides_in(text: str) -> frozenset[Laterality]:
+    found = (_SIDES_OF[str(match.lastgroup)] for match in _SIDE.finditer(text))
+    return frozenset[Laterality]().union(*found)
+
+
+def _stems(text: str) -> frozenset[str]:
+    words = _WORD.findall(_SIDE.sub(" ", text).lower())
+    return frozenset(word[:_STEM_LETTERS] for word in words) - _GENERIC

@@ -1,0 +1,143 @@
+"""Whether a statement of a report is known to be normal, and what it says is wrong.
+
+Unsure in one direction only: what is not known to be normal counts as abnormal. "Cannot exclude" is
+no negation. The rules know English; any other language is abnormal throughout.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNSURE = re.compile(
+    r"\b(?:cannot|can not|could not|can't|not) (?:be )?"
+    r"(?:entirely |completely |fully |definitively )?(?:exclude|rule out|ruled out|excluded)"
+    r"|(?<!\bno )\b(?:may|might|could|possib\w+|probab\w+|suspicio\w+|concern\w*|questionable"
+    r"|suggest\w*|likely|worrisome|indeterminate|borderline|upper limits?|equivocal|versus"
+    r"|consistent with|compatible with)\b",
+    re.IGNORECASE,
+)
+_TURN = re.compile(
+    r"\b(?:but|however|although|though|except|apart from|aside from|other than|save for)\b|[;:]"
+    r"|,(?=\s*(?:there (?:is|are)|a |an |\d))",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(
+    r"\b(?:no|without|nor|neither|negative for|free of|absence of|rather than|denies)\b"
+    r"(?:(?!\b(?:with|in|unchanged|stable|known)\b).)*"
+    r"|[^,;:]*\b(?:is|are|was|were)(?: also)? (?:not|no longer) (?:\w+ ){0,2}?"
+    r"(?:appreciated|demonstrated|detected|evident|identified|present|seen|visuali[sz]ed)\b"
+    r"|\b(?:not|no longer) (?:significantly |abnormally )?"
+    r"(?:dilated|displaced|distended|enlarged|inflamed|obstructed|thickened)\b",
+    re.IGNORECASE,
+)
+_NORMAL_WORDS = r"""
+age[-\s]appropriate anatomic clear contours?\s(?:is|are)\s(?:stable|unchanged) homogeneous(?:ly)?
+in\s(?:expected|good|satisfactory)\sposition intact maintained midline negative non[-\s]?dilated
+non[-\s]?obstruct\w* normal\w* not patent preserved resolved satisfactory sharp smooth symmetric\w*
+unremarkable well within\snormal\slimits
+"""
+_NORMAL = re.compile(rf"\b(?:{'|'.join(_NORMAL_WORDS.split())})\b", re.IGNORECASE)
+# Each is the start of a word.
+_ABNORMAL_WORDS = r"""
+abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[io] ascites asymmetr
+atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg catheter cavit
+collection congest consolidat cyst decreas deform degenerat depress dilat disloc displac dissect
+diverticul edema effusion elevat embol emphysema enhancing enlarge erosion extru fatty fibro fractur
+free\s(?:air|fluid) gallstone granulom ground[-\s]glass ha?ematoma ha?emorrhag hardware hepatomeg
+hernia hydroneph hyperatten hyperdens hyperinflat hypoatten hypodens increas infarct infiltrat
+inflam ischa?emi \w*lithiasis lesion lymphaden lytic malignan mass metast narrowing new nodul
+obstruct occlu oedema opaci(?!f) osteophyt pacemaker perforat pneumomedias pneumonia pneumothora
+post[-\s]?(?:op|surg) prominen prosthes protru rupture scar sclero scolio shift splenomeg spondyl
+status\spost steato stenos sternotomy stone strand sublux surgical swelling tear thicken thromb
+tortuo tube tumou?r worsen blunt
+"""
+_ABNORMAL = re.compile(rf"\b(?:{'|'.join(_ABNORMAL_WORDS.split())})\w*", re.IGNORECASE)
+# What tells how the study was made, or against what it was read, is no finding.
+_STUDY = re.compile(
+    r"^(?:technique|comparison|indication|history|exam\w*|procedure|contrast)\s*:", re.IGNORECASE
+)
+_VIEWS = re.compile(
+    r"^(?:(?:frontal|lateral|ap|pa|portable|single|two|three|\d+)\b[^.]*\bviews?\b"
+    r"|(?:the )?(?:prior|previous|image|study|exam\w*)\b[^.]*\b(?:comparison|adequate|quality)\b"
+    r"|image quality\b"
+    r"|(?:comparison|compared) (?:is made )?(?:to|with)\b[^,]*$"
+    r"|(?:axial|helical|multi\w+) [^.]*\b(?:images|obtained|performed|acquired)\b)",
+    re.IGNORECASE,
+)
+# Words that say that something is wrong or has changed, not what.
+_VAGUE = ("abnormal", "absent", "decreas", "increas", "new", "prominen", "worsen")
+# Words that radiologists use for each other when they sum up.
+_SAME = {
+    "airspace": "opacity",
+    "arthr": "degeneration",
+    "calcif": "stone",
+    "calcul": "stone",
+    "carcinom": "mass",
+    "cavit": "mass",
+    "cholelith": "stone",
+    "consolid": "opacity",
+    "degenerat": "degeneration",
+    "gallstone": "stone",
+    "ground": "opacity",
+    "infiltrat": "opacity",
+    "lesion": "mass",
+    "malignan": "mass",
+    "mass": "mass",
+    "metast": "mass",
+    "narrowing": "stenosis",
+    "nephrolith": "stone",
+    "nodul": "mass",
+    "opaci": "opacity",
+    "osteophyt": "degeneration",
+    "pneumonia": "opacity",
+    "spondyl": "degeneration",
+    "stenos": "stenosis",
+    "stone": "stone",
+    "tumor": "mass",
+    "tumour": "mass",
+    "urolith": "stone",
+}
+_HEADING = re.compile(r"^\s*(?:[-*•]\s*|\d{1,2}[.)]\s+)?(?:[A-Za-z][A-Za-z ,/&-]{1,40}:\s*)?")
+_WORD = re.compile(r"[^\W\d_]{2,}|\d")
+
+
+def is_abnormal(sentence: str) -> bool:
+    """Whether a sentence of findings states something that is not known to be normal."""
+    line = " ".join(sentence.split())
+    statement = _HEADING.sub("", line)
+    if not _WORD.search(statement) or _is_about_the_study(line):
+        return False
+    if _UNSURE.search(statement):
+        return True
+    return any(_is_part_abnormal(part) for part in _TURN.split(statement))
+
+
+def problems(statement: str) -> frozenset[str]:
+    """Name what a statement says is wrong, one word for all that mean the same.
+
+    Args:
+        statement: A sentence or a part of one; what it denies counts too.
+    """
+    words = (found.group().lower() for found in _ABNORMAL.finditer(statement))
+    return frozenset(_problem(word) for word in words if not word.startswith(_VAGUE))
+
+
+def _problem(word: str) -> str:
+    for start, meaning in _SAME.items():
+        if word.startswith(start):
+            return meaning
+    return word[:6]
+
+
+def _is_about_the_study(sentence: str) -> bool:
+    if _STUDY.search(sentence):
+        return True
+    return _VIEWS.search(sentence) is not None and _ABNORMAL.search(sentence) is None
+
+
+def _is_part_abnormal(part: str) -> bool:
+    rest = _NEGATED.sub(" ", part)
+    if _ABNORMAL.search(rest):
+        return True
+    is_stated = rest != part or _NORMAL.search(rest) is not None
+    return _WORD.search(rest) is not None and not is_stated
