@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from daemon.journal import AuditEntry, Journal, ReportTrail, Row, Trail
 
+PLAIN_WIDTH = 400
 Id = Annotated[str, typer.Argument(help="Id of a message or of one of its reports.")]
 
 
@@ -167,8 +169,11 @@ def _set_paused(config: Any, data: Any, *, is_paused: bool) -> None:  # noqa: AN
 
 
 def _actor() -> str:
-    """Name the operator in the audit trail."""
-    return f"operator:{getpass.getuser()}"
+    """Name the operator in the audit trail; a container may have a uid without a name."""
+    try:
+        return f"operator:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"operator:uid-{os.getuid()}"
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -229,7 +234,7 @@ def _trail(trail: Trail) -> dict[str, object]:
 def _print_rows(rows: Any) -> None:  # noqa: ANN401 - a sequence of Row
     table = Table(box=None, pad_edge=False)
     for title in ("id", "state", "reason", "received", "type", "control id", "accession"):
-        table.add_column(title, no_wrap=title == "id")
+        table.add_column(title, no_wrap=title in ("id", "state"))
     for row in rows:
         table.add_row(
             row.report_id or row.message_id,
@@ -240,7 +245,8 @@ def _print_rows(rows: Any) -> None:  # noqa: ANN401 - a sequence of Row
             row.message_control_id,
             row.accession_number or "",
         )
-    Console().print(table)
+    # Where nobody looks, nothing is cut: the next program reads whole values.
+    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
 
 
 def _print_trail(trail: Trail) -> None:

@@ -75,7 +75,6 @@ class MllpIntake:
     async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
         """Answer a frame that could not be taken, with MSA-2 where its head holds MSH-10."""
         self._metrics.frames_bad.labels(door=door, fault=fault.value).inc()
-        log.warning("mllp.frame_rejected", door=door, peer=peer, reason=fault.value)
         error = MessageRefusedError(f"frame_{fault.value}", None, "AE", SEQUENCE_ERROR)
         answer = await self._refuse(head, None, error, door=door, peer=peer)
         # The end of an abandoned frame never came: its sender has moved on and waits for nothing.

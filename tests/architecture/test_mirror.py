@@ -15,7 +15,6 @@ UNIT = Path("tests/unit")
 # A part that has no life of its own, and the tests of the whole that run it.
 TESTED_WITHIN = {
     Path("daemon/model_process.py"): UNIT / "daemon/test_model_supervisor.py",
-    Path("interfaces/mllp_connection.py"): UNIT / "interfaces/test_mllp_server.py",
 }
 
 

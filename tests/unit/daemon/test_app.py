@@ -1,0 +1,104 @@
+"""The composed daemon in this process: doors, pipeline, store, and how a start fails."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+
+from daemon.app import App
+from daemon.config import load_settings
+from daemon.errors import ConfigurationError
+from daemon.lifecycle import State
+from interfaces.mllp_client import MllpClient
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from daemon.config import Settings
+
+ORU = (
+    b"MSH|^~\\&|DEMORIS|DEMOHOSP|||20261121080000||ORU^R01|M1|P|2.5.1\r"
+    b"PID|1||P1^^^DEMO^MR\r"
+    b"OBR|1|O1|F1|CTCHEST^CT CHEST^L|||20261121070000|||||||||||||||20261121073000||CT|P\r"
+    b"OBX|1|TX|&GDT||There is a 12 mm nodule in the right upper lobe.||||||P\r"
+)
+
+
+def settings(folder: Path, **fhir: object) -> Settings:
+    overrides = {
+        "data": folder,
+        "mllp": {"port": 0},
+        "http": {"port": 0},
+        "model": {"engine": "extractive", "allow_demo": True},
+        "fhir": fhir,
+    }
+    return load_settings(overrides=overrides, environment={})
+
+
+async def until_state(app: App, state: State) -> None:
+    while not (await app.journal.counts()).get(state):
+        await asyncio.sleep(0.02)
+
+
+async def test_a_message_becomes_an_observation_in_the_embedded_store(tmp_path: Path) -> None:
+    async with App(settings(tmp_path)) as app:
+        async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
+            answer = await client.send(ORU)
+        await until_state(app, State.POSTED)
+        [row] = await app.journal.rows()
+        [report] = (await app.journal.trail(row.message_id)).reports
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{app.fhir_base_url}/{report.reference}") as response,
+        ):
+            stored = await response.json(content_type=None)
+
+    assert answer.code == "AA"
+    assert stored["status"] == "preliminary"
+    assert stored["subject"]["identifier"]["value"] == "P1"
+    assert "12 mm nodule in the right upper lobe" in stored["valueString"]
+
+
+async def test_a_sites_own_security_label_is_written(tmp_path: Path) -> None:
+    async with App(settings(tmp_path, ai_security_code="DEVAST")) as app:
+        async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
+            await client.send(ORU)
+        await until_state(app, State.POSTED)
+        [row] = await app.journal.rows()
+        [report] = (await app.journal.trail(row.message_id)).reports
+
+    assert report.observation is not None
+    assert b'"code":"DEVAST"' in report.observation.observation
+
+
+async def test_towards_a_real_server_everything_is_drafted_and_nothing_posted(
+    tmp_path: Path,
+) -> None:
+    async with App(settings(tmp_path, base_url="https://127.0.0.1:9/fhir")) as app:
+        async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
+            await client.send(ORU)
+        await until_state(app, State.DRAFTED)
+        url = f"http://127.0.0.1:{app.http.port}/readyz"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            readiness = await response.json()
+
+    assert readiness["checks"]["posting"] == "shadow"
+
+
+async def test_a_start_that_fails_half_way_releases_what_it_took(tmp_path: Path) -> None:
+    async with App(settings(tmp_path / "first")) as running:
+        taken = running.doors["default"].port
+        blocked = settings(tmp_path / "second")
+        listener = blocked.mllp.listeners["default"].model_copy(update={"port": taken})
+        mllp = blocked.mllp.model_copy(update={"listeners": {"default": listener}})
+        with pytest.raises(ConfigurationError) as caught:
+            async with App(blocked.model_copy(update={"mllp": mllp})):
+                pass
+
+    async with App(settings(tmp_path / "second")) as second:
+        assert second.doors
+
+    assert caught.value.where == "mllp.listeners.default"

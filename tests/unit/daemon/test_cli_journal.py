@@ -1,0 +1,137 @@
+"""Commands on a journal that a daemon has left: list, show, replay, pause, verify."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from daemon.cli import app
+from daemon.errors import ConfigurationError
+from daemon.journal import NewReport
+from daemon.journal_sqlite import open_journal
+from daemon.lifecycle import Event, State
+from mappings.domain import ReportKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mappings.domain import Draft, RawReport, StudyReport
+    from tests.unit.daemon.conftest import HandClock
+
+
+@pytest.fixture
+def filled(
+    tmp_path: Path,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    make_study: Callable[..., StudyReport],
+    make_draft: Callable[..., Draft],
+) -> Path:
+    """Leave a journal with one withheld report and one skipped."""
+
+    async def fill() -> None:
+        journal = open_journal(tmp_path / "journal.sqlite", clock=clock)
+        first = await journal.receive(make_raw(b"first"), peer="test")
+        second = await journal.receive(make_raw(b"second", message_control_id="M2"), peer="test")
+        withheld = NewReport(make_study(), ReportKey("k1"), Event.MAP)
+        skipped = NewReport(make_study(), ReportKey("k2"), Event.SKIP, "no_findings")
+        await journal.record_mapped(first.message_id, [withheld])
+        await journal.record_mapped(second.message_id, [skipped])
+        [report] = await journal.pending_reports(State.MAPPED, now=clock.now(), limit=1)
+        await journal.record_withheld(report.report_id, make_draft(), "empty:no_words")
+        await journal.close()
+
+    asyncio.run(fill())
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [*arguments, "--data", str(folder)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+def rows(folder: Path, *arguments: str) -> list[dict[str, object]]:
+    _, out = run(folder, "messages", "--json", *arguments)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_messages_lists_the_newest_first_and_by_state(filled: Path) -> None:
+    assert {row["state"] for row in rows(filled)} == {"WITHHELD", "SKIPPED"}
+    [skipped] = rows(filled, "--state", "SKIPPED")
+    assert skipped["reason"] == "no_findings"
+    assert rows(filled, "--accession", "A1")
+    assert not rows(filled, "--accession", "A2")
+    assert not rows(filled, "--since", "2027-01-01T00:00Z")
+
+
+def test_the_list_for_people_has_a_line_for_each_report(filled: Path) -> None:
+    _, out = run(filled, "messages")
+
+    assert "WITHHELD" in out
+    assert "SKIPPED" in out
+
+
+def test_show_prints_texts_and_the_whole_trail(filled: Path) -> None:
+    [row] = rows(filled, "--state", "WITHHELD")
+
+    _, out = run(filled, "show", str(row["report_id"]))
+    trail = json.loads(run(filled, "show", str(row["message_id"]), "--json")[1])
+
+    assert "12 mm nodule in the right upper lobe." in out
+    assert trail["reports"][0]["draft"] == "12 mm nodule in the right upper lobe."
+    assert [entry["event"] for entry in trail["audit"]][-1] == "withhold"
+
+
+def test_replay_puts_withheld_work_back_and_refuses_the_rest_with_exit_1(filled: Path) -> None:
+    [withheld] = rows(filled, "--state", "WITHHELD")
+    [skipped] = rows(filled, "--state", "SKIPPED")
+
+    code, out = run(filled, "replay", str(withheld["report_id"]))
+    refused, _ = run(filled, "replay", str(skipped["report_id"]))
+
+    assert (code, refused) == (0, 1)
+    assert "WITHHELD -> MAPPED" in out
+    assert rows(filled, "--state", "MAPPED")
+
+
+def test_pause_and_resume_are_kept_and_audited(filled: Path) -> None:
+    assert run(filled, "pause") == (0, "posting is paused\n")
+    assert run(filled, "resume") == (0, "posting goes on\n")
+
+    assert run(filled, "audit", "verify")[0] == 0
+
+
+def test_verify_says_whole_with_the_head_and_exits_1_for_a_head_it_never_had(
+    filled: Path,
+) -> None:
+    code, out = run(filled, "audit", "verify")
+    head = out.split()[-1]
+    known, _ = run(filled, "audit", "verify", "--head", head)
+    unknown, report = run(filled, "audit", "verify", "--head", "f" * 64, "--json")
+
+    assert (code, known, unknown) == (0, 0, 1)
+    assert json.loads(report)["reason"] == "head_missing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"), [(["messages", "--since", "yesterday"], "--since")]
+)
+def test_a_wrong_option_names_itself(filled: Path, arguments: list[str], where: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run(filled, *arguments)
+
+    assert caught.value.where == where
+
+
+def test_without_a_journal_the_operator_is_told_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run(tmp_path, "messages")
+
+    assert caught.value.where == str(tmp_path / "journal.sqlite")

@@ -1,0 +1,39 @@
+"""The demonstration shows every shipped message and what became of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from daemon.demo import SAMPLES
+from tests.process.conftest import run_prelim
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.process
+
+
+def test_every_shipped_message_is_shown_with_what_became_of_it(tmp_path: Path) -> None:
+    code, out, _ = run_prelim("demo", "--engine", "extractive", "--json", "--data", str(tmp_path))
+
+    records = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert {record["source"] for record in records} == {file.name for file in SAMPLES.glob("*.hl7")}
+    posted = [record for record in records if record["state"] == "POSTED"]
+    assert len(posted) >= 8
+    assert all(record["observation"]["valueString"] == record["draft"] for record in posted)
+    reasons = {record["reason"] for record in records if record["state"] != "POSTED"}
+    assert {"impression_present", "not_radiology"} <= reasons
+    assert "REJECTED" in {record["state"] for record in records}
+
+
+def test_people_see_findings_draft_and_the_stored_observation(tmp_path: Path) -> None:
+    code, out, _ = run_prelim("demo", "--engine", "extractive", "--data", str(tmp_path))
+
+    assert code == 0
+    assert "DRAFT" in out
+    assert '"status": "preliminary"' in out
+    assert "entries whole" in out
