@@ -145,3 +145,10 @@ def test_the_study_is_known_by_its_observation() -> None:
 def test_the_time_of_the_observation_is_given() -> None:
     assert observe(f"TX|&GDT||{PROSE}||||||P|||20260101").observed_at == "20260101"
     assert observe().observed_at == ""
+
+
+@pytest.mark.parametrize(
+    "row", ["ST|5778-6^Color^LN||pale yellow|{unit}", "ST|X||12 to 14||{10-16}"]
+)
+def test_a_text_with_a_unit_or_a_range_is_a_value(row: str) -> None:
+    assert observe(row).has_values

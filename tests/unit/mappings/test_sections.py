@@ -186,3 +186,9 @@ def test_what_stands_under_findings_comes_back_to_the_letter(text: str) -> None:
     assert (
         uncoded(f"FINDINGS:\n{text}\nIMPRESSION:\nNormal.").findings == "\n".join(trimmed).strip()
     )
+
+
+def test_what_stands_before_the_findings_heading_is_no_findings() -> None:
+    sections = body("The patient was scanned on the new scanner.", "FINDINGS:", "Lungs clear.")
+
+    assert sections.findings == "Lungs clear."
