@@ -112,9 +112,9 @@ class App:
         await self._start_http()
         poster = await stack.enter_async_context(self._make_client())
         self.supervisor.start()
-        stack.push_async_callback(self.supervisor.stop, settings.drain_timeout_s)
+        stack.push_async_callback(self.supervisor.stop, settings.daemon.drain_timeout_s)
         self._start_pipeline(poster)
-        stack.push_async_callback(self.pipeline.drain, settings.drain_timeout_s)
+        stack.push_async_callback(self.pipeline.drain, settings.daemon.drain_timeout_s)
         for name, listener in settings.mllp.listeners.items():
             await self._open_door(name, listener)
         log.info("daemon.started", version=version("prelim"), count=len(self.doors))
@@ -143,7 +143,7 @@ class App:
             await self.http.start()
         except OSError:
             raise ConfigurationError("cannot bind", "http.port") from None
-        self._stack.push_async_callback(self.http.stop, settings.drain_timeout_s)
+        self._stack.push_async_callback(self.http.stop, settings.daemon.drain_timeout_s)
 
     @property
     def fhir_base_url(self) -> str:
@@ -248,7 +248,7 @@ class App:
         self._stack.push_async_callback(self._close_door, name)
 
     async def _close_door(self, name: str) -> None:
-        await self.doors.pop(name).drain(self.settings.drain_timeout_s)
+        await self.doors.pop(name).drain(self.settings.daemon.drain_timeout_s)
 
 
 def log_head(sequence: int, head: str) -> None:

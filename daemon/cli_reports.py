@@ -94,7 +94,7 @@ async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> 
                 else:
                     _print_record(record)
     finally:
-        await supervisor.stop(settings.drain_timeout_s)
+        await supervisor.stop(settings.daemon.drain_timeout_s)
     return is_all_ok
 
 

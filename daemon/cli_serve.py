@@ -33,17 +33,16 @@ def serve(config: Config = None, data: Data = None, engine: Engine = None) -> No
 
     SIGTERM or Ctrl-C finishes what is under way and exits 0; a second one exits at once.
     """
-    from daemon.logs import start_logging
-
     settings = read_settings(config, data, {"model": {"engine": engine}} if engine else None)
-    start_logging(settings.logs.level)
     asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
     from daemon.app import App
-    from daemon.logs import log_loop_failure
+    from daemon.logs import log_loop_failure, start_logging
 
+    app = App(settings)
+    start_logging(settings.logs.level, on_dropped_key=app.metrics.log_keys_dropped.inc)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.set_exception_handler(log_loop_failure)
 
@@ -55,7 +54,7 @@ async def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
-    async with App(settings):
+    async with app:
         await stop.wait()
 
 

@@ -175,6 +175,12 @@ class Logs(Area):
     anchor_entries: Count = Field(1000, description="log the audit chain's head every N entries")
 
 
+class Process(Area):
+    """The daemon as a process."""
+
+    drain_timeout_s: Seconds = Field(30, description="time to finish work after SIGTERM")
+
+
 class Settings(Area):
     """Everything an installation can set."""
 
@@ -189,7 +195,7 @@ class Settings(Area):
     sites: Path | None = Field(None, description="folder with one mapping folder per site")
     model: Model = Field(default_factory=Model, description="what drafts")
     logs: Logs = Field(default_factory=Logs, description="what is logged")
-    drain_timeout_s: Seconds = Field(30, description="time to finish work after SIGTERM")
+    daemon: Process = Field(default_factory=Process, description="the process")
 
     @property
     def is_embedded_store(self) -> bool:

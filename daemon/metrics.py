@@ -23,65 +23,57 @@ class Metrics:
 
     def __init__(self) -> None:
         """Make the registry and its metrics."""
-        self.registry = registry = CollectorRegistry()
-        self.messages = Counter(
+        self.registry = CollectorRegistry()
+        self.messages = self._counter(
             "prelim_messages",
             "Messages answered, by door and result (accepted, duplicate, refused, unstored)",
-            ["door", "result"],
-            registry=registry,
+            "door",
+            "result",
         )
-        self.answer_seconds = Histogram(
+        self.answer_seconds = self._histogram(
             "prelim_answer_seconds",
             "From the last byte of a message to its answer, journal included",
-            ["door"],
+            "door",
             buckets=_FAST_S,
-            registry=registry,
         )
-        self.frames_bad = Counter(
-            "prelim_frames_bad",
-            "Frames that could not be taken, by fault",
-            ["door", "fault"],
-            registry=registry,
+        self.frames_bad = self._counter(
+            "prelim_frames_bad", "Frames that could not be taken, by fault", "door", "fault"
         )
-        self.connections = Gauge(
-            "prelim_connections", "Open connections", ["door"], registry=registry
-        )
-        self.in_state = Gauge(
+        self.connections = self._gauge("prelim_connections", "Open connections", "door")
+        self.in_state = self._gauge(
             "prelim_in_state",
             "Messages (RECEIVED, REJECTED) and reports (the rest) in each state",
-            ["state"],
-            registry=registry,
+            "state",
         )
-        self.stage_seconds = Histogram(
-            "prelim_stage_seconds",
-            "One step of one report: map, draft, post",
-            ["stage"],
-            buckets=_SLOW_S,
-            registry=registry,
+        self.stage_seconds = self._histogram(
+            "prelim_stage_seconds", "One step of one report: draft, post", "stage", buckets=_SLOW_S
         )
-        self.steps = Counter(
-            "prelim_steps",
-            "Steps ended, by stage and outcome",
-            ["stage", "outcome"],
-            registry=registry,
+        self.steps = self._counter(
+            "prelim_steps", "Steps ended, by stage and outcome", "stage", "outcome"
         )
-        self.withheld = Counter(
-            "prelim_drafts_withheld", "Drafts refused, by check", ["check"], registry=registry
+        self.withheld = self._counter("prelim_drafts_withheld", "Drafts refused, by check", "check")
+        self.worker_ready = self._gauge(
+            "prelim_model_worker_ready", "1 while the model worker answers"
         )
-        self.worker_ready = Gauge(
-            "prelim_model_worker_ready", "1 while the model worker answers", registry=registry
+        self.posting_paused = self._gauge(
+            "prelim_posting_paused", "1 while an operator has paused posting"
         )
-        self.posting_paused = Gauge(
-            "prelim_posting_paused", "1 while an operator has paused posting", registry=registry
-        )
-        self.posting_shadow = Gauge(
-            "prelim_posting_shadow", "1 while fhir.write is off", registry=registry
-        )
-        self.log_keys_dropped = Counter(
+        self.posting_shadow = self._gauge("prelim_posting_shadow", "1 while fhir.write is off")
+        self.log_keys_dropped = self._counter(
             "prelim_log_keys_dropped",
             "Log keys that were not on the allow-list and so not written",
-            registry=registry,
         )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, text: str, *labels: str, buckets: tuple[float, ...]
+    ) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def set_states(self, counts: Mapping[State, int]) -> None:
         """Show how many messages and reports are in each state."""

@@ -59,38 +59,47 @@ class Pipeline:
         self._limits = limits
         self._is_model_ready = is_model_ready
         self._tasks: list[asyncio.Task[None]] = []
-        self._map = Stage(
+        self._map = self._map_stage(map_step)
+        self._draft = self._draft_stage(draft_step)
+        self._post = self._post_stage(post_step)
+
+    def _map_stage(self, step: MapStep) -> Stage[PendingMessage]:
+        return Stage(
             StagePlan(
                 name="map",
                 fetch=self._due_messages,
-                step=map_step,
+                step=step,
                 identity=lambda pending: pending.message_id,
                 exclusive=lambda _pending: None,
-                put_off=map_step.put_off,
+                put_off=step.put_off,
                 in_flight_max=MAPS_IN_FLIGHT_MAX,
             )
         )
-        self._draft = Stage(
+
+    def _draft_stage(self, step: DraftStep) -> Stage[PendingReport]:
+        return Stage(
             StagePlan(
                 name="draft",
                 fetch=self._due_drafts,
-                step=draft_step,
+                step=step,
                 identity=lambda report: report.report_id,
                 exclusive=lambda _report: None,
-                put_off=draft_step.put_off,
-                in_flight_max=limits.drafts_in_flight_max,
+                put_off=step.put_off,
+                in_flight_max=self._limits.drafts_in_flight_max,
             )
         )
-        self._post = Stage(
+
+    def _post_stage(self, step: PostStep) -> Stage[PendingReport]:
+        return Stage(
             StagePlan(
                 name="post",
                 fetch=self._due_posts,
-                step=post_step,
+                step=step,
                 identity=lambda report: report.report_id,
                 # One post in flight per report key: the server sees versions in their order.
                 exclusive=lambda report: report.report_key,
-                put_off=post_step.put_off,
-                in_flight_max=limits.posts_in_flight_max,
+                put_off=step.put_off,
+                in_flight_max=self._limits.posts_in_flight_max,
             )
         )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.sites import SiteSet, parse_site
-
 from mappings.errors import SiteMappingError
+from mappings.sites import SiteSet, parse_site
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -56,7 +56,7 @@ def build_observation(
     """Build the Observation and Provenance of a draft that passed every check.
 
     Args:
-        study: The report that was drafted for; any field may be missing.
+        study: The report drafted for; any field may be missing.
         impression: The draft's text and what wrote it.
         options: The site's choices.
         report_key: Its first 48 characters, of ``[A-Za-z0-9-.]``, make the id.
@@ -73,40 +73,33 @@ def build_observation(
     recorded = drafted_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     device = build_device(impression.draft.engine, software_version)
     observation_id = f"prelim-{report_key[:48]}"
-    observation = {
-        "id": observation_id,
-        "issued": recorded,
-        "identifier": [
-            {"use": "official", "system": options.identifier_system, "value": report_key},
-            {"use": "secondary", "system": REPORT_VERSION_SYSTEM, "value": report_version},
-        ],
-        **_fixed_part(options),
-        **_about(study, options),
-        "valueString": printable(impression.draft.text),
-        "note": _notes(impression.draft.engine, options),
-        "contained": [device],
-        "device": {"reference": f"#{DEVICE_ID}", "type": "Device"},
-    }
-    check_resource(observation)
-    body = canonical_json(observation)
+    observation = _checked(
+        {
+            **_who_wrote_what(impression, options, device),
+            **_about(study, options),
+            "id": observation_id,
+            "issued": recorded,
+            "identifier": _identifiers(options, report_key, report_version),
+        }
+    )
+    id_ = provenance_id(report_key, observation)
     provenance = build_provenance(
         study,
         options,
-        id_=provenance_id(report_key, body),
+        id_=id_,
         observation_id=observation_id,
         report_version=report_version,
         recorded=recorded,
         device=device,
     )
-    check_resource(provenance)
     return DraftObservation(
         report_key=report_key,
         observation_id=observation_id,
         identifier_system=options.identifier_system,
         identifier_value=report_key,
-        observation=body,
-        provenance_id=str(provenance["id"]),
-        provenance=canonical_json(provenance),
+        observation=observation,
+        provenance_id=id_,
+        provenance=_checked(provenance),
     )
 
 
@@ -157,7 +150,23 @@ def fhir_date_time(value: str | None) -> str | None:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _fixed_part(options: FhirOptions) -> dict[str, object]:
+def _checked(resource: dict[str, object]) -> bytes:
+    check_resource(resource)
+    return canonical_json(resource)
+
+
+def _identifiers(
+    options: FhirOptions, report_key: ReportKey, report_version: str
+) -> list[dict[str, str]]:
+    return [
+        {"use": "official", "system": options.identifier_system, "value": report_key},
+        {"use": "secondary", "system": REPORT_VERSION_SYSTEM, "value": report_version},
+    ]
+
+
+def _who_wrote_what(
+    impression: Impression, options: FhirOptions, device: dict[str, object]
+) -> dict[str, object]:
     return {
         "resourceType": "Observation",
         "meta": {"security": [coding(*options.security)]},
@@ -170,6 +179,10 @@ def _fixed_part(options: FhirOptions) -> dict[str, object]:
         "code": codeable(
             "http://loinc.org", "19005-8", "Radiology Imaging study [Impression] (narrative)"
         ),
+        "valueString": printable(impression.draft.text),
+        "note": _notes(impression.draft.engine, options),
+        "contained": [device],
+        "device": {"reference": f"#{DEVICE_ID}", "type": "Device"},
     }
 
 

@@ -329,6 +329,21 @@ async def test_groups_of_one_report_in_one_message_make_one_draft(journal: Sqlit
         (State.MAPPED, None),
     ]
     assert await state_of(journal, older) is State.SUPERSEDED
+    newer_id = (await last_entry(journal, older)).detail["newer_report_id"]
+    assert newer_id == reports[2].row.report_id
+
+
+async def test_a_group_without_findings_is_no_newer_version_of_its_own_message(
+    journal: SqliteJournal,
+) -> None:
+    message_id = await receive(journal)
+
+    await journal.record_mapped(
+        message_id, [make_new(FINAL, skip="no_findings"), make_new(PRELIMINARY, group=1)]
+    )
+
+    reports = (await journal.trail(message_id)).reports
+    assert [report.row.state for report in reports] == [State.SKIPPED, State.MAPPED]
 
 
 async def test_a_post_that_was_under_way_is_noted_on_what_was_superseded_meanwhile(

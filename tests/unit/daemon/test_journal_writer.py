@@ -183,6 +183,21 @@ async def test_a_full_disk_is_told_to_everyone_and_the_writer_goes_on(
     assert (verdict_of(path).is_whole, verdict_of(path).entries) == (True, 2)
 
 
+async def test_a_transaction_that_failed_half_way_is_undone(
+    writer: JournalWriter, path: Path
+) -> None:
+    def ask_for_a_lost_table(transaction: Transaction) -> None:
+        note(transaction)
+        transaction.execute("SELECT * FROM lost")
+
+    with pytest.raises(JournalUnavailableError) as caught:
+        await writer.submit(ask_for_a_lost_table)
+
+    assert (caught.value.reason, caught.value.where) == ("journal_write_failed", "SQLITE_ERROR")
+    assert await writer.submit(note) == 1
+    assert verdict_of(path).entries == 1
+
+
 async def test_another_writer_that_holds_the_file_too_long_is_told_as_busy(
     writer: JournalWriter, path: Path
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -20,8 +19,6 @@ from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, 
 from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from interfaces.fhir_store import FhirStore
     from mappings.domain import DraftObservation, PostReceipt
 
@@ -321,18 +318,6 @@ async def test_a_wrong_token_waits_for_an_operator_without_hammering() -> None:
     assert len(server.asked) == 1
 
 
-async def test_the_token_and_a_new_request_id_go_with_every_request() -> None:
-    server = ScriptedServer(Answer(404), Answer(201), Answer(200))
-    async with (
-        serving(server.app) as url,
-        FhirClient(url, write="put", authorization="Bearer t0ken") as client,
-    ):
-        await client.post(draft_of())
-
-    assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer t0ken"}
-    assert len({asked.headers["x-request-id"] for asked in server.asked}) == 3
-
-
 @pytest.mark.parametrize("body", [b"<html>gateway</html>", b"[1]", b'{"a":', b"\xff"])
 async def test_an_unreadable_answer_is_tried_again(body: bytes) -> None:
     error, _ = await post_to(ScriptedServer(Answer(200, body)))
@@ -341,49 +326,8 @@ async def test_an_unreadable_answer_is_tried_again(body: bytes) -> None:
     assert error.reason == "reply_unreadable"
 
 
-async def test_an_answer_without_end_is_refused() -> None:
-    error, _ = await post_to(ScriptedServer(Answer(200, b" " * (4 * 1024 * 1024 + 1))))
-
-    assert isinstance(error, PostRefusedError)
-    assert error.reason == "reply_too_large"
-
-
 async def test_a_server_without_versions_is_not_overwritten_blindly() -> None:
     error, _ = await post_to(ScriptedServer(Answer(200, {**HELD, "meta": {}})))
 
     assert isinstance(error, PostRefusedError)
     assert error.reason == "server_without_versions"
-
-
-async def test_an_unreachable_server_is_tried_again(free_port: Callable[[], int]) -> None:
-    sleeps = Sleeps()
-    url = f"http://127.0.0.1:{free_port()}/fhir"
-    async with FhirClient(url, write="put", sleep=sleeps) as client:
-        with pytest.raises(PostRetryError) as error:
-            await client.post(draft_of())
-
-    assert error.value.reason == "connect_failed"
-    assert error.value.__cause__ is None
-    assert len(sleeps.seconds) == 2
-
-
-async def test_a_server_that_does_not_answer_in_time_is_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        async with FhirClient(url, write="put", timeout_s=0.05, sleep=Sleeps()) as client:
-            with pytest.raises(PostRetryError) as error:
-                await client.post(draft_of())
-
-    assert error.value.reason == "timed_out"
-
-
-async def test_plain_http_where_tls_is_wanted_is_no_connection() -> None:
-    server = ScriptedServer(Answer(404))
-    async with serving(server.app) as url:
-        https = url.replace("http://", "https://")
-        async with FhirClient(https, write="put", sleep=Sleeps()) as client:
-            with pytest.raises(PostRetryError) as error:
-                await client.post(draft_of())
-
-    assert error.value.reason == "tls_failed"
-    assert server.asked == []
