@@ -70,36 +70,24 @@ def build_observation(
     Raises:
         GuardViolationError: What was built would break FHIR or the house rules.
     """
-    recorded = drafted_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     device = build_device(impression.draft.engine, software_version)
-    observation_id = f"prelim-{report_key[:48]}"
-    observation = _checked(
-        {
-            **_who_wrote_what(impression, options, device),
-            **_about(study, options),
-            "id": observation_id,
-            "issued": recorded,
-            "identifier": _identifiers(options, report_key, report_version),
-        }
-    )
-    id_ = provenance_id(report_key, observation)
-    provenance = build_provenance(
-        study,
-        options,
-        id_=id_,
-        observation_id=observation_id,
-        report_version=report_version,
-        recorded=recorded,
-        device=device,
-    )
+    observation = {
+        **_who_wrote_what(impression, options, device),
+        **_about(study, options),
+        "id": f"prelim-{report_key[:48]}",
+        "issued": drafted_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "identifier": _identifiers(options, report_key, report_version),
+    }
+    body = _checked(observation)
+    id_ = provenance_id(report_key, body)
     return DraftObservation(
         report_key=report_key,
-        observation_id=observation_id,
+        observation_id=str(observation["id"]),
         identifier_system=options.identifier_system,
         identifier_value=report_key,
-        observation=observation,
+        observation=body,
         provenance_id=id_,
-        provenance=_checked(provenance),
+        provenance=_checked(build_provenance(study, observation, options, id_, report_version)),
     )
 
 
@@ -182,7 +170,7 @@ def _who_wrote_what(
         "valueString": printable(impression.draft.text),
         "note": _notes(impression.draft.engine, options),
         "contained": [device],
-        "device": {"reference": f"#{DEVICE_ID}", "type": "Device"},
+        "device": {"reference": f"#{device['id']}", "type": "Device"},
     }
 
 

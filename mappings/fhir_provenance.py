@@ -38,24 +38,19 @@ def provenance_id(report_key: ReportKey, observation: bytes) -> str:
 
 def build_provenance(
     study: StudyReport,
+    observation: Mapping[str, object],
     options: FhirOptions,
-    *,
     id_: str,
-    observation_id: str,
     report_version: str,
-    recorded: str,
-    device: Mapping[str, object],
 ) -> dict[str, object]:
     """Build the Provenance of one draft.
 
     Args:
         study: The report that was drafted for.
+        observation: The target; its issued time, its Device and its reference to it are repeated.
         options: The site's choices.
         id_: From ``provenance_id``.
-        observation_id: The target, ``Observation/<observation_id>``.
         report_version: Which version of the report was read.
-        recorded: An R4 instant.
-        device: The contained Device that wrote the draft.
 
     Returns:
         The resource as JSON types.
@@ -64,9 +59,9 @@ def build_provenance(
         "resourceType": "Provenance",
         "id": id_,
         "meta": {"tag": [{"system": PROVENANCE_TAG_SYSTEM, "code": id_}]},
-        "contained": [dict(device)],
-        "target": [{"reference": f"Observation/{observation_id}", "type": "Observation"}],
-        "recorded": recorded,
+        "contained": observation["contained"],
+        "target": [{"reference": f"Observation/{observation['id']}", "type": "Observation"}],
+        "recorded": observation["issued"],
         "activity": codeable(
             "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create"
         ),
@@ -78,7 +73,7 @@ def build_provenance(
                     "author",
                     "Author",
                 ),
-                "who": {"reference": f"#{device['id']}", "type": "Device"},
+                "who": observation["device"],
             }
         ],
         "entity": [
