@@ -3,7 +3,7 @@
 Rule: a read runs in a thread of its own and inside one snapshot, so it waits for no write and sees
 no half of one.
 """
-# ruff: noqa: S608 - only column lists of this file are put into a query; every value is bound
+# ruff: noqa: S608 - only constants of this file are put into a query; every value is bound
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ DRAFT = "text, finish, prompt_tokens, output_tokens, engine"
 OBSERVATION = """report_key, observation_id, identifier_system, identifier_value, observation,
     provenance_id, provenance"""
 ENTRY = ", ".join(COLUMNS)
+# Tables and order, so that each list walks an index from its newest end.
+NEWEST_REPORTS = ("report JOIN message ON message.id = message_id", "report.arrival DESC")
+NEWEST_MESSAGES = (
+    "message LEFT JOIN report ON message_id = message.id",
+    "message.arrival DESC, report.arrival DESC",
+)
 
 
 class JournalReader:
@@ -171,12 +177,18 @@ def rows(
     limit: int,
 ) -> list[Row]:
     """List the newest reports, and messages without one."""
+    is_of_messages = state in {State.RECEIVED, State.REJECTED}
+    is_of_reports = accession_number is not None or (state is not None and not is_of_messages)
+    conditions = {
+        "accession_number = :accession": accession_number is not None,
+        "report.state = :state": state is not None and not is_of_messages,
+        "message.state = :state AND is_mapped = 0": is_of_messages,
+        "received_at >= :since": since is not None,
+    }
+    where = " AND ".join(each for each, is_asked in conditions.items() if is_asked) or "1"
+    newest = NEWEST_REPORTS if is_of_reports else NEWEST_MESSAGES
     found = connection.execute(
-        f"""SELECT {ROW} FROM message LEFT JOIN report ON message_id = message.id
-            WHERE (:state IS NULL OR coalesce(report.state, message.state) = :state)
-                AND (:accession IS NULL OR accession_number = :accession)
-                AND (:since IS NULL OR received_at >= :since)
-            ORDER BY message.arrival DESC, report.arrival LIMIT :limit""",
+        f"SELECT {ROW} FROM {newest[0]} WHERE {where} ORDER BY {newest[1]} LIMIT :limit",
         {
             "state": state,
             "accession": accession_number,
