@@ -7,7 +7,7 @@ microseconds, always the same length, so that text order is time order.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ def time_of(text: str) -> datetime:
 
 def encode_study(study: StudyReport) -> str:
     """Return a report as JSON (ASCII, so that any text survives)."""
-    return json.dumps(asdict(study), separators=(",", ":"))
+    return _to_json(study)
 
 
 def decode_study(text: str) -> StudyReport:
@@ -62,6 +62,15 @@ def decode_study(text: str) -> StudyReport:
     )
 
 
+def _to_json(value: StudyReport | EngineIdentity) -> str:
+    # dataclasses.asdict copies every leaf: a quarter of the writer's time.
+    return json.dumps(value, default=_by_field, separators=(",", ":"))
+
+
+def _by_field(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass that JSON meets
+    return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
 def _identifier(stored: dict[str, Any] | None) -> Identifier | None:
     return None if stored is None else Identifier(**stored)
 
@@ -74,7 +83,7 @@ def _exam(stored: dict[str, Any]) -> Exam:
 
 def encode_engine(engine: EngineIdentity) -> str:
     """Return what wrote a draft as JSON."""
-    return json.dumps(asdict(engine), separators=(",", ":"))
+    return _to_json(engine)
 
 
 def decode_engine(text: str) -> EngineIdentity:
