@@ -1,0 +1,104 @@
+"""From a report with its impression to token ids, and from rows to batches.
+
+The prompt comes from ``build_prompt``, the very function used at work, and report text is tokenised
+without control tokens, as the engine does. Only the impression is learned: the prompt is masked.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mappings.domain import Exam, Findings, Modality, Region
+from model.prompt import SitePrompt, build_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mappings.domain import Prompt
+
+# Rows are sorted by length inside a pool of this many, so that little is padded and yet no two
+# epochs batch alike.
+POOL_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """Token ids of prompt and impression; learning starts at ``prompt_tokens``."""
+
+    token_ids: tuple[int, ...] = field(repr=False)
+    prompt_tokens: int
+
+
+def findings_of(row: Mapping[str, Any]) -> Findings:
+    """Read a corpus row as the findings the daemon would have made of it."""
+    exam = Exam(
+        code=row["exam_code"],
+        display=row["exam_display"],
+        modality=Modality(row["modality"]),
+        region=Region(row["region"]),
+    )
+    return Findings(
+        text=row["findings"],
+        indication=row["indication"],
+        exam=exam,
+        site=row["site"],
+        language="en",
+    )
+
+
+def prompt_of(row: Mapping[str, Any], adapter: str | None = None) -> Prompt:
+    """Make a corpus row's prompt, as at work."""
+    return build_prompt(
+        findings_of(row), site_prompt=SitePrompt(style=row["style"]), adapter=adapter
+    )
+
+
+def training_row(row: Mapping[str, Any], tokenizer: Any) -> TrainingRow:
+    """Tokenise one report; the impression ends with the end-of-turn token."""
+    prompt = [
+        token
+        for piece in prompt_of(row).pieces
+        for token in _token_ids(tokenizer, piece.text, is_trusted=piece.is_trusted)
+    ]
+    answer = _token_ids(tokenizer, row["impression"], is_trusted=False)
+    token_ids = (*prompt, *answer, tokenizer.eos_token_id)
+    return TrainingRow(token_ids=token_ids, prompt_tokens=len(prompt))
+
+
+def batches(
+    rows: Sequence[TrainingRow], *, tokens_max: int, seed: int
+) -> Iterator[list[TrainingRow]]:
+    """Go through the rows for ever, shuffled anew each time, in batches of like length.
+
+    Args:
+        rows: At least one.
+        tokens_max: Rows times the longest of them; a row longer than that goes alone.
+        seed: Of the shuffling.
+
+    Yields:
+        Batches of 1..n rows.
+    """
+    rng = random.Random(seed)  # noqa: S311 - shuffling is no secret
+    while True:
+        order = rng.sample(rows, len(rows))
+        epoch: list[list[TrainingRow]] = []
+        for start in range(0, len(order), POOL_ROWS):
+            epoch += _packed(order[start : start + POOL_ROWS], tokens_max)
+        yield from rng.sample(epoch, len(epoch))
+
+
+def _packed(pool: Iterable[TrainingRow], tokens_max: int) -> list[list[TrainingRow]]:
+    packed: list[list[TrainingRow]] = []
+    for row in sorted(pool, key=lambda row: len(row.token_ids)):
+        if packed and (len(packed[-1]) + 1) * len(row.token_ids) <= tokens_max:
+            packed[-1].append(row)
+        else:
+            packed.append([row])
+    return packed
+
+
+def _token_ids(tokenizer: Any, text: str, *, is_trusted: bool) -> list[int]:
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=not is_trusted)
+    return list(encoded["input_ids"])
