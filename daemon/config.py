@@ -141,13 +141,13 @@ class Model(Area):
         "transformers", description="extractive needs no weights: it copies abnormal sentences"
     )
     base: Path | None = Field(None, description="folder of the base model; null is the demo base")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto takes the GPU when there is one"
+    device: str = Field(
+        "cpu", pattern=r"^(cpu|cuda(:[0-9]+)?)$", description="torch device: cpu, cuda, cuda:1"
     )
-    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto is bfloat16 where the device computes in it"
     )
-    threads: Count = Field(2, description="CPU threads of torch")
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads; 0 leaves it to torch")
     adapters: dict[str, Path] = Field(
         default_factory=dict, description="PEFT adapter folders by name; empty is the demo adapter"
     )

@@ -6,8 +6,6 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 import model
 from daemon.model_supervisor import ModelSupervisor
 from model.batching import BatchLimits
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from mappings.domain import Findings, Prompt
 
 DEMO_ADAPTER = "demo"
-DEMO_BASE = "smollm2"
 _LIBRARIES = ("torch", "transformers", "peft")
 
 
@@ -56,8 +53,7 @@ def choose_engine(settings: Settings) -> EngineConfiguration:
         raise EngineUnavailableError("no such folder", "model.base")
     return EngineConfiguration(
         engine="transformers",
-        base=DEMO_BASE if chosen.base is None else str(chosen.base),
-        cache=platformdirs.user_cache_dir("prelim", appauthor=False),
+        base=None if chosen.base is None else str(chosen.base),
         adapters={name: str(folder) for name, folder in adapters.items()},
         device=chosen.device,
         dtype=chosen.dtype,

@@ -63,7 +63,7 @@ def test_without_settings_the_demo_base_and_adapter_are_loaded_and_labelled(
 
     engine = choose_engine(load_settings(environment={}))
 
-    assert engine.base == "smollm2"
+    assert engine.base is None
     assert list(engine.adapters) == ["demo"]
     assert engine.is_demo
 
