@@ -55,8 +55,15 @@ class App:
     Leaving the context drains: see the module's first lines for the order.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, *, worker_stderr: int | None = None
+    ) -> None:
         """Check what can be checked before anything is opened.
+
+        Args:
+            settings: Checked settings.
+            clock: None for the machine's.
+            worker_stderr: File descriptor for the worker's log lines; None for our own stderr.
 
         Raises:
             SiteMappingError: A site's table cannot be used.
@@ -71,7 +78,7 @@ class App:
         self._clock = clock or SystemClock()
         self._sites = load_sites(settings.sites)
         self._prompt_of = PromptMaker(settings)
-        self.supervisor = make_supervisor(settings, self._clock)
+        self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

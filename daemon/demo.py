@@ -60,7 +60,7 @@ async def run_demo(*, engine: str | None, data: Path | None, is_kept: bool, as_j
         start_logging(stream=lines)
         asyncio.get_running_loop().set_exception_handler(log_loop_failure)
         try:
-            async with App(settings) as app:
+            async with App(settings, worker_stderr=lines.fileno()) as app:
                 is_good = await _show(app, as_json=as_json)
                 if is_kept:
                     await _keep(app, folder)

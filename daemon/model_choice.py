@@ -62,8 +62,15 @@ def choose_engine(settings: Settings) -> EngineConfiguration:
     )
 
 
-def make_supervisor(settings: Settings, clock: Clock) -> ModelSupervisor:
+def make_supervisor(
+    settings: Settings, clock: Clock, *, worker_stderr: int | None = None
+) -> ModelSupervisor:
     """Return the supervisor of the chosen engine, not started.
+
+    Args:
+        settings: What drafts.
+        clock: For what is logged.
+        worker_stderr: File descriptor for the worker's log lines; None for our own stderr.
 
     Raises:
         EngineUnavailableError: See ``choose_engine``.
@@ -77,6 +84,7 @@ def make_supervisor(settings: Settings, clock: Clock) -> ModelSupervisor:
         ),
         request_timeout_s=settings.model.request_timeout_s,
         start_timeout_s=settings.model.start_timeout_s,
+        stderr=worker_stderr,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,22 @@ _SET = {
 }
 
 
+@dataclass(slots=True)
+class WorkerStats:
+    """Counts since the start, for metrics."""
+
+    workers_started: int = 0
+    workers_lost: int = 0
+    batches: int = 0
+    drafts: int = 0
+    refusals: int = 0
+    prompts_lost: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    last_batch_size: int = 0
+    waiting: int = 0
+
+
 def worker_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables a worker gets.
 
@@ -50,8 +67,8 @@ def worker_environment(environment: Mapping[str, str] | None = None) -> dict[str
     return {**kept, **_SET, "PYTHONPATH": root}
 
 
-async def spawn_worker(command: Sequence[str], fd: int) -> Process:
-    """Start a worker that inherits ``fd``; its log lines go to our stderr.
+async def spawn_worker(command: Sequence[str], fd: int, stderr: int | None = None) -> Process:
+    """Start a worker that inherits ``fd``; its log lines go to ``stderr``, None for ours.
 
     Raises:
         OSError: The system gives us no process.
@@ -64,6 +81,7 @@ async def spawn_worker(command: Sequence[str], fd: int) -> Process:
         env=worker_environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
+        stderr=stderr,
         start_new_session=True,  # a Ctrl-C in our terminal is ours: we drain first
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon.model_process import WORKER_COMMAND, end_worker, spawn_worker
+from daemon.model_process import WORKER_COMMAND, WorkerStats, end_worker, spawn_worker
 from model.batching import BatchLimits
 from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
 from model.worker_wire import (
@@ -54,22 +54,6 @@ class RestartWaits:
 
 
 @dataclass(slots=True)
-class WorkerStats:
-    """Counts since the start, for metrics."""
-
-    workers_started: int = 0
-    workers_lost: int = 0
-    batches: int = 0
-    drafts: int = 0
-    refusals: int = 0
-    prompts_lost: int = 0
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    last_batch_size: int = 0
-    waiting: int = 0
-
-
-@dataclass(slots=True)
 class _Pending:
     """A prompt that waits for its draft; ``is_started`` while the worker runs it."""
 
@@ -77,11 +61,20 @@ class _Pending:
     answer: asyncio.Future[Draft] = field(repr=False)
     is_started: bool = False
 
+    def settle(self, outcome: Draft | Exception) -> None:
+        """Answer a draft() that may have been cancelled meanwhile."""
+        if self.answer.done():
+            return
+        if isinstance(outcome, Exception):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
 
 class ModelSupervisor:
     """The daemon's door to the model."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting
         self,
         engine: EngineConfiguration,
         *,
@@ -91,6 +84,7 @@ class ModelSupervisor:
         start_timeout_s: float = 300.0,
         waits: RestartWaits | None = None,
         command: Sequence[str] = WORKER_COMMAND,
+        stderr: int | None = None,
     ) -> None:
         """Take the settings; nothing runs before :meth:`start`.
 
@@ -102,6 +96,7 @@ class ModelSupervisor:
             start_timeout_s: A worker that is not ready within this is killed.
             waits: Before a new worker.
             command: The worker's command line; ``--fd N`` is added.
+            stderr: File descriptor for the worker's log lines; None for our own stderr.
         """
         self._configure = Configure(engine, limits or BatchLimits())
         self._clock = clock
@@ -109,6 +104,7 @@ class ModelSupervisor:
         self._start_timeout_s = start_timeout_s
         self._waits = waits or RestartWaits()
         self._command = tuple(command)
+        self._stderr = stderr
         self._pending: dict[int, _Pending] = {}
         self._ids = itertools.count(1)
         self._stats = WorkerStats()
@@ -232,7 +228,7 @@ class ModelSupervisor:
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             with theirs:
-                self._process = await spawn_worker(self._command, theirs.fileno())
+                self._process = await spawn_worker(self._command, theirs.fileno(), self._stderr)
             self._stats.workers_started += 1
             log.info(
                 "model.worker_started", pid=self._process.pid, attempts=self._stats.workers_started
@@ -284,11 +280,11 @@ class ModelSupervisor:
                 self._stats.prompt_tokens += message.draft.prompt_tokens
                 self._stats.output_tokens += message.draft.output_tokens
                 if (pending := self._pending.pop(message.request_id, None)) is not None:
-                    _settle(pending, message.draft)
+                    pending.settle(message.draft)
             case Refusal():
                 self._stats.refusals += 1
                 if (pending := self._pending.pop(message.request_id, None)) is not None:
-                    _settle(pending, PromptRefusedError(message.reason, message.where))
+                    pending.settle(PromptRefusedError(message.reason, message.where))
             case _:
                 raise WireError("frame_unexpected", type(message).__name__)
 
@@ -321,17 +317,18 @@ class ModelSupervisor:
         for request_id, pending in (started or dict(self._pending)).items():
             del self._pending[request_id]
             self._stats.prompts_lost += 1
-            _settle(pending, WorkerLostError(reason))
+            pending.settle(WorkerLostError(reason))
 
     def _fail_all(self, error: Exception) -> None:
         for pending in self._pending.values():
-            _settle(pending, error)
+            pending.settle(error)
         self._pending.clear()
 
     def _report_exit(self, reason: str, failures: int, wait_s: float) -> None:
         self._stats.workers_lost += 1
-        report = log.error if failures >= FAILURES_TO_REPORT else log.warning
-        report("model.worker_exited", reason=reason, attempts=failures, retry_after_s=wait_s)
+        log.warning("model.worker_exited", reason=reason, attempts=failures, retry_after_s=wait_s)
+        if failures == FAILURES_TO_REPORT:
+            log.error("model.worker_failing", reason=reason, attempts=failures)
 
 
 def _render(request: DraftRequest) -> bytes:
@@ -339,13 +336,3 @@ def _render(request: DraftRequest) -> bytes:
         return render_frame(request)
     except WireError as error:
         raise PromptRefusedError("prompt_too_long", error.where) from None
-
-
-def _settle(pending: _Pending, outcome: Draft | Exception) -> None:
-    """Answer a draft() that may have been cancelled meanwhile."""
-    if pending.answer.done():
-        return
-    if isinstance(outcome, Exception):
-        pending.answer.set_exception(outcome)
-    else:
-        pending.answer.set_result(outcome)
