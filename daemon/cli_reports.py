@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,12 +75,15 @@ def draft(
 
 async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> bool:
     from daemon.clock import SystemClock
+    from daemon.logs import start_logging
     from daemon.model_choice import PromptMaker, make_supervisor
     from daemon.preview import preview
     from daemon.site_files import load_sites
 
+    start_logging("error")
     sites, prompt_of = load_sites(settings.sites), PromptMaker(settings)
-    supervisor = make_supervisor(settings, SystemClock())
+    # What goes wrong in the worker is told over its socket; its log lines are the daemon's affair.
+    supervisor = make_supervisor(settings, SystemClock(), worker_stderr=subprocess.DEVNULL)
     supervisor.start()
     is_all_ok = True
     try:
