@@ -1,0 +1,136 @@
+"""One evaluation: every system on the same reports of one split, scored in the same way."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from model.evaluation.scores import MEANING, count_scores, mean_scores, score_draft
+from model.evaluation.systems import (
+    draft_constant,
+    draft_extractive,
+    draft_nearest,
+    draft_reference,
+    draft_with_adapter,
+    load_adapter,
+)
+from model.synth import read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from mappings.domain import Draft
+    from model.evaluation.scores import Scored
+    from model.synth.corpus import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The numbers of every system on the same reports.
+
+    Attributes:
+        split: Which part of the corpus.
+        reports: How many of its reports, from its beginning.
+        sha256: Of the split's whole file.
+        systems: System, metric, value; None where there was nothing to count.
+        counts: Metric and its n, the same for every system.
+        drafts: For reading: report, system, texts and faults, one object a draft.
+    """
+
+    split: Split
+    reports: int
+    sha256: str
+    systems: dict[str, dict[str, float | None]]
+    counts: dict[str, int]
+    drafts: tuple[dict[str, Any], ...] = field(repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for JSON and for an adapter's card, without the drafts."""
+        return {
+            "split": self.split,
+            "reports": self.reports,
+            "sha256": self.sha256,
+            "systems": self.systems,
+            "counts": self.counts,
+            "meaning": MEANING,
+        }
+
+
+def run_evaluation(
+    *,
+    data: Path,
+    adapter: Path | None,
+    base: Path | None = None,
+    limit: int | None = None,
+    split: Split = "test",
+    advance: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
+    """Draft and score.
+
+    Args:
+        data: A corpus folder.
+        adapter: Folder of the adapter; None measures the baselines alone, without torch.
+        base: Folder of the base model; None for the demo base.
+        limit: Take the first so many reports; None takes all. Regions take turns in a corpus.
+        split: Part of the corpus; training never saw the sentences of ``test``.
+        advance: Called with the number of the adapter's drafts just written: the baselines take
+            no time.
+
+    Returns:
+        The numbers and the drafts.
+
+    Raises:
+        EngineUnavailableError: Weights or libraries are missing.
+        PromptRefusedError: A report is too long for the base.
+    """
+    path = data / f"{split}.jsonl"
+    rows = list(islice(read_rows(path), limit))
+    drafts: dict[str, list[Draft]] = {}
+    if adapter is not None:
+        drafts["adapter"] = draft_with_adapter(rows, load_adapter(adapter, base), advance)
+    if train := list(read_rows(data / "train.jsonl")):
+        drafts["nearest neighbour"] = draft_nearest(rows, train)
+    drafts["extractive"] = draft_extractive(rows)
+    drafts["constant"] = draft_constant(rows)
+    drafts["reference"] = draft_reference(rows)
+    scored = {name: _scored(rows, written) for name, written in drafts.items()}
+    return Evaluation(
+        split=split,
+        reports=len(rows),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        systems={name: mean_scores(scores) for name, scores in scored.items()},
+        counts=count_scores(scored["reference"]),
+        drafts=tuple(
+            _readable(row, name, draft, score)
+            for name, written in drafts.items()
+            for row, draft, score in zip(rows, written, scored[name], strict=True)
+        ),
+    )
+
+
+def _scored(rows: Sequence[Mapping[str, Any]], drafts: Sequence[Draft]) -> list[Scored]:
+    return [score_draft(row, draft) for row, draft in zip(rows, drafts, strict=True)]
+
+
+def _readable(row: Mapping[str, Any], system: str, draft: Draft, score: Scored) -> dict[str, Any]:
+    judgement = score.judgement
+    return {
+        "report_id": row["report_id"],
+        "system": system,
+        "findings": row["findings"],
+        "reference": row["impression"],
+        "draft": draft.text,
+        "rouge_l": round(score.shares["rouge_l"][0], 4),
+        "wrong_side": judgement.has_wrong_side,
+        "wrong_number": judgement.has_wrong_number,
+        "false_finding": judgement.has_false_finding,
+        "missed": list(judgement.missed),
+        "refused": [
+            f"{verdict.check}: {verdict.reason}"
+            for verdict in score.verdicts
+            if not verdict.is_passed
+        ],
+    }

@@ -1,0 +1,99 @@
+"""From drafts to the numbers of one system: each is a share or a mean over n, with no threshold.
+
+ROUGE-L is Lin's (2004) longest common subsequence F, by the ``rouge-score`` package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from model.draft_checks import check_draft, is_withheld
+from model.evaluation.truth import judge
+from model.training.rows import findings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mappings.domain import CheckVerdict, Draft
+    from model.evaluation.truth import Judgement
+
+MEANING = {
+    "rouge_l": "ROUGE-L F against the corpus's impression; mean over reports",
+    "rouge_l_stemmed": "the same with words cut to their stems",
+    "wrong_side": "share of reports whose draft gives a finding a side that it does not have",
+    "wrong_number": "share of reports whose draft gives a size that the finding does not have",
+    "missed_finding": "share of the findings due in an impression that the draft does not name"
+    " with their side and size",
+    "false_finding": "share of reports whose draft names a finding that is not there",
+    "false_abnormal": "share of reports with nothing to report whose draft states something"
+    " abnormal all the same",
+    "number_check": "share of reports where the draft check refuses a number",
+    "side_check": "share of reports where the draft check refuses a side",
+    "withheld": "share of reports where any draft check refuses the draft",
+    "words": "mean length of a draft in words",
+    "reference_words": "mean length of the corpus's impression in words",
+}
+"""What each number of an evaluation is. Sides, sizes and findings are judged by the corpus's exact
+truth (model/evaluation/truth.py), the checks by the findings' text alone (model/checks)."""
+
+Share = tuple[float, int]
+"""What one report adds to a mean: a sum and how much it weighs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One draft with what was found of it."""
+
+    judgement: Judgement
+    verdicts: tuple[CheckVerdict, ...]
+    shares: Mapping[str, Share]
+
+
+def score_draft(row: Mapping[str, Any], draft: Draft) -> Scored:
+    """Score one draft of a corpus row."""
+    judgement = judge(row, draft.text)
+    verdicts = check_draft(findings_of(row), draft)
+    refused = {verdict.check for verdict in verdicts if not verdict.is_passed}
+    shares: dict[str, Share] = {
+        "rouge_l": (rouge_l(row["impression"], draft.text), 1),
+        "rouge_l_stemmed": (rouge_l(row["impression"], draft.text, is_stemmed=True), 1),
+        "wrong_side": (judgement.has_wrong_side, 1),
+        "wrong_number": (judgement.has_wrong_number, 1),
+        "missed_finding": (len(judgement.missed), judgement.reported),
+        "false_finding": (judgement.has_false_finding, 1),
+        "false_abnormal": (judgement.is_false_abnormal, int(judgement.is_normal)),
+        "number_check": ("number_not_in_findings" in refused, 1),
+        "side_check": ("side_not_in_findings" in refused, 1),
+        "withheld": (is_withheld(verdicts), 1),
+        "words": (len(draft.text.split()), 1),
+        "reference_words": (len(row["impression"].split()), 1),
+    }
+    return Scored(judgement, verdicts, shares)
+
+
+def mean_scores(scored: Sequence[Scored]) -> dict[str, float | None]:
+    """Return every number of a system; None where there was nothing to count."""
+    weights = count_scores(scored)
+    return {
+        name: round(sum(one.shares[name][0] for one in scored) / n, 4) if n else None
+        for name, n in weights.items()
+    }
+
+
+def count_scores(scored: Sequence[Scored]) -> dict[str, int]:
+    """Return the n of every number."""
+    return {name: sum(one.shares[name][1] for one in scored) for name in MEANING}
+
+
+def rouge_l(reference: str, draft: str, *, is_stemmed: bool = False) -> float:
+    """Return ROUGE-L F, 0..1."""
+    return float(_scorer(is_stemmed=is_stemmed).score(reference, draft)["rougeL"].fmeasure)
+
+
+@cache
+def _scorer(*, is_stemmed: bool) -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=is_stemmed)  # type: ignore[no-untyped-call]
