@@ -97,6 +97,7 @@ def test_variables_that_a_container_platform_injects_are_left_alone() -> None:
         ({"journal": {"url": "mysql://x"}}, "journal.url"),
         ({"model": {"default_adapter": "ct"}}, "model.default_adapter"),
         ({"fhir": {"base_url": "http://fhir.example/r4"}}, "fhir.base_url"),
+        ({"fhir": {"base_url": "https://me:secret@fhir.example/r4"}}, "fhir.base_url"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(values: dict[str, object], where: str) -> None:
