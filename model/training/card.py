@@ -74,6 +74,11 @@ def _table(evaluation: Mapping[str, Any]) -> list[str]:
         head,
         "|" + "---|" * (len(names) + 1),
         *rows,
+        "",
+        *(
+            f"- `{name}` (n = {evaluation['counts'][name]}): {evaluation['meaning'][name]}."
+            for name in names
+        ),
     ]
 
 
