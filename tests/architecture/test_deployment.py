@@ -68,4 +68,4 @@ def test_compose_keeps_what_prelim_writes(tree: Tree, service: dict[str, Any]) -
 def test_compose_waits_longer_than_a_drain_takes(service: dict[str, Any]) -> None:
     grace_s = float(service["stop_grace_period"].removesuffix("s"))
 
-    assert grace_s > load_settings(environment={}).drain_timeout_s
+    assert grace_s > load_settings(environment={}).daemon.drain_timeout_s
