@@ -1,0 +1,93 @@
+"""The tables: complete, checked, and with words that name every finding in every sentence."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+from pydantic import ValidationError
+
+from mappings.domain import Region
+from model.synth.lexicon import REGIONS, Kind, frames, kind_named, lexicon
+
+SLOTS = {"place", "side", "severity", "Severity", "size"}
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_each_sentence_about_a_finding_holds_a_word_that_names_it(region: Region) -> None:
+    for kind in lexicon(region).findings:
+        named = re.compile(rf"\b(?:{'|'.join(map(re.escape, kind.stems))})", re.IGNORECASE)
+
+        for phrase in (*kind.phrases, *kind.held_back, *filter(None, [kind.summary])):
+            assert named.search(phrase), phrase
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_side_or_size_said_in_the_impression_is_said_in_every_phrase(region: Region) -> None:
+    for kind in lexicon(region).findings:
+        due = slots(kind.summary) & {"size", "side", "place"}
+
+        for phrase in (*kind.phrases, *kind.held_back):
+            assert due <= slots(phrase), phrase
+
+
+def slots(template: str) -> set[str]:
+    found = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    assert found <= SLOTS
+    return found
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_no_held_back_sentence_is_also_shown_in_training(region: Region) -> None:
+    words = lexicon(region)
+    for kind in words.findings:
+        assert set(kind.held_back).isdisjoint(kind.phrases), kind.name
+    for organ in words.organs.values():
+        assert {one.text for one in organ.held_back}.isdisjoint(one.text for one in organ.normal)
+    assert set(frames().held_back).isdisjoint(frames().frames)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_each_table_speaks_only_of_organs_places_and_findings_that_are_there(
+    region: Region,
+) -> None:
+    words = lexicon(region)
+    names = {kind.name for kind in words.findings}
+    denied = {
+        name
+        for organ in words.organs.values()
+        for normal in (*organ.normal, *organ.held_back)
+        for name in normal.denies
+    }
+
+    assert {kind.organ for kind in words.findings} <= set(words.organs)
+    assert {kind.place for kind in words.findings if kind.place} <= set(words.places)
+    assert {exam.asks for exam in words.exams if exam.asks} <= set(words.answers)
+    assert set(words.answers) <= denied
+    assert any(kind.is_reported for kind in words.findings)
+    assert names
+
+
+def test_a_finding_of_low_rank_is_left_out_of_impressions() -> None:
+    assert kind_named(Region.CHEST, "pneumothorax").is_reported
+    assert not kind_named(Region.CHEST, "granuloma").is_reported
+
+
+def test_a_finding_without_words_is_named_by_its_name() -> None:
+    assert kind_named(Region.CHEST, "pneumothorax").stems == ("pneumothorax",)
+
+
+def test_a_misspelt_column_is_refused() -> None:
+    row = {"name": "x", "organ": "y", "rank": 1, "phrases": ["z"], "held_back": ["z"]}
+
+    Kind.model_validate(row)
+    with pytest.raises(ValidationError):
+        Kind.model_validate(row | {"sizes": [1, 2]})
+
+
+def test_the_sites_write_in_different_ways() -> None:
+    styles = frames().styles
+
+    assert len({style.site for style in styles}) == len(styles)
+    assert {style.list for style in styles} == {True, False}

@@ -1,0 +1,127 @@
+"""One invented report: both texts say what the truth says, and the impression no more."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from mappings.domain import Modality, Region
+from model.evaluation.truth import judge, sizes_mm
+from model.normality import is_abnormal
+from model.sentences import split_sentences
+from model.synth.corpus import report_row
+from model.synth.lexicon import REGIONS, frames, lexicon
+from model.synth.report import Composed, compose_report
+
+SPLITS = ("train", "test")
+MANY = range(240)
+
+
+def chance(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - a corpus is no secret
+
+
+def reports(*, is_held_back: bool) -> list[Composed]:
+    return [
+        compose_report(
+            chance(index),
+            REGIONS[index % 3],
+            frames().styles[index % 4],
+            is_held_back=is_held_back,
+        )
+        for index in MANY
+    ]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_each_side_and_size_of_what_is_due_stands_in_findings_and_impression(split: str) -> None:
+    for index in MANY:
+        row = report_row(1, split, index)  # type: ignore[arg-type]
+        for one in row["truth"]:
+            for text in (row["findings"], row["impression"]) if one["is_reported"] else ():
+                if one["side"]:
+                    assert re.search(rf"\b{one['side']}\b", text, re.IGNORECASE), row["report_id"]
+                if one["size_mm"]:
+                    assert one["size_mm"] in sizes_mm(text), row["report_id"]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_impression_is_faultless_by_the_truth(split: str) -> None:
+    for index in MANY:
+        row = report_row(2, split, index)  # type: ignore[arg-type]
+        judged = judge(row, row["impression"])
+
+        assert not judged.missed, row["report_id"]
+        assert not judged.has_wrong_side, row["report_id"]
+        assert not judged.has_wrong_number, row["report_id"]
+        assert not judged.has_false_finding, row["report_id"]
+        assert not judged.is_false_abnormal, row["report_id"]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_what_the_findings_deny_no_sentence_of_the_impression_states(split: str) -> None:
+    for index in MANY:
+        row = report_row(5, split, index)  # type: ignore[arg-type]
+        stated = {one["name"] for one in row["truth"] if not one["negated"]}
+        denied = {one["name"] for one in row["truth"] if one["negated"]}
+
+        assert denied.isdisjoint(stated), row["report_id"]
+        for said in split_sentences(row["impression"]):
+            named = named_in(row["region"], said.text) if is_abnormal(said.text) else set()
+            assert named & stated or not named & denied, row["report_id"]
+
+
+def named_in(region: str, text: str) -> set[str]:
+    return {
+        kind.name
+        for kind in lexicon(Region(region)).findings
+        if any(stem in text.lower() for stem in kind.stems)
+    }
+
+
+def test_a_report_with_nothing_due_gets_its_regions_normal_sentence() -> None:
+    normal = [one for one in reports(is_held_back=False) if not any(_due(one))]
+
+    assert normal
+    for one in normal:
+        group = "CT" if one.exam.modality is Modality.CT else "XR"
+        sentences = {lexicon(region).normal[group] for region in REGIONS}
+        assert any(sentence in one.impression for sentence in sentences)
+
+
+def _due(report: Composed) -> list[bool]:
+    return [one.kind.is_reported for one in report.stated]
+
+
+def test_an_impression_goes_from_the_gravest_to_the_least() -> None:
+    for report in reports(is_held_back=False):
+        ranks = [one.kind.rank for one in report.stated]
+        assert ranks == sorted(ranks, reverse=True)
+
+
+def test_a_held_back_report_uses_no_other_sentences() -> None:
+    for report in reports(is_held_back=True):
+        assert all("held_back" in template for template in report.template_ids)
+
+
+def test_the_ordered_question_is_answered_when_it_is_not_there() -> None:
+    asked = [
+        one
+        for one in reports(is_held_back=False)
+        if one.exam.asks == "pulmonary embolism"
+        and not any("embol" in stated.kind.name for stated in one.stated)
+    ]
+
+    assert asked
+    assert all("No pulmonary embolism." in one.impression for one in asked)
+
+
+def test_the_same_chance_gives_the_same_report() -> None:
+    style = frames().styles[0]
+    first, second = (
+        compose_report(chance(9), Region.CHEST, style, is_held_back=False) for _ in range(2)
+    )
+
+    assert first == second
