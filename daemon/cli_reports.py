@@ -135,7 +135,7 @@ def send(
 
 def _messages(files: list[str]) -> Iterator[tuple[str, int, bytes]]:
     """Yield (source, index in the file, message bytes)."""
-    from mappings.dry_run import split_messages
+    from mappings.hl7_batch import split_messages
 
     for name in files:
         if name == "-":

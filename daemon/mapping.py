@@ -9,12 +9,10 @@ import structlog
 
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, IllegalTransitionError
-from mappings.domain import Exam, Sections, Skip, SkipReason, StudyReport
+from mappings.domain import Skip
 from mappings.errors import PrelimError
-from mappings.hl7_header import peek_header
-from mappings.hl7_oru import read_result
+from mappings.message_plan import plan_message
 from mappings.report_key import report_key
-from mappings.scope import plan_draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
     from daemon.journal import Journal, PendingMessage
     from daemon.metrics import Metrics
     from mappings.domain import RawReport
-    from mappings.hl7_header import Header
-    from mappings.hl7_oru import Result
-    from mappings.sites import Site, SiteSet
+    from mappings.message_plan import PlannedReport
+    from mappings.sites import SiteSet
 
 log = structlog.get_logger()
 INLINE_BYTES_MAX = 65_536
@@ -44,44 +41,14 @@ def plan_reports(raw: RawReport, sites: SiteSet) -> list[NewReport]:
     Raises:
         PrelimError: The content cannot be read.
     """
-    header = peek_header(raw.payload)
-    result = read_result(raw.payload, sites)
-    ignored = None if header.is_report else SkipReason.MESSAGE_TYPE_IGNORED
-    if not result.reports:
-        reason = ignored or SkipReason.NO_REPORT_GROUP
-        return [NewReport(_without_group(raw, header, result), None, Event.SKIP, reason.value)]
-    return [_first_step(study, result.site, ignored) for study in result.reports]
+    return [_first_step(planned) for planned in plan_message(raw.payload, sites)]
 
 
-def _first_step(study: StudyReport, site: Site, ignored: SkipReason | None) -> NewReport:
-    decision = Skip(ignored) if ignored else plan_draft(study, site)
+def _first_step(planned: PlannedReport) -> NewReport:
+    study, decision = planned
     if isinstance(decision, Skip):
         return NewReport(study, report_key(study), Event.SKIP, decision.reason.value)
     return NewReport(study, report_key(study), Event.MAP)
-
-
-def _without_group(raw: RawReport, header: Header, result: Result) -> StudyReport:
-    """Stand in for the report of a message that has none, so that its skip can be seen."""
-    return StudyReport(
-        standard=raw.standard,
-        group=0,
-        site=result.site.name,
-        language=result.site.language,
-        message_control_id=raw.message_control_id,
-        message_type=raw.message_type,
-        sending_application=header.sending_application,
-        sending_facility=header.sending_facility,
-        patient=result.patient,
-        accession_number=None,
-        placer_order_number=None,
-        filler_order_number=None,
-        study_instance_uid=None,
-        exam=Exam(),
-        report_status=None,
-        observed_at=None,
-        reported_at=None,
-        sections=Sections(),
-    )
 
 
 class MapStep:

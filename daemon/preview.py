@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mappings.domain import Findings
-from mappings.dry_run import describe
+from mappings.dry_run import describe_findings
 from mappings.errors import PrelimError
-from mappings.hl7_oru import parse_oru
-from mappings.scope import plan_draft
 from model.draft_checks import check_draft
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from daemon.drafting import Drafter
-    from mappings.domain import Prompt
+    from mappings.domain import Findings, Prompt
     from mappings.sites import SiteSet
 
 
@@ -30,15 +27,11 @@ async def preview(
     prompt_of: Callable[[Findings], Prompt],
 ) -> AsyncIterator[dict[str, object]]:
     """Yield dry-run's records with ``draft``, ``checks`` and ``engine`` added."""
-    for record in describe(source, index, payload, sites):
-        if record["decision"] != "draft":
+    for record, findings in describe_findings(source, index, payload, sites):
+        if findings is None:
             yield {**record, "draft": None, "checks": [], "engine": None}
-            continue
-        group = record["group"]
-        [study] = [study for study in parse_oru(payload, sites) if study.group == group]
-        findings = plan_draft(study, sites.named(study.site))
-        assert isinstance(findings, Findings), "dry-run decided to draft it"
-        yield {**record, **await _draft(findings, drafter, prompt_of)}
+        else:
+            yield {**record, **await _draft(findings, drafter, prompt_of)}
 
 
 async def _draft(

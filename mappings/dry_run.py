@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from mappings.domain import Findings, SkipReason
+from mappings.domain import Exam, Findings
 from mappings.errors import PrelimError
-from mappings.hl7_batch import split_messages
 from mappings.hl7_header import judge_header, peek_header
-from mappings.hl7_oru import read_result
-from mappings.scope import plan_draft
+from mappings.message_plan import plan_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from mappings.domain import Identifier, StudyReport
     from mappings.hl7_header import Header
     from mappings.sites import SiteSet
-
-__all__ = ["describe", "split_messages"]
 
 Record: TypeAlias = dict[str, object]
 
@@ -48,7 +44,15 @@ _EMPTY: Record = dict.fromkeys(
 
 
 def describe(source: str, index: int, payload: bytes, sites: SiteSet) -> Iterator[Record]:
-    """Say what would be done with one message.
+    """Say what would be done with one message; see ``describe_findings``."""
+    for record, _ in describe_findings(source, index, payload, sites):
+        yield record
+
+
+def describe_findings(
+    source: str, index: int, payload: bytes, sites: SiteSet
+) -> Iterator[tuple[Record, Findings | None]]:
+    """Say what would be done with one message, and give the findings that would be drafted for.
 
     Args:
         source: The file's name, or ``-``.
@@ -61,7 +65,7 @@ def describe(source: str, index: int, payload: bytes, sites: SiteSet) -> Iterato
     """
     start: Record = {"source": source, "index": index, "group": 0, "ok": True, "error": None}
     if _is_fhir(source, payload):
-        yield _refused(start, "fhir", PrelimError("fhir_not_supported_yet"))
+        yield _refused(start, "fhir", PrelimError("fhir_not_supported_yet")), None
         return
     known = _EMPTY
     try:
@@ -69,24 +73,16 @@ def describe(source: str, index: int, payload: bytes, sites: SiteSet) -> Iterato
         known = _EMPTY | _describe_header(header)
         if not header.is_ack:
             judge_header(header)
-        result = read_result(payload, sites)
+        plan = plan_message(payload, sites)
     except PrelimError as error:
-        yield _refused(start, "hl7v2", error, known)
+        yield _refused(start, "hl7v2", error, known), None
         return
-    known |= {
-        "site": result.site.name,
-        "language": result.site.language,
-        "patient_id": _value(result.patient),
-    }
-    ignored = None if header.is_report else SkipReason.MESSAGE_TYPE_IGNORED
-    for report in result.reports:
-        decision = plan_draft(report, result.site)
-        reason = ignored or (None if isinstance(decision, Findings) else decision.reason)
-        record = start | {"standard": "hl7v2"} | known | _describe_report(report)
-        yield record | {"decision": "skip" if reason else "draft", "reason": reason}
-    if not result.reports:
-        reason = ignored or SkipReason.NO_REPORT_GROUP
-        yield start | {"standard": "hl7v2"} | known | {"decision": "skip", "reason": reason}
+    for study, decision in plan:
+        record = start | {"standard": "hl7v2"} | known | _describe_report(study)
+        if isinstance(decision, Findings):
+            yield record | {"decision": "draft", "reason": None}, decision
+        else:
+            yield record | {"decision": "skip", "reason": decision.reason}, None
 
 
 def _is_fhir(source: str, payload: bytes) -> bool:
@@ -109,25 +105,31 @@ def _describe_header(header: Header) -> Record:
 
 
 def _describe_report(report: StudyReport) -> Record:
-    exam = report.exam
     return {
         "group": report.group,
+        "site": report.site,
+        "language": report.language,
+        "patient_id": _value(report.patient),
         "accession_number": _value(report.accession_number),
         "placer_order_number": _value(report.placer_order_number),
         "filler_order_number": _value(report.filler_order_number),
-        "exam": {
-            "code": exam.code,
-            "system": exam.system,
-            "display": exam.display,
-            "modality": exam.modality,
-            "region": exam.region,
-            "laterality": exam.laterality,
-        },
+        "exam": None if report.exam == Exam() else _describe_exam(report.exam),
         "report_status": report.report_status,
         "observed_at": report.observed_at,
         "findings": report.sections.findings,
         "impression": report.sections.impression,
         "indication": report.sections.indication,
+    }
+
+
+def _describe_exam(exam: Exam) -> Record:
+    return {
+        "code": exam.code,
+        "system": exam.system,
+        "display": exam.display,
+        "modality": exam.modality,
+        "region": exam.region,
+        "laterality": exam.laterality,
     }
 
 

@@ -2,7 +2,8 @@
 
 An OBX belongs to the nearest OBR before it, by position: grammars that group by structure lose it
 after a DG1 or Z segment. One before the first OBR speaks of the patient (a height, a weight),
-unless the group has none of its own. A number, a code or a document is never findings.
+unless the group has none of its own. A PID speaks for the OBR after it, until the next PID: one
+message may hold several patients. A number, a code or a document is never findings.
 
 Standard: HL7 v2 observation reporting; field choices follow IHE Radiology and real feeds.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mappings.domain import Identifier, Standard, StudyReport
+from mappings.errors import UnreadableContentError
 from mappings.exam_codes import ExamSource, is_laboratory, is_modality, read_exam
 from mappings.hl7_message import Segment, read_message
 from mappings.hl7_observations import read_observations
@@ -28,14 +30,20 @@ if TYPE_CHECKING:
 
 _RECORD_NUMBER_TYPES = frozenset({"MR", "MRN", "PI", "PT"})
 _DIGIT = re.compile(r"\d")
+GROUPS_MAX = 1_000
+"""OBR of one message: more are no report, and would fill the journal with empty ones."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """The segments of one OBR; ``order`` is the ORC that came with it."""
+    """The segments of one OBR; ``order`` is the ORC that came with it, ``early`` the OBX between
+    its PID and it.
+    """
 
     request: Segment
     order: Segment | None
+    patient: Identifier | None = field(repr=False)
+    early: list[Segment]
     observations: list[Segment] = field(default_factory=list)
     study_instance_uid: str | None = None
 
@@ -49,62 +57,58 @@ class Result:
     reports: list[StudyReport]
 
 
-def parse_oru(payload: bytes, sites: SiteSet) -> list[StudyReport]:
-    """Read every OBR group of a result message.
+def parse_oru(payload: bytes, sites: SiteSet) -> Result:
+    """Read a result message and each of its OBR groups.
 
     Args:
         payload: The message, without framing bytes.
         sites: The configured sites; MSH-3 and MSH-4 choose.
 
     Returns:
-        One report a group, in order; empty when the message has no OBR.
+        Its reports in order, one a group; none when the message has no OBR.
 
     Raises:
         MessageRefusedError: There is no MSH.
         UnreadableContentError: The bytes are not in the declared character set, or the message is
             a fragment, or several messages are in one frame.
     """
-    return read_result(payload, sites).reports
-
-
-def read_result(payload: bytes, sites: SiteSet) -> Result:
-    """Read a result message with what it says apart from its groups; raises as ``parse_oru``."""
     message = read_message(payload)
     site = sites.match(message.header.sending_application, message.header.sending_facility)
     patient, groups = _group(message, site)
-    reports = [_read_group(message, site, patient, *numbered) for numbered in enumerate(groups)]
+    reports = [_read_group(message, site, *numbered) for numbered in enumerate(groups)]
     return Result(site, patient, reports)
 
 
 def _group(message: Message, site: Site) -> tuple[Identifier | None, list[_Group]]:
     patient: Identifier | None = None
     order: Segment | None = None
+    group: _Group | None = None
     early: list[Segment] = []
     groups: list[_Group] = []
     for segment in message.segments():
         name = segment.name
         if name == "OBX":
-            (groups[-1].observations if groups else early).append(segment)
+            (early if group is None else group.observations).append(segment)
         elif name == "OBR":
-            groups.append(_Group(segment, order))
-            order = None
+            if len(groups) == GROUPS_MAX:
+                raise UnreadableContentError("too_many_groups", f"OBR[{GROUPS_MAX + 1}]")
+            group = _Group(segment, order, patient, early)
+            groups.append(group)
+            order, early = None, []
         elif name == "ORC":
             order = segment
         elif name == "PID":
-            patient = _read_patient(segment, site)
-        elif name == "ZDS" and groups:
-            groups[-1].study_instance_uid = segment.component(1) or None
-    if groups and not groups[0].observations:
-        groups[0].observations = early
+            patient, order, group, early = _read_patient(segment, site), None, None, []
+        elif name == "ZDS" and group is not None:
+            group.study_instance_uid = segment.component(1) or None
     return patient, groups
 
 
-def _read_group(
-    message: Message, site: Site, patient: Identifier | None, number: int, group: _Group
-) -> StudyReport:
+def _read_group(message: Message, site: Site, number: int, group: _Group) -> StudyReport:
     header, request = message.header, group.request
     service_section = request.component(24)
-    read = read_observations(group.observations, request.component(25), site)
+    observations = group.observations or group.early
+    read = read_observations(observations, request.component(25), site)
     code = request.components(4)
     exam = read_exam(
         ExamSource(code, " ".join(request.components(15)), service_section, read.title), site.exams
@@ -123,7 +127,7 @@ def _read_group(
         message_type=header.message_type,
         sending_application=header.sending_application,
         sending_facility=header.sending_facility,
-        patient=patient,
+        patient=group.patient,
         accession_number=_accession(group, site.accession_fields),
         placer_order_number=placer,
         filler_order_number=filler,

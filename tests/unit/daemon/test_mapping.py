@@ -9,7 +9,7 @@ import pytest
 from daemon.lifecycle import State
 from daemon.mapping import INLINE_BYTES_MAX, MapStep, plan_reports
 from daemon.metrics import Metrics
-from mappings.sites import SiteSet, parse_site
+from mappings.sites import SiteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,14 +114,3 @@ async def test_a_long_message_is_mapped_like_a_short_one(
     states = await run(journal, make_raw(ORU + filler + GROUP % b"F1" + FINDINGS))
 
     assert states == [(State.MAPPED, None)]
-
-
-def test_a_site_that_drafts_for_ct_alone_skips_other_exams(
-    make_raw: Callable[..., RawReport],
-) -> None:
-    site = parse_site("mr-only", "match: {sending_application: DEMORIS}\nscope: {modalities: [MR]}")
-
-    [report] = plan_reports(make_raw(ORU + GROUP % b"F1" + FINDINGS), SiteSet((site,)))
-
-    assert report.reason == "exam_not_configured"
-    assert report.study.site == "mr-only"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mappings.dry_run import Record, describe, split_messages
+from mappings.dry_run import Record, describe
+from mappings.hl7_batch import split_messages
 from mappings.sites import SiteSet
 
 ROOT = Path(__file__).parents[3]

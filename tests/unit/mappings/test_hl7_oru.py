@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mappings.domain import Identifier, ReportStatus, Skip, SkipReason, StudyReport
 from mappings.errors import PrelimError, UnreadableContentError
-from mappings.hl7_oru import parse_oru, read_result
+from mappings.hl7_oru import parse_oru
 from mappings.scope import plan_draft
 from mappings.sites import DEFAULT_SITE, SiteSet
 
@@ -25,11 +25,11 @@ MSH = r"MSH|^~\&|RIS|HOSP|||20260101||ORU^R01|1|P|2.4"
 
 
 def vector(name: str) -> list[StudyReport]:
-    return parse_oru((VECTORS / name).read_bytes(), SITES)
+    return parse_oru((VECTORS / name).read_bytes(), SITES).reports
 
 
 def parse(*segments: str, sites: SiteSet = SITES) -> list[StudyReport]:
-    return parse_oru("\r".join([MSH, *segments]).encode(), sites)
+    return parse_oru("\r".join([MSH, *segments]).encode(), sites).reports
 
 
 def test_the_feed_with_a_line_in_each_obx_has_a_title_and_an_impression_only() -> None:
@@ -127,7 +127,7 @@ def test_observations_before_the_first_obr_are_its_own_when_it_has_none() -> Non
 def test_a_message_without_an_obr_has_no_report_but_a_patient() -> None:
     payload = f"{MSH}\rPID|1||P1\rOBX|1|TX|&GDT||The lungs are clear.\r".encode()
 
-    result = read_result(payload, SITES)
+    result = parse_oru(payload, SITES)
 
     assert (result.reports, result.patient) == ([], Identifier("P1"))
 
@@ -202,7 +202,7 @@ def test_hl7apy_finds_the_same_values() -> None:
     payload = (SAMPLES / "06_ct_chest_embolism.hl7").read_bytes()
     oracle = parse_message(payload.decode(), find_groups=False)
 
-    (report,) = parse_oru(payload, SITES)
+    (report,) = parse_oru(payload, SITES).reports
 
     assert report.patient is not None
     assert report.filler_order_number is not None
@@ -217,7 +217,7 @@ def test_every_sample_is_decided_as_its_name_says(sample: Path) -> None:
     assert payload.endswith(b"\r")
     assert b"\n" not in payload
 
-    (report,) = parse_oru(payload, SITES)
+    (report,) = parse_oru(payload, SITES).reports
     decision = plan_draft(report)
 
     if "impression" in sample.stem:
@@ -243,7 +243,7 @@ def test_the_samples_are_the_two_feed_shapes_and_more() -> None:
 def test_exactly_fifteen_real_shaped_reports_have_findings_all_to_the_letter() -> None:
     found = 0
     for path in FEEDS.glob("*.hl7"):
-        for report in parse_oru(path.read_bytes(), SITES):
+        for report in parse_oru(path.read_bytes(), SITES).reports:
             if report.sections.findings is None:
                 continue
             found += 1
@@ -262,7 +262,7 @@ def test_the_real_shaped_line_feed_has_impressions_without_title_or_signature() 
         payload = path.read_bytes()
         if b"|&IMP|" not in payload:
             continue
-        (report,) = parse_oru(payload, SITES)
+        (report,) = parse_oru(payload, SITES).reports
 
         assert report.sections.findings is None
         assert report.sections.impression is not None

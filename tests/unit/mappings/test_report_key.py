@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def report(obr: str, obx: str = "", control_id: str = "1") -> StudyReport:
     head = rf"MSH|^~\&|RIS|HOSP|||20260101||ORU^R01|{control_id}|P|2.4"
-    return parse_oru(f"{head}\rOBR|{obr}\r{obx}\r".encode(), SiteSet())[0]
+    return parse_oru(f"{head}\rOBR|{obr}\r{obx}\r".encode(), SiteSet()).reports[0]
 
 
 def test_neither_text_status_authority_nor_message_changes_the_key() -> None:

@@ -26,7 +26,7 @@ def report() -> StudyReport:
         "MSH|^~\\&|RIS|HOSP|||20260101||ORU^R01|1|P|2.4\rOBR|1|P1|F1|CTCH^CT CHEST\r"
         "OBX|1|TX|&GDT||INDICATION: Cough.~~FINDINGS: The lungs are clear.||||||P\r"
     )
-    return parse_oru(text.encode(), SiteSet())[0]
+    return parse_oru(text.encode(), SiteSet()).reports[0]
 
 
 def test_findings_of_a_person_without_an_impression_are_drafted_for(report: StudyReport) -> None:
