@@ -11,7 +11,6 @@ import sys
 import typer
 
 from daemon import cli_journal, cli_model, cli_reports, cli_serve
-from daemon.errors import ConfigurationError
 from mappings.errors import PrelimError
 
 app = typer.Typer(
@@ -37,12 +36,9 @@ def main() -> None:
     """Run the command line."""
     try:
         app()
-    except ConfigurationError as error:
+    except PrelimError as error:
         where = f"{error.where}: " if error.where else ""
         sys.stderr.write(f"prelim: {where}{error.reason}\n")
-        sys.exit(2)
-    except PrelimError as error:
-        sys.stderr.write(f"prelim: {error}\n")
         sys.exit(2)
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough.

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from daemon.cli_options import AsJson, Config, Data, print_json, read_settings
 from daemon.clock import SystemClock
-from daemon.errors import ConfigurationError
+from daemon.errors import ConfigurationError, UnknownIdError
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import IllegalTransitionError, State
 
@@ -84,23 +84,40 @@ def replay(
     ids: Annotated[list[str], typer.Argument(help="Ids of messages or reports.")],
     config: Config = None,
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Put FAILED, REJECTED or WITHHELD work back into the pipeline."""
+    """Put FAILED, REJECTED or WITHHELD work back into the pipeline.
 
-    async def write(journal: Journal) -> int:
-        refused = 0
-        for id_ in ids:
-            try:
-                before, after = await journal.replay(id_, actor=_actor())
-            except IllegalTransitionError as error:
-                refused += 1
-                sys.stderr.write(f"prelim: {id_}: {error.state} is not replayed\n")
-                continue
-            sys.stdout.write(f"{id_}: {before} -> {after}\n")
-        return refused
+    Exit 1 when one of the ids could not be; the others are.
+    """
 
-    if _with_journal(config, data, write, is_write=True):
+    async def write(journal: Journal) -> bool:
+        records = [await _replay_one(journal, id_) for id_ in ids]
+        for record in records:
+            print_json(record) if as_json else _print_replay(record)
+        return all(record["error"] is None for record in records)
+
+    if not _with_journal(config, data, write, is_write=True):
         raise typer.Exit(1)
+
+
+async def _replay_one(journal: Journal, id_: str) -> dict[str, object]:
+    try:
+        before, after = await journal.replay(id_, actor=_actor())
+    except IllegalTransitionError as error:
+        return {"id": id_, "from_state": error.state, "to_state": None, "error": error.reason}
+    except UnknownIdError as error:
+        return {"id": id_, "from_state": None, "to_state": None, "error": error.reason}
+    return {"id": id_, "from_state": before, "to_state": after, "error": None}
+
+
+def _print_replay(record: dict[str, Any]) -> None:
+    if record["error"] is None:
+        sys.stdout.write(f"{record['id']}: {record['from_state']} -> {record['to_state']}\n")
+    else:
+        state = record["from_state"]
+        reason = f"{state} is not replayed" if state else record["error"]
+        sys.stderr.write(f"prelim: {record['id']}: {reason}\n")
 
 
 def pause(config: Config = None, data: Data = None) -> None:

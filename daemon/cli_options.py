@@ -19,17 +19,20 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="Folder of the journal and the embedded store (PRELIM_DATA)."),
 ]
+Engine = Annotated[str | None, typer.Option(help="transformers or extractive; over the settings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 
 def read_settings(
-    config: Path | None, data: Path | None = None, overrides: dict[str, Any] | None = None
+    config: Path | None, data: Path | None = None, engine: str | None = None
 ) -> Settings:
-    """Load the settings of a command."""
-    values = dict(overrides or {})
+    """Load the settings of a command; its options stand over file and environment."""
+    overrides: dict[str, Any] = {}
     if data is not None:
-        values["data"] = data
-    return load_settings(config, values)
+        overrides["data"] = data
+    if engine is not None:
+        overrides["model"] = {"engine": engine}
+    return load_settings(config, overrides)
 
 
 def print_json(value: object) -> None:

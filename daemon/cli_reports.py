@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli_options import AsJson, Config, print_json, read_settings
+from daemon.cli_options import AsJson, Config, Engine, print_json, read_settings
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -58,17 +58,14 @@ def dry_run(
 def draft(
     files: Files,
     config: Config = None,
-    engine: Annotated[
-        str | None, typer.Option(help="transformers or extractive; over the settings.")
-    ] = None,
+    engine: Engine = None,
     as_json: AsJson = False,
 ) -> None:
     """Do what dry-run does, and draft: prints the impression and the checks' verdicts.
 
     Nothing is stored or posted.
     """
-    overrides = {"model": {"engine": engine}} if engine else {}
-    settings = read_settings(config, overrides=overrides)
+    settings = read_settings(config, engine=engine)
     if not asyncio.run(_draft_all(settings, files, as_json=as_json)):
         raise typer.Exit(1)
 
@@ -155,9 +152,10 @@ def _print_record(record: dict[str, Any]) -> None:
     if record["reason"]:
         lines[0] += f" ({record['reason']})"
     if record["error"]:
-        lines.append(f"  error: {record['error']['reason']} at {record['error']['where']}")
+        lines.append("  error: " + " at ".join(filter(None, record["error"].values())))
     exam = record["exam"] or {}
-    lines.append(f"  exam: {exam.get('code')} {exam.get('display')} {exam.get('modality')}")
+    named = [exam[name] for name in ("code", "display", "modality") if exam.get(name)]
+    lines += [f"  exam: {' '.join(named)}"] if named else []
     texts = ("findings", "impression", "draft")
     lines += [f"  {name}: {record[name]}" for name in texts if record.get(name)]
     lines += [

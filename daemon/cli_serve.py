@@ -12,13 +12,12 @@ import structlog
 import typer
 import yaml
 
-from daemon.cli_options import AsJson, Config, Data, print_json, read_settings
+from daemon.cli_options import AsJson, Config, Data, Engine, print_json, read_settings
 
 if TYPE_CHECKING:
     from daemon.config import Settings
 
 log = structlog.get_logger()
-Engine = Annotated[str | None, typer.Option(help="transformers or extractive; over the settings.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -33,8 +32,7 @@ def serve(config: Config = None, data: Data = None, engine: Engine = None) -> No
 
     SIGTERM or Ctrl-C finishes what is under way and exits 0; a second one exits at once.
     """
-    settings = read_settings(config, data, {"model": {"engine": engine}} if engine else None)
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(read_settings(config, data, engine)))
 
 
 async def _serve(settings: Settings) -> None:

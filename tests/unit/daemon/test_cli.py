@@ -36,7 +36,7 @@ def test_every_command_says_what_it_does(command: str) -> None:
     [
         (ConfigurationError("too small", "fhir.timeout_s"), "prelim: fhir.timeout_s: too small\n"),
         (ConfigurationError("not a mapping"), "prelim: not a mapping\n"),
-        (PrelimError("unknown_id", "show"), "prelim: unknown_id at show\n"),
+        (PrelimError("unknown_id", "show"), "prelim: show: unknown_id\n"),
     ],
 )
 def test_an_error_of_ours_exits_2_with_one_line(

@@ -93,12 +93,27 @@ def test_replay_puts_withheld_work_back_and_refuses_the_rest_with_exit_1(filled:
     [withheld] = rows(filled, "--state", "WITHHELD")
     [skipped] = rows(filled, "--state", "SKIPPED")
 
-    code, out = run(filled, "replay", str(withheld["report_id"]))
-    refused, _ = run(filled, "replay", str(skipped["report_id"]))
+    ids = [str(row["report_id"]) for row in (skipped, withheld)]
 
-    assert (code, refused) == (0, 1)
-    assert "WITHHELD -> MAPPED" in out
+    code, out = run(filled, "replay", "--json", "nobody", *ids)
+    records = [json.loads(line) for line in out.splitlines()]
+
+    assert code == 1
+    assert records == [
+        {"id": "nobody", "from_state": None, "to_state": None, "error": "unknown_id"},
+        {"id": ids[0], "from_state": "SKIPPED", "to_state": None, "error": "illegal_transition"},
+        {"id": ids[1], "from_state": "WITHHELD", "to_state": "MAPPED", "error": None},
+    ]
     assert rows(filled, "--state", "MAPPED")
+
+
+def test_replay_says_to_a_person_what_it_did(filled: Path) -> None:
+    [withheld] = rows(filled, "--state", "WITHHELD")
+
+    assert run(filled, "replay", str(withheld["report_id"])) == (
+        0,
+        f"{withheld['report_id']}: WITHHELD -> MAPPED\n",
+    )
 
 
 def test_pause_and_resume_are_kept_and_audited(filled: Path) -> None:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_data_option_wins_over_the_file(tmp_path: Path) -> None:
+def test_the_options_of_a_command_win_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "prelim.yaml"
-    file.write_text("data: /elsewhere\nmodel: {engine: extractive}\n")
+    file.write_text("data: /elsewhere\nmodel: {engine: transformers, threads: 1}\n")
 
-    settings = read_settings(file, Path("/here"), {"model": {"threads": 1}})
+    settings = read_settings(file, Path("/here"), "extractive")
 
     assert settings.data == Path("/here")
     assert (settings.model.engine, settings.model.threads) == ("extractive", 1)

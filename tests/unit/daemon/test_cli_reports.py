@@ -63,6 +63,17 @@ def test_people_are_told_the_decision_first() -> None:
     assert "[0.0] skip (not_radiology)" in result.stdout
 
 
+def test_people_are_not_told_of_what_is_not_known(tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    file.write_text("{}")
+
+    result = CliRunner().invoke(app, ["dry-run", str(file)])
+
+    first, *rest = result.stdout.splitlines()
+    assert first.endswith("reject (fhir_not_supported_yet)")
+    assert rest == ["  error: fhir_not_supported_yet"]
+
+
 def test_draft_adds_the_impression_and_the_checks() -> None:
     code, [record] = run(
         "draft", "--json", "--engine", "extractive", str(SAMPLES / "01_ct_chest_nodule.hl7")
