@@ -2,7 +2,8 @@
 
 A heading is looked for at the start of a line, after a sentence, and in capitals anywhere: a
 person's ``IMPRESSION:`` in the middle of a line must not be missed. A wrapped word of prose
-("... no change in / history of ...") must not be taken for one.
+("... no change in / history of ...") must not be taken for one. No pattern here may go back over a
+run of blanks: a line is as long as its sender likes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,18 @@ HEADINGS: Mapping[str, str] = MappingProxyType(
 )
 HEADED_SECTIONS = frozenset(HEADINGS.values())
 
+_COLONS = (":", "\uff1a")
 _HEADING_LINE_MAX = 48
+_CONCLUSION = re.compile(
+    r"^(?:<\w{1,8}>|[^\w\n]|[\d_]){0,40}+"
+    r"(?:(?:IMP|(?:Impression|Conclusion)s?|IMPRESSIONS?|CONCLUSIONS?)"
+    r"(?:[^\S\n]*+(?:[;.<>|=/#*\])\u2013\u2014-]|\d{1,2}[:.)]|$)|\t|\b[^\n.:]{0,40}:)"
+    r"|(?:IMPRESSIONS?|CONCLUSIONS?)[^\S\n]++(?!(?:ON|UPON|ALONG|FROM|DEFECT|FRACTURE)\b))"
+    r"|(?<![^\W_])(?:IMPRESSIONS?|CONCLUSIONS?)[^\S\n]*+"
+    r"(?:[;<>|=\]]|[\u2013\u2014-]++\s|\d{1,2}[:.)])"
+    r"|(?<=[.!?]\s)(?:IMPRESSIONS?|CONCLUSIONS?)(?:\.|[^\S\n]++(?!(?:ON|UPON|ALONG|FROM)\b))",
+    re.MULTILINE,
+)
 _TRAILER = re.compile(
     r"\W*(?:(?:Electronically|Digitally)\s+(?:signed|verified|approved|authenticated)\b"
     r"|Th(?:is|e)\s+(?:document|report|exam\w*|study)\s+(?:has\s+been|was)\s+"
@@ -59,12 +71,13 @@ class Headings:
         words = sorted(self.sections, key=len, reverse=True)
         names = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
         self._start = re.compile(
-            rf"\W{{0,6}}(?P<name>{names})\s*(?:\([^)]*\)\s*)?(?P<end>:|\s[-\u2013\u2014]\s|[\s*=_#-]*$)",
+            rf"\W{{0,6}}(?P<name>{names})(?:\s*+\([^)]*\))?+"
+            rf"(?P<end>\s*+[:\uff1a]|\s++[-\u2013\u2014]\s|[\s*=_#-]*+$)",
             re.IGNORECASE,
         )
         self._inside = re.compile(
-            rf"(?:(?<=[.;:!?)\]]\s)|(?<=\s\s))(?P<name>(?!(?-i:[a-z]))(?i:{names}))\s*:"
-            rf"|(?<=\s)(?P<capitals>{names})\s*:"
+            rf"(?:(?<=[.;:!?)\]]\s)|(?<=\s\s))(?P<name>(?!(?-i:[a-z]))(?i:{names}))\s*+[:\uff1a]"
+            rf"|(?<=\s)(?P<capitals>{names})\s*+[:\uff1a]"
         )
 
     def find(self, line: str) -> Iterator[Heading]:
@@ -72,10 +85,10 @@ class Headings:
         position = 0
         match = self._start.match(line)
         # Without a colon only its own capital tells a heading from a wrapped word of prose.
-        if match and (match["end"] == ":" or match["name"][0].isupper()):
+        if match and (match["end"].strip() in _COLONS or match["name"][0].isupper()):
             yield self._heading(match, match["name"])
             position = match.end()
-        if ":" in line:
+        if any(colon in line for colon in _COLONS):
             for match in self._inside.finditer(line, position):
                 yield self._heading(match, match["name"] or match["capitals"])
 
@@ -89,7 +102,18 @@ DEFAULT_HEADINGS = Headings(HEADINGS)
 
 def may_hold_heading(line: str) -> bool:
     """Say whether a line is worth a closer look: a colon, few letters, or capitals at its start."""
-    return ":" in line or len(line) <= _HEADING_LINE_MAX or line[:5].isupper()
+    has_colon = any(colon in line for colon in _COLONS)
+    return has_colon or len(line) <= _HEADING_LINE_MAX or line[:5].isupper()
+
+
+def find_conclusion(text: str) -> int | None:
+    """Return where a person's conclusion begins that is set off in a way no heading is.
+
+    ``[IMPRESSION] ...``, ``IMPRESSION 1. ...``, ``IMPRESSION NO ACUTE ...``: to miss one is to
+    draft for a report that is signed. The impression that a mass leaves "on the esophagus" is none.
+    """
+    match = _CONCLUSION.search(text)
+    return None if match is None else match.start()
 
 
 def is_trailer(line: str) -> bool:

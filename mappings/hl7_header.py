@@ -133,8 +133,14 @@ class Header:
 
     @property
     def charset(self) -> str:
-        """MSH-18, first repetition: the one that the message is written in."""
-        return self.raw(18).decode("latin-1").split(self.separators.repetition)[0].strip()
+        """MSH-18, first repetition: the one that the message is written in.
+
+        A later one that is switched to by escape sequences (ISO IR87) reads the first as well; the
+        first alone would take its bytes for ASCII.
+        """
+        names = self.raw(18).decode("latin-1").split(self.separators.repetition)
+        switched = (name for name in names if (find_codec(name) or "").startswith("iso2022"))
+        return next(switched, names[0]).strip()
 
     @property
     def is_ack(self) -> bool:

@@ -112,6 +112,8 @@ def read_message(payload: bytes) -> Message:
             several messages are in one frame.
     """
     header = peek_header(payload)
+    if header.raw(14).strip():  # the door says no to it, but an operator may replay it
+        raise UnreadableContentError("fragment_of_message", "MSH-14")
     text, codec = decode_text(payload[header.start :], header.charset)
     rows = text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
     return Message(header, codec, tuple(_join_rows(rows, header.separators.field)[1:]))

@@ -107,8 +107,7 @@ def _group(message: Message, site: Site) -> tuple[Identifier | None, list[_Group
 def _read_group(message: Message, site: Site, number: int, group: _Group) -> StudyReport:
     header, request = message.header, group.request
     service_section = request.component(24)
-    observations = group.observations or group.early
-    read = read_observations(observations, request.component(25), site)
+    read = read_observations(group.observations or group.early, request.component(25), site)
     code = request.components(4)
     exam = read_exam(
         ExamSource(code, " ".join(request.components(15)), service_section, read.title), site.exams

@@ -1,7 +1,8 @@
 """The key that orders the versions of one report and makes the identity of its Observation.
 
 It must never change for a report that is already posted: neither the status, the text nor the
-message has a part in it.
+message has a part in it. Two hospitals count their orders alike: where no site of the settings
+knows the sender, its facility (MSH-4) keeps them apart.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from mappings.domain import ReportKey
+from mappings.sites import DEFAULT_SITE
 
 if TYPE_CHECKING:
     from mappings.domain import StudyReport
@@ -18,13 +20,18 @@ if TYPE_CHECKING:
 def report_key(report: StudyReport) -> ReportKey | None:
     """Return sha256 hex of site + filler order number, else accession number + exam code.
 
+    The default site stands for any sender: with it goes the sending facility.
+
     Returns:
         The key, or None when the report has neither.
     """
+    site = report.site
+    if site == DEFAULT_SITE.name:
+        site = f"{site}\x1f{report.sending_facility or ''}"
     if report.filler_order_number is not None:
-        parts = ["filler", report.site, report.filler_order_number.value]
+        parts = ["filler", site, report.filler_order_number.value]
     elif report.accession_number is not None and report.exam.code is not None:
-        parts = ["accession", report.site, report.accession_number.value, report.exam.code]
+        parts = ["accession", site, report.accession_number.value, report.exam.code]
     else:
         return None
     joined = "\x1f".join(parts).encode("utf-8", "surrogatepass")

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mappings.domain import Sections
-from mappings.headings import DEFAULT_HEADINGS, is_noise, is_trailer, may_hold_heading
+from mappings.headings import (
+    DEFAULT_HEADINGS,
+    find_conclusion,
+    is_noise,
+    is_trailer,
+    may_hold_heading,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,12 +77,23 @@ def read_narrative(texts: Sequence[CodedText], headings: Headings = DEFAULT_HEAD
             trimmed = _trimmed(block.lines)
             if block.section is not None and trimmed:
                 found.setdefault(block.section, []).append(trimmed)
-    joined = {name: "\n".join(parts) for name, parts in found.items()}
+    joined = _with_conclusion({name: "\n".join(parts) for name, parts in found.items()})
     findings = joined.get("findings")
     if findings is not None and "addendum" in joined:
         findings = f"{findings}\n{joined['addendum']}"
     names = ("impression", "indication", "comparison", "technique")
     return Narrative(Sections(findings, *map(joined.get, names)), joined.get("title"))
+
+
+def _with_conclusion(joined: dict[str, str]) -> dict[str, str]:
+    """Take a conclusion that no heading sets off out of the findings."""
+    findings = joined.get("findings", "")
+    start = None if "impression" in joined else find_conclusion(findings)
+    if start is None:
+        return joined
+    before = {"findings": findings[:start].rstrip()}
+    rest = {name: text for name, text in joined.items() if name != "findings"}
+    return {**rest, **(before if before["findings"] else {}), "impression": findings[start:]}
 
 
 def is_prose(text: str) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from mappings.headings import (
     DEFAULT_HEADINGS,
     Headings,
+    find_conclusion,
     is_noise,
     is_trailer,
     may_hold_heading,
@@ -124,7 +125,16 @@ def test_text_is_no_noise(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["*" * 200_000, " " * 200_000 + ":", "A: " * 50_000, "FINAL " * 40_000]
+    "line",
+    [
+        "*" * 200_000,
+        " " * 200_000 + ":",
+        "A: " * 50_000,
+        "FINAL " * 40_000,
+        "FINDINGS" + " " * 200_000 + "x",
+        "IMPRESSION" + " " * 200_000 + "on",
+        "A: IMPRESSION" + " " * 200_000 + "x",
+    ],
 )
 def test_a_long_line_takes_no_longer_than_its_length(line: str) -> None:
     start_s = time.process_time()
@@ -132,5 +142,50 @@ def test_a_long_line_takes_no_longer_than_its_length(line: str) -> None:
     list(DEFAULT_HEADINGS.find(line))
     is_trailer(line)
     is_noise(line)
+    find_conclusion(line)
 
     assert time.process_time() - start_s < 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[IMPRESSION] Normal.",
+        "<b>IMPRESSION</b> Normal.",
+        "IMPRESSION- Normal.",
+        "IMPRESSION. Normal.",
+        "IMPRESSION 1: Normal.",
+        "Impression #1: Normal.",
+        "IMPRESSION NO ACUTE DISEASE",
+        "IMPRESSION of CT CHEST: Normal.",
+        "*****  IMPRESSION  *****",
+        "Clear. IMPRESSION NO ACUTE DISEASE",
+        "Clear. IMPRESSION- Normal.",
+        "CONCLUSION; normal.",
+        "IMP. Normal.",
+    ],
+)
+def test_a_conclusion_that_no_heading_sets_off_is_found(line: str) -> None:
+    assert find_conclusion(f"The lungs are clear.\n{line}") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Extrinsic impression on the esophagus.",
+        "THE DISC LEAVES AN\nIMPRESSION ON THE CORD. NO FRACTURE.",
+        "BASILAR IMPRESSION IS PRESENT.",
+        "The mass leaves an\nimpression. No fracture.",
+        "Impression on the cord.",
+        "At the conclusion of the procedure.",
+    ],
+)
+def test_what_leaves_an_impression_concludes_nothing(text: str) -> None:
+    assert find_conclusion(text) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["Beurteilung: o. B.", "IMPRESIÓN: normal", "CONCLUZII: normal", "诊断意见\uff1a正常"]
+)
+def test_an_impression_in_another_language_is_an_impression(line: str) -> None:
+    assert found(line)[0][0] == "impression"

@@ -205,3 +205,9 @@ def test_any_bytes_give_a_header_or_a_refusal(payload: bytes) -> None:
         header = peek_header(payload)
         assert len(message_digest(payload, header)) == 64
         judge_header(header)
+
+
+def test_a_character_set_that_is_switched_to_reads_the_message() -> None:
+    header = peek_header(rb"MSH|^~\&|A|B|C|D|2026||ORU^R01|1|P|2.5||||||ASCII~ISO IR87")
+
+    assert header.charset == "ISO IR87"

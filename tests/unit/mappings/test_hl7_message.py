@@ -60,6 +60,13 @@ def test_a_fragment_is_not_read_as_a_whole(segment: str) -> None:
     assert read("PID|1", "DSC|")[0] == ["PID", "1"]
 
 
+def test_the_last_fragment_is_not_read_as_a_whole_either() -> None:
+    payload = rb"MSH|^~\&|A|B|C|D|2026||ORU^R01|1|P|2.5||7" + b"\rPID|1\r"
+
+    with pytest.raises(UnreadableContentError, match="fragment_of_message"):
+        read_message(payload)
+
+
 @pytest.mark.parametrize(
     ("name", "codec"),
     [

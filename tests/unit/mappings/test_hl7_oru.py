@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mappings.domain import Identifier, ReportStatus, Skip, SkipReason, StudyReport
 from mappings.errors import PrelimError, UnreadableContentError
-from mappings.hl7_oru import parse_oru
+from mappings.hl7_oru import GROUPS_MAX, parse_oru
 from mappings.scope import plan_draft
 from mappings.sites import DEFAULT_SITE, SiteSet
 
@@ -122,6 +122,27 @@ def test_observations_before_the_first_obr_are_its_own_when_it_has_none() -> Non
     (report,) = parse("OBX|1|TX|&GDT||The lungs are clear.", "OBR|1|2|3")
 
     assert report.sections.findings == "The lungs are clear."
+
+
+def test_each_patient_of_a_message_has_only_their_own_reports() -> None:
+    first, second = parse(
+        "PID|1||P1",
+        "OBR|1|2|3",
+        "OBX|1|TX|&GDT||The lungs are clear.",
+        "PID|2||P2",
+        "OBX|1|TX|&GDT||The heart is large.",
+        "OBR|1|4|5",
+    )
+
+    assert (first.patient, second.patient) == (Identifier("P1"), Identifier("P2"))
+    assert first.sections.findings == "The lungs are clear."
+    assert second.sections.findings == "The heart is large."
+
+
+def test_a_flood_of_groups_is_no_report() -> None:
+    assert len(parse(*["OBR|1"] * GROUPS_MAX)) == GROUPS_MAX
+    with pytest.raises(UnreadableContentError, match="too_many_groups"):
+        parse(*["OBR|1"] * (GROUPS_MAX + 1))
 
 
 def test_a_message_without_an_obr_has_no_report_but_a_patient() -> None:

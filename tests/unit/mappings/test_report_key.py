@@ -46,3 +46,11 @@ def test_without_a_filler_number_accession_and_exam_code_are_the_key() -> None:
 def test_a_report_with_neither_has_no_key() -> None:
     assert report_key(report("1|P1||CTCH")) is None
     assert report_key(report("1|P1||" + "|" * 14 + "A1")) is None
+
+
+def test_two_hospitals_that_no_site_knows_do_not_share_a_key() -> None:
+    one = report("1|P1|F1|X")
+    other = replace(one, sending_facility="CLINIC")
+
+    assert report_key(one) != report_key(other)
+    assert report_key(replace(one, site="a")) == report_key(replace(other, site="a"))

@@ -192,3 +192,17 @@ def test_what_stands_before_the_findings_heading_is_no_findings() -> None:
     sections = body("The patient was scanned on the new scanner.", "FINDINGS:", "Lungs clear.")
 
     assert sections.findings == "Lungs clear."
+
+
+def test_a_conclusion_without_a_heading_is_a_persons_impression() -> None:
+    sections = body("FINDINGS: The lungs are clear.", "[IMPRESSION] No acute disease.")
+
+    assert sections.findings == "The lungs are clear."
+    assert sections.impression == "[IMPRESSION] No acute disease."
+
+
+def test_a_conclusion_alone_leaves_no_findings() -> None:
+    sections = body("IMPRESSION 1. The lungs are clear. No acute disease.")
+
+    assert sections.findings is None
+    assert sections.impression is not None
