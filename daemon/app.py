@@ -140,7 +140,6 @@ class App:
         if settings.is_embedded_store:
             store = build_store(settings.data / "store.sqlite", now=self._clock.now)
         page = build_app(
-            live=lambda: True,
             ready=health.ready,
             metrics_text=health.metrics_text,
             store_app=store,
@@ -210,14 +209,12 @@ class App:
     ) -> DraftObservation:
         assert report.report_key is not None, "a report without a key is skipped"
         chosen = self.settings.fhir
-        system, code, display = FhirOptions().security
-        if chosen.ai_security_code != code:
-            code = display = chosen.ai_security_code
         return build_observation(
             report.study,
             impression,
             FhirOptions(
-                identifier_system=chosen.identifier_system, security=(system, code, display)
+                identifier_system=chosen.identifier_system,
+                ai_security_code=chosen.ai_security_code,
             ),
             report_key=report.report_key,
             report_version=report.report_id,

@@ -74,7 +74,7 @@ class Mllp(Area):
 class Http(Area):
     """Health, metrics and the embedded store."""
 
-    host: Literal["127.0.0.1", "localhost", "::1"] = Field(
+    host: Literal["127.0.0.1", "localhost"] = Field(
         "127.0.0.1", description="loopback only, until TLS and authentication are there"
     )
     port: Port = Field(8080, description="port to bind; 0 takes a free one")
@@ -103,7 +103,7 @@ class Fhir(Area):
     identifier_system: str = Field(
         "urn:prelim:report-key", min_length=1, description="system of Observation.identifier"
     )
-    ai_security_code: str = Field(
+    ai_security_code: Literal["AIAST", "DEVAST"] = Field(
         "AIAST", description="v3-ObservationValue code in meta.security; DEVAST for strict servers"
     )
     retry: PostRetry = Field(default_factory=PostRetry, description="waiting for the server")
@@ -149,10 +149,11 @@ class Model(Area):
     )
     threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads; 0 leaves it to torch")
     adapters: dict[str, Path] = Field(
-        default_factory=dict, description="PEFT adapter folders by name; empty is the demo adapter"
+        default_factory=dict,
+        description="PEFT adapter folders by name; empty is the demo's, with the demo base",
     )
     default_adapter: str | None = Field(
-        None, description="adapter for sites that name none; null is the only one there is"
+        None, description="the adapter that drafts; null is the only one there is"
     )
     output_tokens_max: Count | None = Field(
         None, description="longest draft in tokens; null grows it with the findings, 64 to 320"
@@ -290,9 +291,11 @@ def _check_safety(settings: Settings) -> None:
         raise ConfigurationError(
             "http beyond loopback would send reports in the clear", "fhir.base_url"
         )
-    chosen = settings.model.default_adapter
-    if chosen is not None and chosen not in settings.model.adapters:
+    adapters, chosen = settings.model.adapters, settings.model.default_adapter
+    if chosen is not None and chosen not in adapters:
         raise ConfigurationError("no such adapter", "model.default_adapter")
+    if chosen is None and len(adapters) > 1:
+        raise ConfigurationError("say which of the adapters drafts", "model.default_adapter")
     if not settings.mllp.listeners:
         raise ConfigurationError("at least one listener is needed", "mllp.listeners")
 

@@ -6,12 +6,10 @@ does not decide, because a message that waits for a model is safe in the journal
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
-from daemon.lifecycle import State
+from daemon.errors import JournalUnavailableError
 from interfaces.http_server import Readiness
-from mappings.errors import PrelimError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +46,7 @@ class Health:
         try:
             if await self._journal.is_paused():
                 posting = "paused"
-        except (PrelimError, sqlite3.Error):
+        except JournalUnavailableError:
             journal, posting = "unavailable", "unknown"
         doors = "open" if self._are_doors_open() else "closed"
         model = "ready" if self._supervisor.is_ready else "not_ready"
@@ -57,8 +55,7 @@ class Health:
 
     async def metrics_text(self) -> bytes:
         """Return the metrics with the journal's counts as they are now."""
-        counts = await self._journal.counts()
-        self._metrics.set_states({state: counts.get(state, 0) for state in State})
+        self._metrics.set_states(await self._journal.counts())
         self._metrics.worker_ready.set(self._supervisor.is_ready)
         self._metrics.posting_paused.set(await self._journal.is_paused())
         self._metrics.posting_shadow.set(self._is_shadow)

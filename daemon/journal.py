@@ -39,7 +39,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class NewReport:
-    """A report to be born at mapping. ``event`` is MAP, or SKIP with its reason as ``detail``."""
+    """A report to be born at mapping. ``event`` is MAP, or SKIP with its reason."""
 
     study: StudyReport = field(repr=False)
     report_key: ReportKey | None
@@ -49,7 +49,7 @@ class NewReport:
 
 @dataclass(frozen=True, slots=True)
 class PendingMessage:
-    """A RECEIVED message that waits to be mapped, or any message's stored bytes."""
+    """A RECEIVED message that waits to be mapped."""
 
     message_id: MessageId
     raw: RawReport

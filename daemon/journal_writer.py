@@ -95,7 +95,8 @@ class JournalWriter:
         connection: In autocommit mode; from here on the thread's alone.
         clock: The time of the audit entries.
         on_head: Called on the caller's loop with sequence and hash of the chain's head, every
-            ``ANCHOR_EVERY`` entries and at close.
+            ``anchor_every`` entries and at close.
+        anchor_every: Entries between two anchors.
     """
 
     def __init__(

@@ -95,8 +95,7 @@ class PromptMaker:
         """Choose the adapter: the named one, else the only one there is."""
         chosen = settings.model
         adapters = choose_adapters(settings) if chosen.engine == "transformers" else {}
-        only = next(iter(adapters)) if len(adapters) == 1 else None
-        self._adapter = chosen.default_adapter or only
+        self._adapter = chosen.default_adapter or next(iter(adapters), None)
         self._output_tokens_max = chosen.output_tokens_max
 
     def __call__(self, findings: Findings) -> Prompt:

@@ -68,7 +68,6 @@ class QuietErrors:
 
 def build_app(
     *,
-    live: Callable[[], bool],
     ready: Callable[[], Awaitable[Readiness]],
     metrics_text: Callable[[], Awaitable[bytes]],
     store_app: ASGIApp | None = None,
@@ -77,7 +76,6 @@ def build_app(
     """Compose what the daemon serves.
 
     Args:
-        live: Whether the process should be left alone (else it is restarted).
         ready: Whether it should be sent work, and why not.
         metrics_text: Prometheus text.
         store_app: The embedded FHIR store, to mount at ``/store/fhir``.
@@ -88,8 +86,7 @@ def build_app(
     """
 
     async def answer_live(_: Request) -> Response:
-        is_live = live()
-        return JSONResponse({"live": is_live}, 200 if is_live else 503)
+        return JSONResponse({"live": True})  # a loop that is stuck does not answer
 
     async def answer_ready(_: Request) -> Response:
         readiness = await ready()
@@ -126,7 +123,7 @@ class HttpServer:
 
         Args:
             app: From ``build_app``.
-            host: An address of this machine.
+            host: An IPv4 address of this machine, or its name.
             port: 0 lets the system choose.
         """
         self._host = host
@@ -155,7 +152,7 @@ class HttpServer:
         Raises:
             OSError: The address is taken or not ours.
         """
-        listener = socket.create_server((self._host, self._port), family=_family(self._host))
+        listener = socket.create_server((self._host, self._port))
         self._port = listener.getsockname()[1]
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - it has no event
@@ -180,7 +177,3 @@ class HttpServer:
             await asyncio.wait({self._serving})
         self._serving = None
         log.info("http.server_stopped", port=self._port)
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

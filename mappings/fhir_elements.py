@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REPORT_VERSION_SYSTEM = "urn:prelim:report-version"
 V2_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
+_OBSERVATION_VALUES = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+_ASSERTED_BY = {"AIAST": "Artificial Intelligence asserted", "DEVAST": "device asserted"}
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _URI = re.compile(r"(urn|https?):[^\s]+")
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -35,23 +37,25 @@ class FhirOptions:
     """What a site may choose about its Observations.
 
     ``identifier_systems`` turns an assigning authority into a FHIR system (a uri); an authority
-    that is not in it, and is no OID or uri itself, is kept as the assigner's name. ``security`` is
-    (system, code, display): AIAST is younger than R4, so a strict terminology server may want
-    DEVAST. ``patient_reference`` literal means ``Patient/<PID-3 value>``.
+    that is not in it, and is no OID or uri itself, is kept as the assigner's name. AIAST is younger
+    than R4, so a strict terminology server may want DEVAST. ``patient_reference`` literal means
+    ``Patient/<PID-3 value>``.
     """
 
     identifier_system: str = "urn:prelim:report-key"
     identifier_systems: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    security: tuple[str, str, str] = (
-        "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
-        "AIAST",
-        "Artificial Intelligence asserted",
-    )
+    ai_security_code: Literal["AIAST", "DEVAST"] = "AIAST"
     patient_reference: Literal["logical", "literal"] = "logical"
     note: str = (
         "Machine-drafted impression, not reviewed. "
         "A radiologist must review it against the findings and the images before any use."
     )
+
+    @property
+    def security(self) -> tuple[str, str, str]:
+        """System, code and display of the label that says who asserts it."""
+        code = self.ai_security_code
+        return _OBSERVATION_VALUES, code, _ASSERTED_BY[code]
 
 
 def canonical_json(resource: Mapping[str, object]) -> bytes:

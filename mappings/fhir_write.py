@@ -136,7 +136,8 @@ def parse_retry_after_s(retry_after: str | None, date: str | None) -> float | No
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), RETRY_AFTER_S_MAX)
     try:
-        seconds = (_http_date(text) - _http_date(date or "")).total_seconds()
+        said, now = parsedate_to_datetime(text), parsedate_to_datetime(date or "")
+        seconds = (said - now).total_seconds()
     except (ValueError, TypeError):
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_S_MAX)
@@ -196,10 +197,6 @@ def read_object(text: bytes) -> dict[str, object]:
     if not isinstance(document, dict):
         raise ValueError("not an object")  # noqa: TRY004 - the same fate as no JSON
     return cast("dict[str, object]", document)
-
-
-def _http_date(text: str) -> datetime:
-    return parsedate_to_datetime(text)
 
 
 def _id_of(value: object) -> str | None:

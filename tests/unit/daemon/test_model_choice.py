@@ -73,7 +73,6 @@ def test_without_settings_the_demo_base_and_adapter_are_loaded_and_labelled(
     [
         (["ct"], None, "ct"),
         (["ct", "mr"], "mr", "mr"),
-        (["ct", "mr"], None, None),
         ([], None, None),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from mappings.domain import Identifier
@@ -47,6 +49,14 @@ def test_nothing_to_refer_by_gives_no_reference(identifier: Identifier | None) -
 @pytest.mark.parametrize("uid", [None, "", "1.2.", "1.02.3", "not a uid", "9.9"])
 def test_what_is_no_uid_gives_no_study(uid: str | None) -> None:
     assert study_reference(uid) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "display"),
+    [("AIAST", "Artificial Intelligence asserted"), ("DEVAST", "device asserted")],
+)
+def test_the_label_has_the_name_of_its_code(code: Literal["AIAST", "DEVAST"], display: str) -> None:
+    assert FhirOptions(ai_security_code=code).security[1:] == (code, display)
 
 
 def test_other_white_space_becomes_a_space_and_controls_go() -> None:

@@ -112,11 +112,10 @@ def test_the_draft_says_that_a_machine_wrote_it_and_a_radiologist_must_review() 
 
 
 def test_a_site_chooses_label_identifier_and_note() -> None:
-    system = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
     options = FhirOptions(
         identifier_system="urn:oid:1.2.3",
         identifier_systems={"RIS": "http://ris.example/accession"},
-        security=(system, "DEVAST", "device asserted"),
+        ai_security_code="DEVAST",
         note="Nur ein Entwurf.",
     )
     draft = draft_of(options=options)
