@@ -1,7 +1,7 @@
 """From a report with its impression to token ids, and from rows to batches.
 
-The prompt comes from ``build_prompt``, the very function used at work, and report text is tokenised
-without control tokens, as the engine does. Only the impression is learned: the prompt is masked.
+Prompt and token ids come from the very functions used at work. Only the impression is learned: the
+prompt is masked.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mappings.domain import Prompt
+    from model.tokenising import PromptTokeniser
 
 # Rows are sorted by length inside a pool of this many, so that little is padded and yet no two
 # epochs batch alike.
@@ -55,16 +56,11 @@ def prompt_of(row: Mapping[str, Any], adapter: str | None = None) -> Prompt:
     )
 
 
-def training_row(row: Mapping[str, Any], tokenizer: Any) -> TrainingRow:
-    """Tokenise one report; the impression ends with the end-of-turn token."""
-    prompt = [
-        token
-        for piece in prompt_of(row).pieces
-        for token in _token_ids(tokenizer, piece.text, is_trusted=piece.is_trusted)
-    ]
-    answer = _token_ids(tokenizer, row["impression"], is_trusted=False)
-    token_ids = (*prompt, *answer, tokenizer.eos_token_id)
-    return TrainingRow(token_ids=token_ids, prompt_tokens=len(prompt))
+def training_row(row: Mapping[str, Any], tokeniser: PromptTokeniser, end_id: int) -> TrainingRow:
+    """Tokenise one report; the impression ends with ``end_id``, the end of a turn."""
+    prompt = tokeniser.encode(prompt_of(row))
+    answer = tokeniser.encode_text(row["impression"], is_trusted=False)
+    return TrainingRow(token_ids=(*prompt, *answer, end_id), prompt_tokens=len(prompt))
 
 
 def batches(
@@ -97,8 +93,3 @@ def _packed(pool: Iterable[TrainingRow], tokens_max: int) -> list[list[TrainingR
         else:
             packed.append([row])
     return packed
-
-
-def _token_ids(tokenizer: Any, text: str, *, is_trusted: bool) -> list[int]:
-    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=not is_trusted)
-    return list(encoded["input_ids"])

@@ -15,6 +15,7 @@ from model.base_model import prepare_base_model
 from model.engines.weights import digest_of
 from model.prompt import TEMPLATE_VERSION
 from model.synth import read_rows
+from model.tokenising import PromptTokeniser
 from model.training.card import write_card
 from model.training.loop import load_for_training, run_steps
 from model.training.rows import training_row
@@ -112,7 +113,8 @@ def _plain(value: object) -> object:
 
 
 def _rows(path: Path, tokenizer: Any) -> list[TrainingRow]:
-    return [training_row(row, tokenizer) for row in read_rows(path)]
+    tokeniser = PromptTokeniser(tokenizer)
+    return [training_row(row, tokeniser, tokenizer.eos_token_id) for row in read_rows(path)]
 
 
 def _sha256(path: Path) -> str:

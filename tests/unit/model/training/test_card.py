@@ -1,0 +1,73 @@
+"""The card says what the adapter is, and takes an evaluation's numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from model.training.card import add_evaluation, render_card, write_card
+from model.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIGEST = "ab" * 32
+
+
+@pytest.fixture
+def facts() -> dict[str, Any]:
+    recipe = Recipe(name="demo", steps=2, tokens_per_batch=100, learning_rate=0.001)
+    return {
+        "name": "demo",
+        "is_demo": True,
+        "base": {"name": "Tiny", "sha256": "cd" * 32},
+        "data": {
+            "generator": "synth/1",
+            "seed": 3,
+            "counts": {"train": 12, "dev": 3, "test": 6},
+            "sha256": {"train": DIGEST, "dev": "", "test": ""},
+        },
+        "recipe": recipe.model_dump(),
+        "prompt_template": "impression/1",
+        "adapter_sha256": "ef" * 32,
+        "versions": {"torch": "2.13"},
+    }
+
+
+EVALUATION = {
+    "reports": 6,
+    "sha256": DIGEST,
+    "systems": {
+        "adapter": {"rouge_l": 0.75, "false_abnormal": None},
+        "constant": {"rouge_l": 0.25, "false_abnormal": 0.0},
+    },
+    "counts": {"rouge_l": 6, "false_abnormal": 0},
+    "meaning": {"rouge_l": "ROUGE-L", "false_abnormal": "share of normal reports"},
+}
+
+
+def test_the_card_names_data_base_and_limits_and_warns(facts: dict[str, Any]) -> None:
+    text = render_card(facts)
+
+    assert "Not for clinical use" in text
+    assert f"sha256 `{DIGEST}`" in text
+    assert "cd" * 32 in text
+    assert "all layers from the top" in text
+    assert "held-back" not in text
+
+
+def test_an_evaluation_is_added_and_replaces_an_older_one(
+    facts: dict[str, Any], tmp_path: Path
+) -> None:
+    write_card(tmp_path, facts)
+    add_evaluation(tmp_path, {**EVALUATION, "reports": 1})
+    add_evaluation(tmp_path, EVALUATION)
+
+    assert json.loads((tmp_path / "card.json").read_text()) == {**facts, "evaluation": EVALUATION}
+    text = (tmp_path / "CARD.md").read_text()
+    assert "| system | rouge_l | false_abnormal |" in text
+    assert "| adapter | 0.75 | not computed |" in text
+    assert "- `rouge_l` (n = 6): ROUGE-L." in text
+    assert "6 reports of the test split" in text
