@@ -1,0 +1,94 @@
+"""From drafts to numbers: shares over the right n, and nothing where there is nothing to count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mappings.domain import FinishReason
+from model.evaluation.scores import MEANING, count_scores, mean_scores, rouge_l, score_draft
+from model.evaluation.systems import draft_constant, draft_reference
+from model.synth.corpus import report_row
+
+pytest.importorskip("rouge_score")
+
+LENGTHS = ("words", "reference_words")
+FAULTS = [name for name in MEANING if not name.startswith("rouge") and name not in LENGTHS]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return [report_row(11, "test", index) for index in range(60)]
+
+
+def means(rows: list[dict[str, Any]], drafts: list[Any]) -> dict[str, float | None]:
+    return mean_scores([score_draft(*pair) for pair in zip(rows, drafts, strict=True)])
+
+
+def test_the_reference_is_at_the_ends_of_every_scale(rows: list[dict[str, Any]]) -> None:
+    scores = means(rows, draft_reference(rows))
+
+    assert list(scores) == list(MEANING)
+    assert scores["rouge_l"] == scores["rouge_l_stemmed"] == 1.0
+    assert {name: scores[name] for name in FAULTS} == dict.fromkeys(FAULTS, 0.0)
+    assert scores["words"] == scores["reference_words"]
+
+
+def test_calling_everything_normal_is_beaten_by_the_reference(rows: list[dict[str, Any]]) -> None:
+    constant, reference = means(rows, draft_constant(rows)), means(rows, draft_reference(rows))
+
+    assert constant["rouge_l"] < reference["rouge_l"]  # type: ignore[operator]
+    assert constant["missed_finding"] == 1.0
+    assert constant["false_abnormal"] == constant["wrong_side"] == 0.0
+
+
+def test_each_number_has_its_own_n(rows: list[dict[str, Any]]) -> None:
+    scored = [score_draft(*pair) for pair in zip(rows, draft_reference(rows), strict=True)]
+    due = [[one for one in row["truth"] if one["is_reported"]] for row in rows]
+
+    counts = count_scores(scored)
+
+    assert counts["rouge_l"] == counts["withheld"] == 60
+    assert counts["missed_finding"] == sum(map(len, due)) > 0
+    assert counts["false_abnormal"] == due.count([]) > 0
+
+
+def test_half_of_the_findings_missed_is_a_half(rows: list[dict[str, Any]]) -> None:
+    row = next(
+        row
+        for row in rows
+        if sum(one["is_reported"] for one in row["truth"]) == 2
+        and row["impression"].count("\n") == 1
+    )
+    (whole,) = draft_reference([row])
+    half = replace(whole, text=whole.text.splitlines()[0])
+
+    assert mean_scores([score_draft(row, whole)])["missed_finding"] == 0.0
+    assert mean_scores([score_draft(row, half)])["missed_finding"] == 0.5
+
+
+def test_nothing_to_count_gives_no_number(rows: list[dict[str, Any]]) -> None:
+    abnormal = [row for row in rows if any(one["is_reported"] for one in row["truth"])]
+
+    assert means(abnormal, draft_reference(abnormal))["false_abnormal"] is None
+    assert set(means([], []).values()) == {None}
+
+
+def test_the_draft_checks_are_counted_as_they_judge(rows: list[dict[str, Any]]) -> None:
+    (draft,) = draft_reference(rows[:1])
+    cut = replace(draft, finish=FinishReason.LENGTH)
+    added = replace(draft, text=f"{draft.text} It measures 97 mm.")
+
+    assert mean_scores([score_draft(rows[0], cut)])["withheld"] == 1.0
+    scores = mean_scores([score_draft(rows[0], added)])
+    assert (scores["number_check"], scores["side_check"], scores["withheld"]) == (1.0, 0.0, 1.0)
+    assert scores["wrong_number"] == 1.0
+
+
+def test_rouge_is_the_longest_common_subsequence() -> None:
+    assert rouge_l("small left effusion", "small left effusion") == 1.0
+    assert rouge_l("small left effusion", "left effusion now") == pytest.approx(2 / 3)
+    assert rouge_l("effusions", "effusion") == 0.0
+    assert rouge_l("effusions", "effusion", is_stemmed=True) == 1.0
