@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 _UNSURE = re.compile(
-    r"\b(?:cannot|can not|could not|can't|not) (?:be )?"
-    r"(?:entirely |completely |fully |definitively )?(?:exclude|rule out|ruled out|excluded)"
+    r"\b(?:cannot|can not|could not|can't|not) (?:be )?(?:\w+ly )?(?:exclude|rule out|ruled out)"
+    r"|\b(?:difficult|hard|impossible|unable) to (?:\w+ly )?(?:exclude|rule out)"
+    r"|\b(?:not|no longer) (?:\w+ly |quite )?(?:clear|intact|maintained|midline|normal|patent"
+    r"|preserved|satisfactory|sharp|smooth|symmetric\w*|unremarkable|within)\b"
     r"|(?<!\bno )\b(?:may|might|could|possib\w+|probab\w+|suspicio\w+|concern\w*|questionable"
     r"|suggest\w*|likely|worrisome|indeterminate|borderline|upper limits?|equivocal|versus"
     r"|consistent with|compatible with)\b",
@@ -18,38 +20,50 @@ _UNSURE = re.compile(
 )
 _TURN = re.compile(
     r"\b(?:but|however|although|though|except|apart from|aside from|other than|save for)\b|[;:]"
-    r"|,(?=\s*(?:there (?:is|are)|a |an |\d))",
+    r"|(?:,|\band\b)(?=\s*(?:there (?:is|are)|an?)\s)|,(?=\s*(?:\d|otherwise\b))"
+    # "No pneumothorax, small effusion" is no list: a list has its "or" or "and".
+    r"|,(?=\s*(?:chronic|large|left|mild|minimal|moderate|new|right|severe|small|stable|subtle"
+    r"|tiny|trace|unchanged)\b(?!.{0,300}\b(?:and|n?or)\b))",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
-    r"\b(?:no|without|nor|neither|negative for|free of|absence of|rather than|denies)\b"
-    r"(?:(?!\b(?:with|in|unchanged|stable|known)\b).)*"
-    r"|[^,;:]*\b(?:is|are|was|were)(?: also)? (?:not|no longer) (?:\w+ ){0,2}?"
-    r"(?:appreciated|demonstrated|detected|evident|identified|present|seen|visuali[sz]ed)\b"
+    # "No change of the nodule" does not deny the nodule.
+    r"\bno (?:evidence of )?(?:(?:definite|interval|relevant|significant|substantial) )*"
+    r"(?:change|decrease|improvement|increase|progression|resolution) (?:of|to)\b"
+    r"|\b(?:no|without(?! (?:\w+ )?contrast)|nor|neither|negative for|free of|absence of"
+    r"|rather than|denies)\b(?:(?!\b(?:with|in|unchanged|stable|known)\b).)*"
     r"|\b(?:not|no longer) (?:significantly |abnormally )?"
     r"(?:dilated|displaced|distended|enlarged|inflamed|obstructed|thickened)\b",
     re.IGNORECASE,
 )
+_NOT_SEEN = re.compile(
+    r"\b(?:is|are|was|were)(?: also)? (?:not|no longer) (?:\w+ ){0,2}?"
+    r"(?:appreciated|demonstrated|detected|evident|identified|present|seen|visuali[sz]ed)\b",
+    re.IGNORECASE,
+)
+# Where the subject of "... is not seen" begins at the latest; "... are not seen" may have two.
+_SUBJECT_START = re.compile(r"[,;:]|\b(?:is|are|was|were|there|with|and)\b", re.IGNORECASE)
 _NORMAL_WORDS = r"""
 age[-\s]appropriate anatomic clear contours?\s(?:is|are)\s(?:stable|unchanged) homogeneous(?:ly)?
 in\s(?:expected|good|satisfactory)\sposition intact maintained midline negative non[-\s]?dilated
-non[-\s]?obstruct\w* normal\w* not patent preserved resolved satisfactory sharp smooth symmetric\w*
+non[-\s]?obstruct\w* normal\w* patent preserved resolved satisfactory sharp smooth symmetric\w*
 unremarkable well within\snormal\slimits
 """
 _NORMAL = re.compile(rf"\b(?:{'|'.join(_NORMAL_WORDS.split())})\b", re.IGNORECASE)
 # Each is the start of a word.
 _ABNORMAL_WORDS = r"""
-abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[io] ascites asymmetr
-atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg catheter cavit
-collection congest consolidat cyst decreas deform degenerat depress dilat disloc displac dissect
-diverticul edema effusion elevat embol emphysema enhancing enlarge erosion extru fatty fibro fractur
-free\s(?:air|fluid) gallstone granulom ground[-\s]glass ha?ematoma ha?emorrhag hardware hepatomeg
-hernia hydroneph hyperatten hyperdens hyperinflat hypoatten hypodens increas infarct infiltrat
-inflam ischa?emi \w*lithiasis lesion lymphaden lytic malignan mass metast narrowing new nodul
-obstruct occlu oedema opaci(?!f) osteophyt pacemaker perforat pneumomedias pneumonia pneumothora
-post[-\s]?(?:op|surg) prominen prosthes protru rupture scar sclero scolio shift splenomeg spondyl
-status\spost steato stenos sternotomy stone strand sublux surgical swelling tear thicken thromb
-tortuo tube tumou?r worsen blunt
+abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[io] ascites
+asymmetr atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg
+catheter cavit clip collection compression congest consolidat cyst decreas deform degenerat
+depress dilat disloc displac dissect diverticul edema effusion elevat embol emphysema enhancing
+enlarge erosion extru fatty fibro fluid fractur free\s(?:air|fluid) gallstone granulom
+ground[-\s]glass ha?ematoma ha?emorrhag hardware hepatomeg hernia hydroneph hyperatten hyperdens
+hyperinflat hypoatten hypodens increas infarct infiltrat inflam irregular ischa?emi \w*lithiasis
+lesion loss lymphaden lytic malalign malignan mass metast narrowing new nodul obstruct occlu
+oedema opaci(?!f) osteophyt pacemaker perforat pneumomedias pneumonia pneumothora
+post[-\s]?(?:op|surg) prominen prosthes protru revers rupture scar sclero scolio shift splenomeg
+spondyl status\spost steato stenos sternotomy stone straighten strand sublux surgical swelling
+tear thicken thromb tortuo tube tumou?r worsen blunt
 """
 _ABNORMAL = re.compile(rf"\b(?:{'|'.join(_ABNORMAL_WORDS.split())})\w*", re.IGNORECASE)
 # What tells how the study was made, or against what it was read, is no finding.
@@ -65,7 +79,20 @@ _VIEWS = re.compile(
     re.IGNORECASE,
 )
 # Words that say that something is wrong or has changed, not what.
-_VAGUE = ("abnormal", "absent", "decreas", "increas", "new", "prominen", "worsen")
+_VAGUE = (
+    "abnormal",
+    "absent",
+    "compression",
+    "decreas",
+    "increas",
+    "irregular",
+    "loss",
+    "new",
+    "prominen",
+    "revers",
+    "straighten",
+    "worsen",
+)
 # Words that radiologists use for each other when they sum up.
 _SAME = {
     "airspace": "opacity",
@@ -136,8 +163,24 @@ def _is_about_the_study(sentence: str) -> bool:
 
 
 def _is_part_abnormal(part: str) -> bool:
-    rest = _NEGATED.sub(" ", part)
+    rest = _NEGATED.sub(" ", _without_unseen(part))
     if _ABNORMAL.search(rest):
         return True
     is_stated = rest != part or _NORMAL.search(rest) is not None
     return _WORD.search(rest) is not None and not is_stated
+
+
+def _without_unseen(part: str) -> str:
+    """Blank each "... is not seen" with its subject."""
+    kept, begin = "", 0
+    for unseen in _NOT_SEEN.finditer(part):
+        before = part[begin : unseen.start()]
+        is_plural = unseen.group().lower().startswith(("are", "were"))
+        starts = [
+            start.end()
+            for start in _SUBJECT_START.finditer(before)
+            if not (is_plural and start.group().lower() == "and")
+        ]
+        kept += f"{before[: max(starts, default=0)]} "
+        begin = unseen.end()
+    return kept + part[begin:]

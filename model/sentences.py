@@ -17,7 +17,10 @@ _ABBREVIATION = re.compile(
     r"|st|vs)\.$",
     re.IGNORECASE,
 )
-_STOP = re.compile(r"[.!?;。！？；]+[\"')\]]*(?=\s|$|[\u4e00-\u9fff])")  # noqa: RUF001 - Chinese
+# A run of stops is looked at once, however long it is.
+_STOP = re.compile(
+    r"(?<![.!?;。！？；])[.!?;。！？；]++[\"')\]]*+(?=\s|$|[\u4e00-\u9fff])"  # noqa: RUF001 - Chinese
+)
 _ITEM_START = re.compile(r"\n(?=[^\S\n]*(?:[-*•]\s|\d{1,2}[.)]\s|[A-Za-z][A-Za-z ,/&-]{1,40}:|\n))")
 # "No. 5" is a number, "... no. Next" is an answer: only a digit after it tells.
 _NUMBER_SIGN = re.compile(r"(?:^|\s)no\.$", re.IGNORECASE)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from model.checks.spine import find_levels, is_covered
-from model.checks.wording import Fault
+from model.checks.wording import UNFINISHED_ITEM, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,6 @@ _ROMAN_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _MARKER = re.compile(r"(?:^|(?<=\s)|(?<=\())(?P<number>\d{1,2})[.)](?=\s+\S|[^\W\d_])")
-_ITEM_BEFORE = re.compile(r"(?:^|[.!?;:\n])[\s(]*$")
 
 Meaning = tuple[str, Decimal | str]
 """Kind (mm, another unit, plain, code) and value: equal when two numbers say the same."""
@@ -130,7 +129,8 @@ def find_numbers(text: str) -> list[Number]:
 
 
 def _level_fault(findings: str, draft: str) -> Fault | None:
-    known = find_levels(findings)
+    levels = {(level.first, level.last): level for level in find_levels(findings)}
+    known = list(levels.values())
     for level in find_levels(_without_markers(draft)):
         if not is_covered(level, known):
             return Fault("level_not_in_findings", level.span)
@@ -139,15 +139,23 @@ def _level_fault(findings: str, draft: str) -> Fault | None:
 
 def _without_markers(text: str) -> str:
     """Blank the numbers of a list: 1, 2, 3 ... in order, each before its item."""
+    if unfinished := UNFINISHED_ITEM.search(text):
+        text = text[: unfinished.start("marker")]
     expected = 1
     for marker in _MARKER.finditer(text):
         number, start, end = int(marker["number"]), *marker.span("number")
-        opens_item = _ITEM_BEFORE.search(text, 0, start) is not None
+        opens_item = _opens_item(text[:start])
         is_next = number == expected and text[marker.end() :].lstrip()[:1].isupper()
         if (opens_item and number in {1, expected}) or (is_next and number > 1):
             expected = number + 1
             text = text[:start] + " " * (end - start) + text[end:]
     return text
+
+
+def _opens_item(before: str) -> bool:
+    """Whether an item may begin after this text: a line or a sentence ends there."""
+    end = before.rstrip("( \t\r\n")
+    return not end or end[-1] in ".!?;:" or "\n" in before[len(end) :]
 
 
 def _digits(text: str) -> Iterator[Number]:

@@ -75,6 +75,9 @@ class Piece:
     sides_possible: frozenset[Laterality]
     is_named_here: bool
     is_abnormal: bool
+    problems: frozenset[str] = field(repr=False)
+    stems: frozenset[str] = field(repr=False)
+    sizes: frozenset[Meaning] = field(repr=False)
 
 
 def find_side_fault(findings: Findings, draft: str) -> Fault | None:
@@ -130,24 +133,26 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
         part = text[start:end]
         named = _sides_in(part)
         sides = named or sides
-        is_part_abnormal = is_sentence_abnormal and is_abnormal(part)
-        yield Piece(
+        piece = Piece(
             text=part,
             span=(offset + start, offset + end),
             sides=sides,
             sides_possible=sides | carried,
             is_named_here=bool(named),
-            is_abnormal=is_part_abnormal,
+            is_abnormal=is_sentence_abnormal and is_abnormal(part),
+            problems=problems(part),
+            stems=_stems(part),
+            sizes=_sizes(part),
         )
-        is_open = bool(named) and not problems(part) and (is_part_abnormal or not _stems(part))
+        yield piece
+        is_open = bool(named) and not piece.problems and (piece.is_abnormal or not piece.stems)
         carried = carried | named if is_open else frozenset()
 
 
 def _fault_of(piece: Piece, known: Sequence[Piece], present: frozenset[Laterality]) -> str | None:
     if not piece.sides <= present:
         return "side_not_in_findings"
-    sizes = _sizes(piece)
-    of_size = [one for one in known if sizes & _sizes(one)]
+    of_size = [one for one in known if piece.sizes & one.sizes]
     if any(piece.sides <= one.sides_possible for one in of_size):
         return None  # size and side agree: it is the same finding, whatever its name
     if not _is_side_of(piece, of_size):
@@ -164,16 +169,13 @@ def _is_side_of(piece: Piece, related: Iterable[Piece]) -> bool:
 def _related(piece: Piece, known: Sequence[Piece]) -> list[Piece]:
     """Return what speaks of the same problem; else what shares a word."""
     comparable = [one for one in known if one.is_abnormal] if piece.is_abnormal else known
-    wrong = problems(piece.text)
-    same = [one for one in comparable if wrong & problems(one.text)]
-    if same:
-        return same
-    stems = _stems(piece.text)
-    return [one for one in comparable if stems & _stems(one.text)]
+    same = [one for one in comparable if piece.problems & one.problems]
+    return same or [one for one in comparable if piece.stems & one.stems]
 
 
-def _sizes(piece: Piece) -> frozenset[Meaning]:
-    numbers = find_numbers(piece.text)
+def _sizes(text: str) -> frozenset[Meaning]:
+    """Return the lengths of a text."""
+    numbers = find_numbers(text)
     return frozenset(m for number in numbers for m in number.meanings if m[0] == "mm")
 
 

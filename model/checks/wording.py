@@ -26,6 +26,8 @@ _UNFINISHED = re.compile(
     r"|without))\s*$",
     re.IGNORECASE,
 )
+# "1. Nodule. 2." stops before its second item; "measures 1.2." and "5." in a sentence do not.
+UNFINISHED_ITEM = re.compile(r"(?:^\s*+|[.!?;]\s++|\n[ \t]*+)(?P<marker>\d{1,2}[.)]?)\s*+$")
 _CONTROL = re.compile(
     r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^#{1,6} ", re.MULTILINE
 )
@@ -60,7 +62,7 @@ def find_cut_off(text: str, *, is_at_limit: bool) -> Fault | None:
     """Find a draft that stops before its end."""
     if is_at_limit:
         return Fault("output_limit_reached", (len(text), len(text)))
-    unfinished = _UNFINISHED.search(text)
+    unfinished = _UNFINISHED.search(text) or UNFINISHED_ITEM.search(text)
     return Fault("ends_in_mid_sentence", unfinished.span()) if unfinished else None
 
 
