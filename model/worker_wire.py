@@ -143,7 +143,7 @@ def parse_body(body: bytes) -> WireMessage:
     try:
         fields = json.loads(body.decode("utf-8", "surrogatepass"))
         return _PARSERS[fields.pop("kind")](fields)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WireError("frame_unreadable", "body") from None
 
 
