@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from daemon.errors import JournalUnavailableError
+from daemon.journal_messages import FRAME_REASON
 from interfaces.mllp_contract import FrameFault
 from mappings.domain import RawReport, Standard
 from mappings.errors import MessageRefusedError
@@ -75,7 +76,7 @@ class MllpIntake:
     async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
         """Answer a frame that could not be taken, with MSA-2 where its head holds MSH-10."""
         self._metrics.frames_bad.labels(door=door, fault=fault.value).inc()
-        error = MessageRefusedError(f"frame_{fault.value}", None, "AE", SEQUENCE_ERROR)
+        error = MessageRefusedError(f"{FRAME_REASON}{fault.value}", None, "AE", SEQUENCE_ERROR)
         answer = await self._refuse(head, None, error, door=door, peer=peer)
         # The end of an abandoned frame never came: its sender has moved on and waits for nothing.
         return None if fault is FrameFault.ABANDONED else answer

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     NewId = Callable[[], str]
 
 
+FRAME_REASON = "frame_"
+"""Begins the reason of a message of which no more than the head of a bad frame is kept."""
+
+
 def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) -> Received:
     """Store an accepted message, or find it there already."""
     sent = _find_sent(transaction, raw, is_refused=False)
@@ -144,8 +148,13 @@ def _move_message(
 
 
 def reread(transaction: Transaction, message_id: str, actor: str) -> tuple[State, State]:
-    """REJECTED -> RECEIVED."""
+    """REJECTED -> RECEIVED, but for a frame that could not be taken: only its head was kept, and
+    half a report would make a wrong draft that looks right.
+    """
     step = (State.REJECTED, Event.REREAD)
+    row = transaction.find("SELECT reason FROM message WHERE id = ?", (message_id,))
+    if row is not None and (row[0] or "").startswith(FRAME_REASON):
+        raise IllegalTransitionError(*step)
     state = _move_message(transaction, message_id, step, {}, actor)
     # It is accepted now, so the same content sent again is a duplicate; IGNORE when it was sent
     # again and accepted before.

@@ -55,10 +55,13 @@ def _bear(transaction: Transaction, message_id: str, birth: Birth, report_id: st
     event, reason = birth.event, birth.reason
     version = version_of(birth.report)
     others = _other_versions(transaction, message_id, birth) if birth.is_leading else {}
-    if any(is_newer(other, than=version) for other, _ in others.values()):
+    if any(
+        is_newer(other, than=version) or (came_later and not is_newer(version, than=other))
+        for other, _, came_later in others.values()
+    ):
         event, reason = Event.SUPERSEDE, "newer_version_present"
     else:
-        for other_id, (_, state) in others.items():
+        for other_id, (_, state, _) in others.items():
             if (state, Event.SUPERSEDE) in TRANSITIONS:
                 reasons = {"reason": "newer_version", "newer_report_id": report_id}
                 _move(transaction, other_id, Event.SUPERSEDE, reasons)
@@ -86,13 +89,22 @@ def _bear(transaction: Transaction, message_id: str, birth: Birth, report_id: st
 
 def _other_versions(
     transaction: Transaction, message_id: str, birth: Birth
-) -> dict[str, tuple[Version, State]]:
+) -> dict[str, tuple[Version, State, bool]]:
+    """Return each by id: what orders it, its state, and whether its message came after this one.
+
+    A long message, or one that is read again, is mapped later than it came.
+    """
     rows = transaction.execute(
-        """SELECT id, rank, reported_at, state FROM report
-            WHERE report_key = ? AND message_id <> ? ORDER BY arrival""",
-        (birth.report.report_key, message_id),
+        """SELECT report.id, rank, reported_at, report.state,
+                message.arrival > (SELECT arrival FROM message WHERE id = ?)
+            FROM report JOIN message ON message.id = message_id
+            WHERE report_key = ? AND message_id <> ? ORDER BY report.arrival""",
+        (message_id, birth.report.report_key, message_id),
     )
-    return {id_: (Version(rank, at), State(state)) for id_, rank, at, state in rows}
+    return {
+        id_: (Version(rank, at), State(state), bool(came_later))
+        for id_, rank, at, state, came_later in rows
+    }
 
 
 def record_drafted(

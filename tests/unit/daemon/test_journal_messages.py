@@ -209,6 +209,15 @@ async def test_a_rejected_message_is_read_again_when_an_operator_says_so(
         await journal.replay(message_id, actor="anna")
 
 
+async def test_the_head_of_a_bad_frame_is_never_read_as_a_report(journal: SqliteJournal) -> None:
+    message_id = await journal.refuse(make_raw(), peer=PEER, reason="frame_too_large", where=None)
+
+    with pytest.raises(IllegalTransitionError):
+        await journal.replay(message_id, actor="anna")
+
+    assert (await journal.trail(message_id)).row.state is State.REJECTED
+
+
 async def test_a_refused_message_that_is_replayed_counts_as_accepted_from_then_on(
     journal: SqliteJournal,
 ) -> None:

@@ -293,6 +293,19 @@ async def test_a_late_preliminary_does_not_touch_a_final_that_was_skipped_or_pos
     assert await state_of(journal, late) is State.SUPERSEDED
 
 
+async def test_a_version_that_only_arrival_makes_newer_lives_though_it_was_mapped_first(
+    journal: SqliteJournal,
+) -> None:
+    long_one = await receive(journal, "C1")
+    newer = await map_one(journal, "C2")
+
+    await journal.record_mapped(long_one, [make_new()])
+
+    (older,) = (await journal.trail(long_one)).reports
+    assert (older.row.state, older.row.reason) == (State.SUPERSEDED, "newer_version_present")
+    assert await state_of(journal, newer) is State.MAPPED
+
+
 async def test_a_newer_version_that_is_skipped_supersedes_the_older_draft(
     journal: SqliteJournal,
 ) -> None:
