@@ -22,25 +22,20 @@ if TYPE_CHECKING:
 
 ALLOWED_KEYS: frozenset[str] = frozenset(
     {
-        "adapter",
         "attempts",
         "batch_size",
         "bytes",
-        "check",
         "code",
         "count",
         "door",
         "engine",
         "error_class",
-        "from_state",
         "head",
         "host",
         "library",
         "limit",
         "message_id",
-        "not_before",
         "outcome",
-        "path",
         "peer",
         "pid",
         "port",
@@ -48,14 +43,11 @@ ALLOWED_KEYS: frozenset[str] = frozenset(
         "report_id",
         "retry_after_s",
         "seconds",
-        "sender_known",
         "sequence",
         "signal",
-        "site",
-        "state",
+        "stage",
         "status",
         "tokens",
-        "url",
         "version",
         "where",
     }
@@ -86,7 +78,6 @@ def start_logging(
 
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             keep_allowed,

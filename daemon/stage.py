@@ -74,7 +74,7 @@ class Stage(Generic[Work]):
             except Exception as error:  # noqa: BLE001 - the stage must outlive a bad moment of the disk
                 log.error(
                     "pipeline.claim_failed",
-                    reason=self._plan.name,
+                    stage=self._plan.name,
                     error_class=type(error).__name__,
                 )
             try:
@@ -130,13 +130,13 @@ class Stage(Generic[Work]):
             self.wake()
 
     async def _put_off(self, work: Work, error_class: str) -> None:
-        log.error("pipeline.step_failed", reason=self._plan.name, error_class=error_class)
+        log.error("pipeline.step_failed", stage=self._plan.name, error_class=error_class)
         try:
             await self._plan.put_off(work, error_class)
         except Exception as error:  # noqa: BLE001 - the journal itself is out of order
             log.error(
                 "pipeline.claim_failed",
-                reason=self._plan.name,
+                stage=self._plan.name,
                 error_class=type(error).__name__,
             )
             await asyncio.sleep(self._plan.poll_s)

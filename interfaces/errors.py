@@ -14,7 +14,7 @@ class PostRetryError(PrelimError):
 
 
 class PostRefusedError(PrelimError):
-    """Fate: fail. The server's answer is permanent (400, 403, 404, 410, 415, 422, several matches)."""
+    """Fate: fail. The answer is permanent (400, 403, 404, 410, 415, 422, several matches)."""
 
 
 class FinalPresentError(PrelimError):

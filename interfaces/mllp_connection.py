@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
-
-
 _FAULTS = {
     FrameTooLarge: FrameFault.TOO_LARGE,
     FrameAbandoned: FrameFault.ABANDONED,
@@ -96,7 +94,6 @@ class MllpConnection(asyncio.Protocol):
         """
         if self._ending is not None or self._is_closed:
             return
-        self._owner.counts.bytes_received += len(data)
         events = self._decoder.receive(data)
         self._waiting.extend(events)
         self._take_waiting()
@@ -134,10 +131,11 @@ class MllpConnection(asyncio.Protocol):
             self._count_faults(self._decoder.finish())
         reason = self._ending or ("peer_closed" if exc is None else "peer_reset")
         self._owner.counts.answers_unsent += len(self._answers)
-        bound = log.bind(door=self._owner.door, peer=self.peer)
+        door, peer = self._owner.door, self.peer
         if self._answers:
-            bound.warning("mllp.answers_unsent", count=len(self._answers), reason=reason)
-        bound.info("mllp.connection_closed", reason=reason, count=self._frames)
+            unsent = len(self._answers)
+            log.warning("mllp.answers_unsent", door=door, peer=peer, count=unsent, reason=reason)
+        log.info("mllp.connection_closed", door=door, peer=peer, count=self._frames, reason=reason)
         self._owner.forget(self)
 
     def drain(self) -> None:

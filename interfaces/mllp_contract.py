@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from interfaces.mllp_connection import MllpConnection
-
 
 class FrameFault(StrEnum):
     """Why a frame could not be taken. A metric label: never rename one."""
@@ -66,13 +64,25 @@ class MllpStats:
     in_flight: int = 0
     connections_opened: int = 0
     connections_refused: int = 0
-    bytes_received: int = 0
     frames_received: int = 0
     frames_rejected: Counter[FrameFault] = field(default_factory=Counter)
     garbage_bytes: int = 0
     answers_sent: int = 0
     answers_failed: int = 0
     answers_unsent: int = 0
+
+
+class Connection(Protocol):
+    """What a listener needs of a connection."""
+
+    host: str
+    peer: str
+
+    def drain(self) -> None:
+        """Take nothing more, let the answers in flight be sent, then close."""
+
+    def abort(self, reason: str) -> None:
+        """Close without sending what waits."""
 
 
 class Owner(Protocol):
@@ -83,10 +93,10 @@ class Owner(Protocol):
     limits: ListenerLimits
     counts: MllpStats
 
-    def admit(self, connection: MllpConnection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Count a new connection in, or say no."""
 
-    def forget(self, connection: MllpConnection) -> None:
+    def forget(self, connection: Connection) -> None:
         """Count a lost connection out."""
 
     def start_task(self, work: Coroutine[None, None, bytes | None]) -> asyncio.Task[bytes | None]:

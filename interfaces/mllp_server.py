@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from interfaces.mllp_connection import MllpConnection
-from interfaces.mllp_contract import FrameFault, ListenerLimits, MessageHandler, MllpStats
+from interfaces.mllp_contract import MllpStats
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Coroutine
 
-__all__ = ["FrameFault", "ListenerLimits", "MessageHandler", "MllpServer", "MllpStats"]
+    from interfaces.mllp_contract import Connection, ListenerLimits, MessageHandler
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class MllpServer:
         self._ssl_context = ssl_context
         self._server: asyncio.Server | None = None
         self._is_draining = False
-        self._connections: set[MllpConnection] = set()
+        self._connections: set[Connection] = set()
         self._hosts: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[bytes | None]] = set()
         self._something_ended = asyncio.Event()
@@ -118,7 +118,7 @@ class MllpServer:
         await self._wait_for_end(_CANCEL_S)
         log.info("mllp.listener_drained", door=self.door, count=len(unfinished))
 
-    def admit(self, connection: MllpConnection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Count a new connection in, or say no."""
         if self._is_draining:
             return False
@@ -142,7 +142,7 @@ class MllpServer:
         self._hosts[connection.host] += 1
         return True
 
-    def forget(self, connection: MllpConnection) -> None:
+    def forget(self, connection: Connection) -> None:
         """Count a lost connection out."""
         self._connections.discard(connection)
         self._hosts[connection.host] -= 1

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 EventAndLevel = tuple[str, str]
 LEVELS = {"info", "warning", "error"}
 LOGGERS = {"log", "_log", "logger"}
-CONTEXT_BINDERS = {"bind_contextvars", "bound_contextvars"}
+BINDERS = {"bind", "bind_contextvars", "bound_contextvars"}
 CODE_SPAN = re.compile(r"`([^`]+)`")
 
 
 def logger_calls(tree: Tree) -> Iterator[tuple[str, str, ast.Call]]:
     """Yield every call of a logger's method: where it stands, the method and the call.
 
-    Whatever has a method of a level's name is a logger: ``log``, or what ``log.bind`` gave.
+    Whatever has a method of a level's name is a logger, whatever it is called.
     """
     for path in tree.sources:
         for node in ast.walk(tree.parse(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner, method = node.func.value, node.func.attr
                 name = getattr(owner, "attr", None) or getattr(owner, "id", None)
-                if name in LOGGERS or method in LEVELS | CONTEXT_BINDERS:
+                if name in LOGGERS or method in LEVELS | BINDERS:
                     yield f"{path}:{node.lineno}", method, node
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.lifecycle import TRANSITIONS
-from daemon.settings_table import render_markdown
 from tests.architecture.log_events import CODE_SPAN, events_in_code
+from tests.architecture.settings_table import render_markdown
 from tests.architecture.source_tree import PACKAGES, Tree
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def render_settings(_tree: Tree) -> str:
     """Return README's settings table."""
-    return render_markdown().strip()
+    return render_markdown()
 
 
 def render_codemap(tree: Tree) -> str:

@@ -10,7 +10,8 @@ import pytest
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.mllp_client import MllpClient, SendResult, run_send, sent_control_id
 from interfaces.mllp_codec import FrameDecoder, FrameReceived, encode_frame
-from interfaces.mllp_server import FrameFault, ListenerLimits, MllpServer
+from interfaces.mllp_contract import FrameFault, ListenerLimits
+from interfaces.mllp_server import MllpServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -1,11 +1,7 @@
-"""The settings as a table, for ``prelim check-config`` and the README; checked against the code.
-
-``python -m daemon.settings_table`` prints the Markdown between the README's markers.
-"""
+"""The settings of the code as README's table."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -78,7 +74,3 @@ def render_markdown() -> str:
         for row in describe_settings()
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render_markdown() + "\n")

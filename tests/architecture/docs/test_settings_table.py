@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.settings_table import describe_settings, render_markdown
+from tests.architecture.settings_table import describe_settings, render_markdown
 
 
 def test_every_setting_has_a_type_and_a_purpose() -> None:
