@@ -42,6 +42,7 @@ BASE_ROW = "__base__"  # PEFT's name for a row without an adapter
 ENGINE_VERSION = (
     f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}"
 )
+LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +224,21 @@ def load_transformers_engine(configuration: EngineConfiguration) -> Transformers
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=getattr(torch, chosen),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
+            output_loading_info=True,
         )
-        model = model.to(device)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
+    except LOAD_ERRORS:
         raise EngineUnavailableError("weights_unreadable", "model.base") from None
+    model, loading = loaded
+    if loading["missing_keys"] or loading["mismatched_keys"]:
+        # The library would fill the gap with random numbers.
+        raise EngineUnavailableError("weights_incomplete", "model.base")
+    model = model.to(device)
     model, adapters = _with_adapters(model, configuration)
     model.eval()
     base = Base(
@@ -258,10 +264,21 @@ def _with_adapters(
                 model.load_adapter(folder, peft_name)
             else:
                 model = peft.PeftModel.from_pretrained(model, folder, peft_name)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
+        except LOAD_ERRORS:
             raise EngineUnavailableError("adapter_unreadable", where) from None
+        if not _has_effect(model, peft_name):
+            # Made for another base: none of its names fit, and the library only warns.
+            raise EngineUnavailableError("adapter_without_effect", where)
         adapters[name] = Adapter(peft_name, digest_of(folder), is_marked_demo(folder))
     return model, adapters
+
+
+def _has_effect(model: Any, peft_name: str) -> bool:  # noqa: ANN401 - as above
+    return any(
+        bool(weights.any())
+        for name, weights in model.named_parameters()
+        if "lora_B" in name and f".{peft_name}." in name
+    )
 
 
 def _device(name: str) -> torch.device:

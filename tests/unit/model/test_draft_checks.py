@@ -61,8 +61,8 @@ def reasons(findings: str | Findings, text: str) -> dict[str, str | None]:
 
 
 CHEST = (
-    "There is a 1.2 cm nodule in the right upper lobe. Small left pleural effusion. Fractures of the"
-    " left 5th and 6th ribs. Heart size is normal. No pneumothorax."
+    "There is a 1.2 cm nodule in the right upper lobe. Small left pleural effusion. Fractures of"
+    " the left 5th and 6th ribs. Heart size is normal. No pneumothorax."
 )
 SPINE = (
     "L3-L4: Mild disc bulge. L4-L5: Moderate central stenosis. L5-S1: Left paracentral protrusion"

@@ -255,3 +255,38 @@ def test_an_adapter_that_cannot_share_a_batch_is_refused(
 
     with pytest.raises(EngineUnavailableError, match="adapter_not_plain_lora"):
         load_transformers_engine(replace(configuration, adapters={"dora": str(folder)}))
+
+
+def test_weights_with_a_gap_are_not_filled_with_chance(
+    configuration: EngineConfiguration, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from model.engines.transformers_lora import load_transformers_engine
+
+    base = tmp_path / "base"
+    shutil.copytree(str(configuration.base), base)
+    tensors = load_file(base / "model.safetensors")
+    tensors.pop("model.norm.weight")
+    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+
+    with pytest.raises(EngineUnavailableError, match="weights_incomplete"):
+        load_transformers_engine(replace(configuration, base=str(base)))
+
+
+@pytest.mark.filterwarnings("ignore:Found missing adapter keys")
+def test_an_adapter_of_another_base_is_refused(
+    configuration: EngineConfiguration, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from model.engines.transformers_lora import load_transformers_engine
+
+    folder = tmp_path / "other"
+    shutil.copytree(configuration.adapters["site.one"], folder)
+    tensors = load_file(folder / "adapter_model.safetensors")
+    renamed = {name.replace("layers", "blocks"): value for name, value in tensors.items()}
+    save_file(renamed, folder / "adapter_model.safetensors", {"format": "pt"})
+
+    with pytest.raises(EngineUnavailableError, match="adapter_without_effect"):
+        load_transformers_engine(replace(configuration, adapters={"other": str(folder)}))
