@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -208,11 +209,13 @@ def _write_drafts(path: Path, evaluation: Evaluation) -> None:
 
 
 def _print_scores(evaluation: Evaluation) -> None:
-    table = Table(
-        "", *evaluation.systems, "n", title=f"{evaluation.reports} reports of {evaluation.split}"
-    )
+    title = f"{evaluation.reports} reports of {evaluation.split}"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for heading in (*evaluation.systems, "n"):
+        table.add_column(heading, justify="right")
     for metric, n in evaluation.counts.items():
         values = (scores[metric] for scores in evaluation.systems.values())
-        cells = ("not computed" if value is None else f"{value:.3f}" for value in values)
+        cells = ("-" if value is None else f"{value:.3f}" for value in values)
         table.add_row(metric, *cells, str(n))
     Console().print(table)

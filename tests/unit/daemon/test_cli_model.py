@@ -1,0 +1,166 @@
+"""synth, train and evaluate as they are called: what is written, printed, and refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from daemon import cli_model
+from daemon.cli import app
+from daemon.errors import ConfigurationError
+from mappings.errors import PrelimError
+from model.errors import EngineUnavailableError
+from tests.unit.model.tiny_base import make_corpus, make_tiny_base
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+RECIPE = "name: tiny\nsteps: 2\ntokens_per_batch: 900\nlearning_rate: 0.01\nwarmup_steps: 1\n"
+
+
+def call(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def refused(*arguments: object) -> PrelimError:
+    with pytest.raises(PrelimError) as caught:
+        call(*arguments)
+    return caught.value
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return make_corpus(tmp_path / "corpus")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_synth_writes_a_corpus_and_prints_its_digests(tmp_path: Path) -> None:
+    options = ("--seed", 5, "--train", 3, "--dev", 1, "--test", 2)
+
+    printed = json.loads(call("synth", "--out", tmp_path / "a", *options, "--json").stdout)
+    lines = call("synth", "--out", tmp_path / "b", *options).stdout.splitlines()
+
+    assert printed["sha256"] == json.loads((tmp_path / "a" / "corpus.json").read_text())["sha256"]
+    assert [line.split()[-1] for line in lines] == list(printed["sha256"].values())
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [("steps: 0", "steps"), ("stepz: 3", "stepz"), ("learning_rate: fast", "learning_rate")],
+)
+def test_a_wrong_recipe_is_refused_with_the_fields_path(
+    line: str, where: str, corpus: Path, recipe: Path, tmp_path: Path
+) -> None:
+    kept = [one for one in RECIPE.splitlines() if not one.startswith(f"{where}:")]
+    recipe.write_text("\n".join([*kept, line]))
+
+    error = refused("train", "--data", corpus, "--out", tmp_path / "out", "--recipe", recipe)
+
+    assert isinstance(error, ConfigurationError)
+    assert error.where == where
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"a: [", b"- a list"])
+def test_a_recipe_that_cannot_be_read_is_refused_by_its_name(
+    content: bytes | None, corpus: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.yaml"
+    if content is not None:
+        path.write_bytes(content)
+
+    error = refused("train", "--data", corpus, "--out", tmp_path / "out", "--recipe", path)
+
+    assert isinstance(error, ConfigurationError)
+    assert error.where == str(path)
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "corpus.json"])
+def test_a_folder_that_is_no_corpus_is_refused(name: str, corpus: Path, tmp_path: Path) -> None:
+    (corpus / name).unlink()
+
+    error = refused("train", "--data", corpus, "--out", tmp_path / "out")
+
+    assert (error.reason, error.where) == ("corpus_file_missing", str(corpus / name))
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_without_torch_it_is_said_what_to_install(
+    command: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else there(name)
+    )
+    options = ("--out", tmp_path / "out") if command == "train" else ()
+
+    error = refused(command, "--data", corpus, *options)
+
+    assert isinstance(error, EngineUnavailableError)
+    assert error.reason == "torch not installed: install prelim[model]"
+
+
+def test_numbers_are_not_put_into_a_card_that_is_not_there(corpus: Path, tmp_path: Path) -> None:
+    error = refused("evaluate", "--data", corpus, "--adapter", tmp_path, "--card")
+
+    assert (error.reason, error.where) == ("card_missing", str(tmp_path))
+
+
+def test_an_adapter_that_is_not_there_is_refused(corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+
+    error = refused("evaluate", "--data", corpus, "--adapter", tmp_path / "none")
+
+    assert isinstance(error, EngineUnavailableError)
+    assert error.reason == "folder_missing"
+
+
+@pytest.mark.model
+@pytest.mark.timeout(300)
+# peft calls names that transformers will drop in v6, torch names that Python will.
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_an_adapter_is_trained_then_scored_and_its_card_has_the_numbers(
+    corpus: Path, recipe: Path, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    base, out, drafts = make_tiny_base(tmp_path / "base", corpus), tmp_path / "out", tmp_path / "d"
+    options: tuple[Any, ...] = ("--data", corpus, "--base", base)
+    threads = torch.get_num_threads()
+    try:
+        trained = call("train", *options, "--out", out, "--recipe", recipe, "--json")
+        scoring = ("evaluate", *options, "--adapter", out, "--limit", 2)
+        scored = call(*scoring, "--drafts", drafts, "--card", "--json")
+        table = call(*scoring)
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+        torch.set_num_threads(threads)
+
+    made, scores = json.loads(trained.stdout), json.loads(scored.stdout)
+    assert (made["steps"], made["rows"]) == (2, 12)
+    assert made["dev_loss_nats_per_token"].keys() == {"2"}
+    assert json.loads((out / "card.json").read_text())["evaluation"] == scores
+    assert scores["reports"] == 2
+    rows = [json.loads(line) for line in drafts.read_text().splitlines()]
+    assert len(rows) == 2 * len(scores["systems"])
+    assert {row["system"] for row in rows} == set(scores["systems"])
+    assert "2 reports of test" in table.stdout
+    assert "missed_finding" in table.stdout
+
+
+def test_the_shipped_recipe_is_where_the_command_looks_for_it() -> None:
+    assert cli_model.SHIPPED_RECIPE.is_file()
