@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -210,7 +209,7 @@ def _write_drafts(path: Path, evaluation: Evaluation) -> None:
 
 def _print_scores(evaluation: Evaluation) -> None:
     title = f"{evaluation.reports} reports of {evaluation.split}"
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, box=None, padding=(0, 2, 0, 0))
     table.add_column("", no_wrap=True)
     for heading in (*evaluation.systems, "n"):
         table.add_column(heading, justify="right")
