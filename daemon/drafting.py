@@ -5,12 +5,12 @@ Everything that is posted is made here, once: after DRAFTED a crash re-posts, it
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from daemon.lifecycle import Event, IllegalTransitionError
+from daemon.retrying import Retrying
 from mappings.domain import Impression, Skip
 from mappings.errors import GuardViolationError
 from model.draft_checks import check_draft
@@ -76,25 +76,28 @@ class DraftStep:
         self._plan = plan
         self._prompt_of = prompt_of
         self._build = build
-        self._retry = retry
+        self._wait_s = retry.wait_s
         self._clock = clock
         self._metrics = metrics
         self._wake_next = wake_next
+        self._retrying = Retrying(
+            "draft", journal, attempts_max=retry.attempts_max, clock=clock, metrics=metrics
+        )
 
     async def __call__(self, report: PendingReport) -> None:
         """Draft, check and keep one report's impression."""
         decision = self._plan(report.study)
         try:
             if isinstance(decision, Skip):
-                await self._exit(report, Event.SKIP, decision.reason.value)
+                await self._retrying.end(report, Event.SKIP, decision.reason.value)
             else:
                 await self._draft(report, decision)
         except PromptRefusedError as error:
-            await self._exit(report, Event.FAIL, error.reason)
+            await self._retrying.end(report, Event.FAIL, error.reason)
         except WorkerLostError as error:
             await self._try_later(report, error.reason)
         except GuardViolationError as error:
-            await self._exit(report, Event.FAIL, f"{error.reason}:{error.where}")
+            await self._retrying.end(report, Event.FAIL, f"{error.reason}:{error.where}")
         except EngineUnavailableError:
             return  # no draft is begun until a worker is ready; the report keeps its state
         except IllegalTransitionError:
@@ -123,27 +126,8 @@ class DraftStep:
         log.info("pipeline.report_drafted", report_id=report.report_id, tokens=draft.output_tokens)
         self._wake_next()
 
-    async def _exit(self, report: PendingReport, event: Event, reason: str) -> None:
-        await self._journal.record_exit(report.report_id, event, reason)
-        self._metrics.steps.labels(stage="draft", outcome=event.value).inc()
-        if event is Event.FAIL:
-            log.error("pipeline.report_failed", report_id=report.report_id, reason=reason)
-        else:
-            log.info("pipeline.report_skipped", report_id=report.report_id, reason=reason)
-
     async def _try_later(self, report: PendingReport, reason: str) -> None:
-        if report.attempts + 1 >= self._retry.attempts_max:
-            await self._exit(report, Event.FAIL, reason)
-            return
-        not_before = self._clock.now() + timedelta(seconds=self._retry.wait_s)
-        await self._journal.record_retry(report.report_id, reason=reason, not_before=not_before)
-        self._metrics.steps.labels(stage="draft", outcome="retry").inc()
-        log.warning(
-            "pipeline.draft_retried",
-            report_id=report.report_id,
-            reason=reason,
-            attempts=report.attempts + 1,
-        )
+        await self._retrying.try_later(report, reason, self._wait_s)
 
     def _count(self, outcome: str, started_s: float) -> None:
         self._metrics.steps.labels(stage="draft", outcome=outcome).inc()

@@ -6,12 +6,12 @@ the journal as data, with the server's own Retry-After when it gave one.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from daemon.lifecycle import Event, IllegalTransitionError
+from daemon.lifecycle import Event
+from daemon.retrying import Retrying, plan_wait_s
 from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
 from mappings.domain import SkipReason
 
@@ -38,23 +38,6 @@ class Poster(Protocol):
         """
 
 
-def plan_wait_s(attempts: int, retry: PostRetry, retry_after_s: float | None) -> float:
-    """Choose the wait before the next claim.
-
-    Args:
-        attempts: Claims so far, 0 for the first failure.
-        retry: The limits.
-        retry_after_s: The server's own word; it is obeyed even beyond ``wait_max_s``.
-
-    Returns:
-        Seconds: ``wait_min_s`` doubled for each attempt, at most ``wait_max_s``.
-    """
-    if retry_after_s is not None:
-        return max(retry_after_s, 0.0)
-    doublings = min(attempts, 30)
-    return min(retry.wait_min_s * 2.0**doublings, retry.wait_max_s)
-
-
 class PostStep:
     """The post step of the pipeline."""
 
@@ -67,6 +50,9 @@ class PostStep:
         self._retry = retry
         self._clock = clock
         self._metrics = metrics
+        self._retrying = Retrying(
+            "post", journal, attempts_max=retry.attempts_max, clock=clock, metrics=metrics
+        )
 
     async def __call__(self, report: PendingReport) -> None:
         """Post one report's draft."""
@@ -75,9 +61,9 @@ class PostStep:
         except PostRetryError as error:
             await self._try_later(report, error.reason, error.retry_after_s)
         except PostRefusedError as error:
-            await self._exit(report, Event.FAIL, error.reason)
+            await self._retrying.end(report, Event.FAIL, error.reason)
         except FinalPresentError:
-            await self._exit(report, Event.SKIP, SkipReason.FINAL_PRESENT.value)
+            await self._retrying.end(report, Event.SKIP, SkipReason.FINAL_PRESENT.value)
 
     async def put_off(self, report: PendingReport, error_class: str) -> None:
         """Try again later what failed for a reason of ours."""
@@ -100,34 +86,8 @@ class PostStep:
             "pipeline.report_posted", report_id=report.report_id, outcome=receipt.outcome.value
         )
 
-    async def _exit(self, report: PendingReport, event: Event, reason: str) -> None:
-        try:
-            await self._journal.record_exit(report.report_id, event, reason)
-        except IllegalTransitionError:
-            return  # superseded meanwhile: the newer version decides
-        self._metrics.steps.labels(stage="post", outcome=event.value).inc()
-        if event is Event.FAIL:
-            log.error("pipeline.report_failed", report_id=report.report_id, reason=reason)
-        else:
-            log.info("pipeline.report_skipped", report_id=report.report_id, reason=reason)
-
     async def _try_later(
         self, report: PendingReport, reason: str, retry_after_s: float | None
     ) -> None:
-        if report.attempts + 1 >= self._retry.attempts_max:
-            await self._exit(report, Event.FAIL, reason)
-            return
         wait_s = plan_wait_s(report.attempts, self._retry, retry_after_s)
-        not_before = self._clock.now() + timedelta(seconds=wait_s)
-        try:
-            await self._journal.record_retry(report.report_id, reason=reason, not_before=not_before)
-        except IllegalTransitionError:
-            return
-        self._metrics.steps.labels(stage="post", outcome="retry").inc()
-        log.warning(
-            "pipeline.post_retried",
-            report_id=report.report_id,
-            reason=reason,
-            attempts=report.attempts + 1,
-            retry_after_s=wait_s,
-        )
+        await self._retrying.try_later(report, reason, wait_s)

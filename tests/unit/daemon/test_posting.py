@@ -10,7 +10,7 @@ from daemon.config import PostRetry
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, State
 from daemon.metrics import Metrics
-from daemon.posting import PostStep, plan_wait_s
+from daemon.posting import PostStep
 from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
 from mappings.domain import DraftObservation, PostOutcome, PostReceipt, ReportKey
 
@@ -161,13 +161,3 @@ async def test_a_post_that_lands_after_a_newer_version_came_is_noted_not_lost(
     assert trail.reports[0].row.state is State.SUPERSEDED
     assert trail.entries[-1].event == Event.POST
     assert (await journal.verify_chain()).is_whole
-
-
-@pytest.mark.parametrize(
-    ("attempts", "retry_after_s", "wait_s"),
-    [(0, None, 2), (1, None, 4), (5, None, 64), (9, None, 600), (5000, None, 600), (0, 3600, 3600)],
-)
-def test_waits_double_to_their_limit_unless_the_server_says_its_own(
-    attempts: int, retry_after_s: float | None, wait_s: float
-) -> None:
-    assert plan_wait_s(attempts, RETRY, retry_after_s) == wait_s
