@@ -7,6 +7,7 @@ the model: an answer needs the disk alone.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
     from typing import Self
+
+    from starlette.applications import Starlette
 
     from daemon.clock import Clock
     from daemon.config import Listener, Settings
@@ -138,7 +141,8 @@ class App:
         )
         store = None
         if settings.is_embedded_store:
-            store = build_store(settings.data / "store.sqlite", now=self._clock.now)
+            store = self._open_store()
+            self._stack.callback(store.state.store.close)
         page = build_app(
             ready=health.ready,
             metrics_text=health.metrics_text,
@@ -150,6 +154,13 @@ class App:
         except OSError:
             raise ConfigurationError("cannot bind", "http.port") from None
         self._stack.push_async_callback(self.http.stop, settings.daemon.drain_timeout_s)
+
+    def _open_store(self) -> Starlette:
+        try:
+            return build_store(self.settings.data / "store.sqlite", now=self._clock.now)
+        except (OSError, sqlite3.Error) as error:
+            reason = f"the embedded store cannot be opened ({type(error).__name__})"
+            raise ConfigurationError(reason, "data") from None
 
     @property
     def fhir_base_url(self) -> str:

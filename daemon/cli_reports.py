@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from daemon.config import Settings
 
+PORT_MAX = 65_535
 Files = Annotated[
     list[str], typer.Argument(help="Message files: .hl7, one or many in each; - for stdin.")
 ]
@@ -113,7 +114,7 @@ def send(
     from daemon.sending import send_all
 
     host, _, port = to.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or int(port) > PORT_MAX:
         raise ConfigurationError("not HOST:PORT", "--to")
     payloads = [payload for _source, _index, payload in _messages(files)]
     is_all_accepted = asyncio.run(

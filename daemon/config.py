@@ -65,9 +65,11 @@ class Mllp(Area):
         short = {name: value[name] for name in ("host", "port") if name in value}
         rest = {name: value[name] for name in value if name not in short}
         if short:
-            listeners = dict(rest.get("listeners") or {})
-            listeners["default"] = {**(listeners.get("default") or {}), **short}
-            rest["listeners"] = listeners
+            given = rest.get("listeners") or {}
+            own = (given.get("default") or {}) if isinstance(given, dict) else None
+            if not isinstance(own, dict):
+                return rest  # no mapping: the field's own type says so
+            rest["listeners"] = {**given, "default": {**own, **short}}
         return rest
 
 
@@ -315,7 +317,10 @@ def _read_environment(environment: Mapping[str, str] | None) -> dict[str, Any]:
             continue
         if path not in (["mllp", "host"], ["mllp", "port"]) and not _is_known(Settings, path):
             raise ConfigurationError("unknown variable", name)
-        nested: dict[str, Any] = {path[-1]: _parse_variable(value)}
+        try:
+            nested: dict[str, Any] = {path[-1]: _parse_variable(value)}
+        except yaml.YAMLError:
+            raise ConfigurationError("not_yaml", name) from None
         for part in reversed(path[:-1]):
             nested = {part: nested}
         values = _merge(values, nested)

@@ -154,10 +154,11 @@ class FhirClient:
             reply = await self._http.exchange("GET", f"Observation/{draft.observation_id}")
             if reply.status == _NOT_FOUND:
                 return None
-            return _read_body(_accepted(reply, "Observation"), "Observation")
+            return _read_body(_accepted(reply, "Observation"), "Observation", "Observation")
         query = {"identifier": f"{draft.identifier_system}|{draft.identifier_value}", "_count": "2"}
         reply = await self._http.exchange("GET", "Observation", query=query)
-        matches = read_matches(_read_body(_accepted(reply, "Observation"), "Observation"))
+        bundle = _read_body(_accepted(reply, "Observation"), "Observation", "Bundle")
+        matches = read_matches(bundle)
         if len(matches) > 1:
             raise PostRefusedError("several_matches", "Observation")
         return matches[0] if matches else None
@@ -242,9 +243,10 @@ def _accepted(reply: Reply, where: str) -> Reply:
     raise PostRetryError(reason, where, retry_after_s)
 
 
-def _read_body(reply: Reply, where: str) -> dict[str, object]:
+def _read_body(reply: Reply, where: str, kind: str) -> dict[str, object]:
     document = _json_or_none(reply.body)
-    if document is None:  # a gateway's page, say: the server itself may be back later
+    # A gateway's page or its JSON, say: the server itself may be back later.
+    if document is None or document.get("resourceType") != kind:
         raise PostRetryError("reply_unreadable", where)
     return document
 

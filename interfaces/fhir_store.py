@@ -84,7 +84,9 @@ class FhirStore:
             new_id: Ids of created resources.
         """
         if path != ":memory:":
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # -wal and -shm follow its mode
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            path.chmod(0o600)  # -wal and -shm follow its mode
         self._now = now
         self._new_id = new_id
         self._lock = threading.Lock()

@@ -141,7 +141,7 @@ class MllpClient:
                 self._streams = await asyncio.open_connection(
                     self._host, self._port, ssl=self._ssl_context
                 )
-        except OSError:  # TimeoutError is one
+        except (OSError, UnicodeError):  # TimeoutError is one; a name that DNS cannot hold
             raise SendRetryError("connect_failed", None) from None
         self._decoder = FrameDecoder(_ANSWER_BYTES_MAX)
         return self._streams

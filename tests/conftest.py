@@ -11,10 +11,11 @@ import socket
 from typing import TYPE_CHECKING, TypedDict
 
 import pytest
+import structlog
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SLOW_TIER_TIMEOUT_S = 300
 CANARY_NAME = "QUETZALCANARY"
@@ -31,6 +32,13 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         is_slow = item.get_closest_marker("process") or item.get_closest_marker("model")
         if is_slow and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SLOW_TIER_TIMEOUT_S))
+
+
+@pytest.fixture(autouse=True)
+def logs_as_shipped() -> Iterator[None]:
+    """Undo what a command set: a level of "error" would hide the next test's lines."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

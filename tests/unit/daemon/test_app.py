@@ -102,3 +102,13 @@ async def test_a_start_that_fails_half_way_releases_what_it_took(tmp_path: Path)
         assert second.doors
 
     assert caught.value.where == "mllp.listeners.default"
+
+
+async def test_a_store_that_cannot_be_opened_is_told_by_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_text("no database, but long enough to be taken for one" * 4)
+
+    with pytest.raises(ConfigurationError) as caught:
+        async with App(settings(tmp_path)):
+            pass
+
+    assert caught.value.where == "data"

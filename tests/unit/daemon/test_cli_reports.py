@@ -90,6 +90,7 @@ def test_draft_adds_the_impression_and_the_checks() -> None:
     [
         (["dry-run", "/nowhere.hl7"], "/nowhere.hl7"),
         (["send", str(SAMPLES / "01_ct_chest_nodule.hl7"), "--to", "nowhere"], "--to"),
+        (["send", str(SAMPLES / "01_ct_chest_nodule.hl7"), "--to", "127.0.0.1:65536"], "--to"),
     ],
 )
 def test_a_wrong_call_names_what_is_wrong(arguments: list[str], where: str) -> None:

@@ -132,3 +132,21 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, content: str) -> N
         load_settings(file, environment={})
 
     assert caught.value.where == str(file)
+
+
+@pytest.mark.parametrize("listeners", ["5", "{default: 7}", "[1]"])
+def test_listeners_that_are_no_mapping_are_refused_with_their_path(
+    tmp_path: Path, listeners: str
+) -> None:
+    file = tmp_path / "prelim.yaml"
+    file.write_text(f"mllp: {{port: 1, listeners: {listeners}}}")
+
+    with pytest.raises(ConfigurationError, match=r"mllp\.listeners"):
+        load_settings(file, environment={})
+
+
+def test_a_variable_that_is_no_yaml_is_refused_by_its_name() -> None:
+    name = "PRELIM_MLLP__LISTENERS__DEFAULT__PROCESSING_IDS"
+
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings(environment={name: "[P"})

@@ -56,3 +56,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         load_sites(tmp_path)
 
     assert caught.value.reason == "cannot_read_file"
+
+
+def test_a_folder_whose_file_has_another_name_is_not_ignored(tmp_path: Path) -> None:
+    (tmp_path / "north").mkdir()
+    (tmp_path / "north" / "site.yml").write_text("language: en", encoding="utf-8")
+    (tmp_path / ".git").mkdir()
+
+    with pytest.raises(SiteMappingError, match="cannot_read_file"):
+        load_sites(tmp_path)

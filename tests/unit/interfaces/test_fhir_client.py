@@ -206,7 +206,10 @@ async def test_conditional_create_asks_by_identifier_and_tag_only() -> None:
         [
             Answer(
                 200,
-                {"entry": [{"resource": {**HELD, "id": "1"}}, {"resource": {**HELD, "id": "2"}}]},
+                {
+                    "resourceType": "Bundle",
+                    "entry": [{"resource": {**HELD, "id": one}} for one in ("1", "2")],
+                },
             )
         ],
     ],
@@ -318,7 +321,9 @@ async def test_a_wrong_token_waits_for_an_operator_without_hammering() -> None:
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("body", [b"<html>gateway</html>", b"[1]", b'{"a":', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"<html>gateway</html>", b"[1]", b'{"a":', b"\xff", b'{"error":"down"}']
+)
 async def test_an_unreadable_answer_is_tried_again(body: bytes) -> None:
     error, _ = await post_to(ScriptedServer(Answer(200, body)))
 

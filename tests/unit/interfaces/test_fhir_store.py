@@ -124,10 +124,12 @@ def test_pages_follow_each_other_without_gap(store: FhirStore) -> None:
 
 
 def test_the_file_is_its_owners_and_survives_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite"
+    path = tmp_path / "made" / "store.sqlite"
+    FhirStore(path, now=lambda: NOON).close()
+    path.chmod(0o644)
     first = FhirStore(path, now=lambda: NOON)
     first.update(observation(), "x")
-    modes = {stat.S_IMODE(part.stat().st_mode) for part in tmp_path.iterdir()}
+    modes = {stat.S_IMODE(part.stat().st_mode) for part in path.parent.iterdir()}
     first.close()
     second = FhirStore(path, now=lambda: NOON)
     found = second.search("Observation", by_key())

@@ -207,8 +207,9 @@ async def test_two_senders_of_one_client_take_turns(receive: Receive) -> None:
         assert client.discarded_count == 0
 
 
-async def test_nothing_listening_is_told(unused_port: int) -> None:
-    async with MllpClient("127.0.0.1", unused_port, timeout_s=5) as client:
+@pytest.mark.parametrize("host", ["127.0.0.1", "a" * 80])
+async def test_nothing_listening_is_told(unused_port: int, host: str) -> None:
+    async with MllpClient(host, unused_port, timeout_s=5) as client:
         with pytest.raises(SendRetryError) as failure:
             await client.send(message(b"17"))
 
