@@ -46,13 +46,10 @@ _SEGMENT_END = re.compile(rb"[\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A peer's answer to a message of ours. ``condition`` is a code of table 0357, or None."""
+    """A peer's answer to a message of ours; ``control_id`` is MSA-2 as sent."""
 
     code: AckCode
     control_id: bytes = field(repr=False)
-    own_control_id: bytes = field(repr=False)
-    text: str = field(repr=False)
-    condition: str | None
 
 
 def render_ack(
@@ -104,15 +101,11 @@ def parse_ack(payload: bytes) -> Ack:
     except MessageRefusedError as error:
         raise UnreadableContentError(error.reason, error.where) from None
     mark = header.fields[0]
-    rows = {
-        row[:3]: row.split(mark) for row in reversed(_SEGMENT_END.split(payload[header.start :]))
-    }
-    msa = [*rows.get(b"MSA", []), b"", b"", b"", b""]
+    rows = (row.split(mark) for row in _SEGMENT_END.split(payload[header.start :]))
+    msa = [*next((row for row in rows if row[0][:3] == b"MSA"), []), b"", b"", b""]
     for known in get_args(AckCode):
         if msa[1].strip() == known.encode("ascii"):
-            text = msa[3].decode("utf-8", "replace")
-            condition = _condition(rows.get(b"ERR", []), header.separators)
-            return Ack(known, msa[2], header.control_id_bytes, text, condition)
+            return Ack(known, msa[2])
     raise UnreadableContentError("no_ack_code", "MSA-1")
 
 
@@ -183,13 +176,3 @@ def _text(error: PrelimError, separators: Separators) -> bytes:
 
 def _characters(separators: Separators) -> str:
     return separators.field + separators.component + separators.repetition + separators.subcomponent
-
-
-def _condition(err: list[bytes], separators: Separators) -> str | None:
-    """Table 0357 code: ERR-3.1 from v2.5 on, before it ERR-1.4.1."""
-    texts = [value.decode("latin-1") for value in (*err, b"", b"", b"", b"")][1:4]
-    code = texts[2].split(separators.component)[0]
-    if not code:
-        parts = [*texts[0].split(separators.component), "", "", "", ""]
-        code = parts[3].split(separators.subcomponent)[0]
-    return code.strip() or None

