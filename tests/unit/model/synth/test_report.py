@@ -114,7 +114,7 @@ def test_each_sentence_is_made_by_the_template_that_its_id_names(*, is_held_back
 
 def made_by(template: str) -> re.Pattern[str]:
     """What a template makes: its slots filled, its articles put right."""
-    fixed = [re.escape(part) for part in re.split(r"\{\w+\}", template.rstrip("."))]
+    fixed = [re.escape(part) for part in re.split(r"\{\w+\}", template.lower().rstrip("."))]
     return re.compile(".*".join(fixed).replace(r"a\ ", r"an?\ "), re.IGNORECASE)
 
 
