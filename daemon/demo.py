@@ -34,6 +34,9 @@ SAMPLES = Path(__file__).parent / "samples"
 SETTLED = frozenset(State) - {State.RECEIVED, State.MAPPED, State.DRAFTED}
 POLL_S = 0.1
 OUT = Console(highlight=False)
+NEXT = """
+Next: [bold]prelim demo --keep[/] stays up to be looked around in,
+      [bold]prelim dry-run FILE[/] says what would be done with your own messages."""
 
 
 async def run_demo(*, engine: str | None, data: Path | None, is_kept: bool, as_json: bool) -> bool:
@@ -64,6 +67,8 @@ async def run_demo(*, engine: str | None, data: Path | None, is_kept: bool, as_j
                 is_good = await _show(app, as_json=as_json)
                 if is_kept:
                     await _keep(app, folder)
+                elif not as_json:
+                    OUT.print(NEXT)
         finally:
             if data is None and not is_kept:
                 shutil.rmtree(folder, ignore_errors=True)

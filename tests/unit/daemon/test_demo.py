@@ -37,3 +37,4 @@ def test_people_see_findings_draft_and_the_stored_observation(tmp_path: Path) ->
     assert "DRAFT" in out
     assert '"status": "preliminary"' in out
     assert "entries whole" in out
+    assert out.rstrip().endswith("says what would be done with your own messages.")
