@@ -104,9 +104,8 @@ async def test_a_worker_killed_in_the_middle_loses_its_batch_and_the_next_draft_
     async with supervised(delay_s=1.0, limits=BatchLimits(size_max=1, wait_ms=0)) as supervisor:
         await supervisor.wait_ready(READY_S)
         running = asyncio.create_task(supervisor.draft(prompt()))
-        await until_batches(supervisor, 1)
         waiting = asyncio.create_task(supervisor.draft(prompt("Small left effusion.")))
-        await asyncio.sleep(0)
+        await until_batches(supervisor, 1)
         assert supervisor.pid is not None
         os.kill(supervisor.pid, signal.SIGKILL)
 
