@@ -62,11 +62,13 @@ async def unreliable_line(server: str) -> AsyncIterator[tuple[str, list[str]]]:
 def observation_keys(server: str) -> list[str]:
     """Read every Observation of the server, page by page, and return their report keys."""
     keys: list[str] = []
-    url: str | None = f"{server}/Observation?_count=200"
-    while url is not None:
-        page: dict[str, Any] = read_json(url)
+    query: str | None = "_count=200"
+    while query is not None:
+        page: dict[str, Any] = read_json(f"{server}/Observation?{query}")
         keys += [entry["resource"]["identifier"][0]["value"] for entry in page.get("entry", [])]
-        url = next((link["url"] for link in page["link"] if link["relation"] == "next"), None)
+        # Its links name the address of its own settings, not the one it listens on.
+        links = (link["url"] for link in page["link"] if link["relation"] == "next")
+        query = next((link.partition("?")[2] for link in links), None)
     return keys
 
 
