@@ -1,21 +1,21 @@
-"""The worker over a real socketpair, with an engine that fails on command."""
+"""The worker over a real socketpair: on a thread with a scripted engine, and as a real process."""
 
 from __future__ import annotations
 
 import json
 import os
+import queue
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mappings.domain import Prompt
+from mappings.domain import Draft, EngineIdentity, FinishReason, Prompt
 from model.batching import BatchLimits
 from model.engine import EngineConfiguration, Prepared
 from model.engines.extractive import ExtractiveEngine
@@ -36,288 +36,336 @@ from model.worker_wire import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from mappings.domain import Draft
-    from model.engine import Engine
-
-ROOT = Path(__file__).parents[3]
-ANSWER_S = 20.0
-
-
-class FailingEngine(ExtractiveEngine):
-    """Extracts, but fails on texts that say so; ``is_broken`` makes it fail for good."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.batches: list[int] = []
-        self.is_broken = False
-
-    def prepare(self, prompt: Prompt) -> Prepared:
-        if "refuse" in prompt.findings:
-            raise PromptRefusedError("prompt_too_long", "model.base")
-        if "unreadable" in prompt.findings:
-            raise ValueError(prompt.findings)
-        return Prepared(prompt, tuple(range(len(prompt.findings.split()))))
-
-    def generate(self, batch: Sequence[Prepared]) -> list[Draft]:
-        self.batches.append(len(batch))
-        if any("breaks" in one.prompt.findings for one in batch):
-            self.is_broken = True
-        if self.is_broken or any("poison" in one.prompt.findings for one in batch):
-            raise RuntimeError(batch[0].prompt.findings)
-        return super().generate(batch)
-
-    def probe(self) -> None:
-        if self.is_broken:
-            raise RuntimeError
+WAIT_S = 10.0
+BAD, UNREADABLE, REFUSED = "BAD", "UNREADABLE", "REFUSED"
+TOGETHER = BatchLimits(size_max=3, wait_ms=60_000)
+AT_ONCE = BatchLimits(wait_ms=0)
 
 
 @dataclass
-class Conversation:
-    """The daemon's end."""
+class ScriptedEngine:
+    """Fails where a prompt's text tells it to."""
 
-    ours: socket.socket
-    reader: FrameReader = field(default_factory=FrameReader)
-    heard: list[WireMessage] = field(default_factory=list)
-    failures: list[BaseException] = field(default_factory=list)
+    batches: list[list[str]] = field(default_factory=list)
+    is_broken: bool = False
 
-    def say(self, *messages: WireMessage) -> None:
-        self.ours.sendall(b"".join(map(render_frame, messages)))
+    def prepare(self, prompt: Prompt) -> Prepared:
+        if prompt.findings == REFUSED:
+            raise PromptRefusedError("token_out_of_vocabulary", "model.base")
+        if prompt.findings == UNREADABLE:
+            raise RuntimeError(prompt.findings)
+        return Prepared(prompt, tuple(range(len(prompt.findings))))
 
-    def hear_until(self, kinds: tuple[type[WireMessage], ...], count: int = 1) -> list[WireMessage]:
-        """Read until ``count`` more messages of these kinds have come, and return them."""
-        found: list[WireMessage] = []
-        while len(found) < count:
-            chunk = self.ours.recv(65536)
-            assert chunk, "the worker is gone"
-            for message in self.reader.feed(chunk):
-                self.heard.append(message)
-                if isinstance(message, kinds):
-                    found.append(message)
-        return found
+    def generate(self, batch: Sequence[Prepared]) -> list[Draft]:
+        texts = [one.prompt.findings for one in batch]
+        self.batches.append(texts)
+        if BAD in texts or self.is_broken:
+            raise RuntimeError(BAD)
+        return [Draft(text, FinishReason.STOP, 1, 1, self.identity(None, "1")) for text in texts]
 
+    def identity(self, adapter: str | None, template_version: str) -> EngineIdentity:
+        del adapter
+        return ExtractiveEngine().identity(None, template_version)
 
-@contextmanager
-def conversation(
-    load: Callable[[EngineConfiguration], Engine], limits: BatchLimits | None = None
-) -> Iterator[Conversation]:
-    ours, theirs = socket.socketpair()
-    ours.settimeout(ANSWER_S)
-    talk = Conversation(ours)
-
-    def run() -> None:
-        try:
-            Worker(theirs, load=load, on_hangup=lambda: None).run()
-        except EngineBrokenError as error:
-            talk.failures.append(error)
-        finally:
-            theirs.shutdown(socket.SHUT_RDWR)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    talk.say(Configure(EngineConfiguration(), limits or BatchLimits(wait_ms=0)))
-    try:
-        yield talk
-    finally:
-        ours.close()
-        thread.join(ANSWER_S)
-        theirs.close()
-        assert not thread.is_alive()
+    def probe(self) -> None:
+        if self.is_broken:
+            raise RuntimeError(BAD)
 
 
-def request(
-    request_id: int, findings: str = "A nodule.", *, is_alone: bool = False
-) -> DraftRequest:
-    prompt = Prompt(
-        pieces=(),
-        findings=findings,
-        adapter=None,
-        template_version="impression/1",
-        output_tokens_max=16,
-    )
-    return DraftRequest(request_id, prompt, is_alone=is_alone)
+class Line:
+    """The daemon's end of the wire."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._reader = FrameReader()
+        self._inbox: list[WireMessage] = []
+        connection.settimeout(WAIT_S)
+
+    def send(self, *messages: WireMessage) -> None:
+        self.connection.sendall(b"".join(map(render_frame, messages)))
+
+    def ask(self, *findings: str, is_alone: bool = False) -> None:
+        self.send(
+            *(
+                DraftRequest(index, prompt(text), is_alone=is_alone)
+                for index, text in enumerate(findings, start=1)
+            )
+        )
+
+    def next(self) -> WireMessage:
+        while not self._inbox:
+            chunk = self.connection.recv(4096)
+            if not chunk:
+                raise EOFError
+            self._inbox += self._reader.feed(chunk)
+        return self._inbox.pop(0)
+
+    def take(self, count: int) -> list[WireMessage]:
+        return [self.next() for _ in range(count)]
 
 
-def started(talk: Conversation) -> list[tuple[int, ...]]:
-    return [one.request_ids for one in talk.heard if isinstance(one, Started)]
+def prompt(findings: str) -> Prompt:
+    return Prompt((), findings, None, "impression/1", 64)
 
 
-def test_it_says_ready_then_answers() -> None:
-    with conversation(lambda _: FailingEngine()) as talk:
-        (ready,) = talk.hear_until((Ready,))
-        talk.say(request(7))
-        (answer,) = talk.hear_until((Answer,))
-
-    assert isinstance(ready, Ready)
-    assert ready.identity.engine == "extractive"
-    assert isinstance(answer, Answer)
-    assert (answer.request_id, answer.draft.text) == (7, "A nodule.")
+def configure(limits: BatchLimits = AT_ONCE, **engine: Any) -> Configure:  # noqa: ANN401 - as there
+    return Configure(EngineConfiguration(**engine), limits)
 
 
-def test_requests_that_come_together_run_together() -> None:
-    engine = FailingEngine()
-    with conversation(lambda _: engine, BatchLimits(size_max=3, wait_ms=5_000)) as talk:
-        talk.hear_until((Ready,))
-        talk.say(*(request(number) for number in range(3)))
-        talk.hear_until((Answer,), 3)
-
-    assert engine.batches == [3]
-    assert started(talk) == [(0, 1, 2)]
+def told(messages: Sequence[WireMessage]) -> dict[int, str]:
+    """Return what each request was answered: a draft's text, or why not."""
+    return {
+        one.request_id: one.draft.text if isinstance(one, Answer) else one.reason
+        for one in messages
+        if isinstance(one, Answer | Refusal)
+    }
 
 
-def test_a_request_that_asks_to_be_alone_is_alone() -> None:
-    engine = FailingEngine()
-    with conversation(lambda _: engine, BatchLimits(size_max=3, wait_ms=100)) as talk:
-        talk.hear_until((Ready,))
-        talk.say(request(0, is_alone=True), request(1), request(2))
-        talk.hear_until((Answer,), 3)
+@dataclass
+class Bench:
+    """A worker on a thread."""
 
-    assert started(talk) == [(0,), (1, 2)]
+    line: Line
+    far_end: socket.socket
+    engine: ScriptedEngine
+    thread: threading.Thread
+    ended: queue.SimpleQueue[BaseException | None]
+    hung_up: threading.Event
 
 
-def test_only_the_poisonous_row_of_a_batch_fails() -> None:
-    with conversation(lambda _: FailingEngine(), BatchLimits(size_max=3, wait_ms=5_000)) as talk:
-        talk.hear_until((Ready,))
-        talk.say(request(0), request(1, "poison"), request(2))
-        answers = talk.hear_until((Answer, Refusal), 3)
+@pytest.fixture
+def bench() -> Iterator[Callable[[], Bench]]:
+    made: list[Bench] = []
 
-    assert [
-        (type(one), one.request_id) for one in answers if isinstance(one, Answer | Refusal)
-    ] == [
-        (Answer, 0),
-        (Refusal, 1),
-        (Answer, 2),
+    def start() -> Bench:
+        ours, theirs = socket.socketpair()
+        engine, hung_up = ScriptedEngine(), threading.Event()
+        ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        worker = Worker(theirs, load=lambda _: engine, on_hangup=hung_up.set)
+
+        def run() -> None:
+            try:
+                worker.run()
+            except EngineBrokenError as error:
+                ended.put(error)
+            else:
+                ended.put(None)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        made.append(Bench(Line(ours), theirs, engine, thread, ended, hung_up))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.line.connection.close()
+        one.thread.join(WAIT_S)
+        assert one.hung_up.wait(WAIT_S)
+        one.far_end.close()
+
+
+def ready(bench: Callable[[], Bench], limits: BatchLimits = AT_ONCE) -> Bench:
+    made = bench()
+    made.line.send(configure(limits))
+    assert isinstance(made.line.next(), Ready)
+    return made
+
+
+def test_prompts_that_come_together_run_together_in_their_order(
+    bench: Callable[[], Bench],
+) -> None:
+    made = ready(bench, TOGETHER)
+    made.line.ask("a", "b", "c")
+    messages = made.line.take(4)
+
+    assert messages[0] == Started((1, 2, 3))
+    assert told(messages) == {1: "a", 2: "b", 3: "c"}
+    assert made.engine.batches == [["a", "b", "c"]]
+
+
+def test_a_batch_that_fails_is_run_again_one_by_one_and_only_the_bad_row_is_refused(
+    bench: Callable[[], Bench],
+) -> None:
+    made = ready(bench, TOGETHER)
+    made.line.ask("a", BAD, "c")
+    messages = made.line.take(7)
+
+    assert [one for one in messages if isinstance(one, Started)] == [
+        Started((1, 2, 3)),
+        Started((1,)),
+        Started((2,)),
+        Started((3,)),
     ]
-    # The last Started names the one row that runs, so that a death now is blamed on it alone.
-    assert started(talk) == [(0, 1, 2), (0,), (1,), (2,)]
-    assert Refusal(1, "engine_failed", "RuntimeError") in talk.heard
-
-
-def test_an_engine_that_breaks_ends_the_worker_without_an_answer() -> None:
-    with conversation(lambda _: FailingEngine()) as talk:
-        talk.hear_until((Ready,))
-        talk.say(request(0, "breaks"))
-        with pytest.raises(AssertionError, match="the worker is gone"):
-            talk.hear_until((Answer, Refusal))
-
-    assert [type(error) for error in talk.failures] == [EngineBrokenError]
+    assert told(messages) == {1: "a", 2: "engine_failed", 3: "c"}
+    assert made.engine.batches == [["a", BAD, "c"], ["a"], [BAD], ["c"]]
 
 
 @pytest.mark.parametrize(
     ("findings", "refusal"),
     [
-        ("refuse", Refusal(0, "prompt_too_long", "model.base")),
-        ("unreadable", Refusal(0, "prompt_unreadable", "ValueError")),
-        ("word " * 50, Refusal(0, "prompt_too_long", "model.batch.tokens_max")),
+        (REFUSED, Refusal(1, "token_out_of_vocabulary", "model.base")),
+        (UNREADABLE, Refusal(1, "prompt_unreadable", "RuntimeError")),
+        ("x" * 9000, Refusal(1, "prompt_too_long", "model.batch.tokens_max")),
     ],
+    ids=["refused", "unreadable", "too long"],
 )
-def test_a_request_that_can_never_run_is_refused_before_any_batch(
-    findings: str, refusal: Refusal
+def test_a_prompt_that_cannot_be_run_is_refused_before_it_joins_a_batch(
+    bench: Callable[[], Bench], findings: str, refusal: Refusal
 ) -> None:
-    engine = FailingEngine()
-    with conversation(lambda _: engine, BatchLimits(tokens_max=40, wait_ms=0)) as talk:
-        talk.hear_until((Ready,))
-        talk.say(request(0, findings), request(1))
-        answers = talk.hear_until((Answer, Refusal), 2)
+    made = ready(bench)
+    made.line.ask(findings, "b")
+    messages = made.line.take(3)
 
-    assert answers[0] == refusal
-    assert isinstance(answers[1], Answer)
-    assert engine.batches == [1]
+    assert messages[0] == refusal
+    assert told(messages)[2] == "b"
+    assert made.engine.batches == [["b"]]
 
 
-def test_an_engine_that_cannot_be_had_is_named_and_the_worker_ends() -> None:
-    def load(_: EngineConfiguration) -> Engine:
-        raise EngineUnavailableError("weights_missing", "model.base")
+def test_a_suspect_runs_in_a_batch_by_itself(bench: Callable[[], Bench]) -> None:
+    made = ready(bench, TOGETHER)
+    made.line.ask("a", "b", is_alone=True)
+    made.line.take(4)
 
-    with conversation(load) as talk:
-        heard = talk.hear_until((Unavailable,))
-
-    assert heard == [Unavailable("weights_missing", "model.base")]
+    assert made.engine.batches == [["a"], ["b"]]
 
 
-def test_a_first_message_that_is_no_configuration_ends_the_worker() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.sendall(render_frame(request(0)))
-        loads: list[EngineConfiguration] = []
-        Worker(theirs, load=lambda one: loads.append(one) or FailingEngine(), on_hangup=int).run()
+def test_an_engine_that_is_broken_ends_the_worker_with_its_row_unanswered(
+    bench: Callable[[], Bench],
+) -> None:
+    made = ready(bench)
+    made.engine.is_broken = True
+    made.line.ask("a")
 
-        assert loads == []
-        theirs.shutdown(socket.SHUT_RDWR)
+    assert made.line.take(2) == [Started((1,)), Started((1,))]
+    assert isinstance(made.ended.get(timeout=WAIT_S), EngineBrokenError)
 
 
-def test_the_end_of_the_socket_is_the_end_of_the_worker() -> None:
-    hung_up = threading.Event()
+def test_the_end_of_the_socket_is_the_end_of_the_worker(bench: Callable[[], Bench]) -> None:
+    made = ready(bench)
+    made.line.connection.close()
+
+    assert made.hung_up.wait(WAIT_S)
+    assert made.ended.get(timeout=WAIT_S) is None
+
+
+def test_bytes_that_are_no_frame_are_the_end_of_the_worker(bench: Callable[[], Bench]) -> None:
+    made = ready(bench)
+    made.line.connection.sendall(b"\xff" * 8)
+
+    assert made.hung_up.wait(WAIT_S)
+    assert made.ended.get(timeout=WAIT_S) is None
+
+
+def test_a_worker_that_is_not_configured_first_does_nothing(bench: Callable[[], Bench]) -> None:
+    made = bench()
+    made.line.ask("a")
+
+    assert made.ended.get(timeout=WAIT_S) is None
+    assert made.engine.batches == []
+
+
+def test_an_engine_without_weights_is_loaded_with_its_delay() -> None:
+    engine = load_engine(EngineConfiguration(engine="extractive", delay_s=1.5))
+
+    assert isinstance(engine, ExtractiveEngine)
+    assert engine._delay_s == 1.5
+
+
+def test_a_folder_that_is_missing_is_told_before_any_library_is_loaded(tmp_path: Path) -> None:
+    adapters = {"site.one": str(tmp_path / "none")}
+
+    with pytest.raises(EngineUnavailableError, match=r"folder_missing at model\.base"):
+        load_engine(EngineConfiguration(engine="transformers", base=str(tmp_path / "none")))
+    with pytest.raises(EngineUnavailableError, match=r"folder_missing at model\.adapters\.site"):
+        load_engine(
+            EngineConfiguration(engine="transformers", base=str(tmp_path), adapters=adapters)
+        )
+
+
+@pytest.fixture
+def child() -> Iterator[tuple[subprocess.Popen[bytes], Line]]:
     ours, theirs = socket.socketpair()
     with theirs:
-        ours.close()
-        Worker(theirs, load=lambda _: FailingEngine(), on_hangup=hung_up.set).run()
-
-        assert hung_up.wait(ANSWER_S)
-
-
-@pytest.mark.parametrize(
-    ("configuration", "where"),
-    [
-        (EngineConfiguration(engine="transformers", base="/nonexistent"), "model.base"),
-        (
-            EngineConfiguration(engine="transformers", adapters={"one": "/nonexistent"}),
-            "model.adapters.one",
-        ),
-    ],
-)
-def test_a_missing_folder_is_named_before_a_library_is_imported(
-    configuration: EngineConfiguration, where: str
-) -> None:
-    with pytest.raises(EngineUnavailableError) as caught:
-        load_engine(configuration)
-
-    assert (caught.value.reason, caught.value.where) == ("folder_missing", where)
-
-
-def test_the_extractive_engine_is_loaded_without_torch() -> None:
-    code = (
-        "import sys; from model.engine import EngineConfiguration; import model.worker as worker;"
-        "worker.load_engine(EngineConfiguration());"
-        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'peft')))"
-    )
-
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-
-
-LOUD = """
-import logging, sys, warnings
-import model.worker as worker
-
-class Loud:
-    def __init__(self, *arguments, **options): pass
-    def run(self):
-        print("QUETZALCANARY")
-        warnings.warn("QUETZALCANARY")
-        logging.getLogger("transformers").error("QUETZALCANARY")
-        raise ValueError("QUETZALCANARY")
-
-worker.Worker = Loud
-sys.exit(worker.main())
-"""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "model.worker", "--fd", str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    with process, ours:
+        yield process, Line(ours)
+        process.kill()
 
 
 @pytest.mark.process
-def test_nothing_a_library_says_gets_out_of_the_process() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        done = subprocess.run(
-            [sys.executable, "-c", LOUD, "--fd", str(theirs.fileno())],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            pass_fds=(theirs.fileno(),),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def test_a_real_worker_drafts_and_says_nothing_of_the_text(
+    child: tuple[subprocess.Popen[bytes], Line], canary_name: str
+) -> None:
+    process, line = child
+    line.send(configure())
+    line.ask(f"{canary_name} has a nodule.", f"{canary_name}\ud800")
+    hello, *messages = line.take(4)
+    line.connection.close()
+    out, err = process.communicate(timeout=WAIT_S)
 
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert json.loads(line)["error_class"] == "ValueError"
-    assert "QUETZALCANARY" not in done.stderr
+    assert isinstance(hello, Ready)
+    assert hello.identity.is_demo
+    assert told(messages)[1] == f"{canary_name} has a nodule."
+    assert process.returncode == 0
+    assert [json.loads(one)["event"] for one in err.splitlines()] == ["model.engine_loaded"]
+    assert canary_name.encode() not in out + err
+
+
+@pytest.mark.process
+def test_a_real_worker_is_gone_with_its_socket_though_a_batch_is_running(
+    child: tuple[subprocess.Popen[bytes], Line],
+) -> None:
+    process, line = child
+    line.send(configure(delay_s=600.0))
+    line.ask("A nodule.")
+    assert isinstance(line.take(2)[1], Started)
+    line.connection.close()
+
+    assert process.wait(timeout=WAIT_S) == 0
+
+
+@pytest.mark.process
+def test_a_real_worker_tells_that_its_engine_cannot_be_had(
+    child: tuple[subprocess.Popen[bytes], Line],
+) -> None:
+    process, line = child
+    line.send(configure(engine="transformers", base="/nonexistent/weights"))
+
+    assert line.next() == Unavailable("folder_missing", "model.base")
+    assert process.wait(timeout=WAIT_S) == 0
+
+
+@pytest.mark.process
+def test_a_real_worker_given_no_frame_says_only_the_class_of_the_fault(
+    child: tuple[subprocess.Popen[bytes], Line], canary_name: str
+) -> None:
+    process, line = child
+    line.connection.sendall(
+        b"\x00\x00\x00\x20" + f'{{"kind": "{canary_name}", "x": 1234}}'.encode()
+    )
+    _, err = process.communicate(timeout=WAIT_S)
+
+    (event,) = (json.loads(one) for one in err.splitlines())
+    assert (event["event"], event["error_class"]) == ("model.connection_lost", "WireError")
+    assert canary_name.encode() not in err
+
+
+@pytest.mark.process
+def test_a_real_worker_outlives_the_signals_that_ask_the_daemon_to_drain(
+    child: tuple[subprocess.Popen[bytes], Line],
+) -> None:
+    process, line = child
+    line.send(configure())
+    assert isinstance(line.next(), Ready)
+    os.kill(process.pid, signal.SIGTERM)
+    os.kill(process.pid, signal.SIGINT)
+    line.ask("A nodule.")
+
+    assert told(line.take(2)) == {1: "A nodule."}
