@@ -37,13 +37,12 @@ _SET = {
 
 @dataclass(slots=True)
 class WorkerStats:
-    """Counts since the start, for metrics."""
+    """Counts since the start, but ``waiting``, which is now."""
 
     workers_started: int = 0
     workers_lost: int = 0
     batches: int = 0
     drafts: int = 0
-    refusals: int = 0
     prompts_lost: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from daemon.clock import Clock
-    from mappings.domain import Draft, EngineIdentity, Prompt
+    from mappings.domain import Draft, Prompt
     from model.engine import EngineConfiguration
 
 log = structlog.get_logger()
@@ -108,7 +108,6 @@ class ModelSupervisor:
         self._pending: dict[int, _Pending] = {}
         self._ids = itertools.count(1)
         self._stats = WorkerStats()
-        self._identity: EngineIdentity | None = None
         self._unavailable: EngineUnavailableError | None = None
         self._is_stopping = False
         self._settled = asyncio.Event()
@@ -121,11 +120,6 @@ class ModelSupervisor:
     def is_ready(self) -> bool:
         """Whether a worker with a loaded engine listens now."""
         return self._writer is not None
-
-    @property
-    def identity(self) -> EngineIdentity | None:
-        """What drafts, once known; without adapter and template, which each draft names."""
-        return self._identity
 
     @property
     def pid(self) -> int | None:
@@ -282,7 +276,6 @@ class ModelSupervisor:
                 if (pending := self._pending.pop(message.request_id, None)) is not None:
                     pending.settle(message.draft)
             case Refusal():
-                self._stats.refusals += 1
                 if (pending := self._pending.pop(message.request_id, None)) is not None:
                     pending.settle(PromptRefusedError(message.reason, message.where))
             case _:
@@ -290,7 +283,6 @@ class ModelSupervisor:
 
     def _welcome(self, ready: Ready, writer: asyncio.StreamWriter, started_s: float) -> None:
         """Give a new worker all that waits."""
-        self._identity = ready.identity
         self._writer = writer
         self._settled.set()
         for pending in self._pending.values():
