@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
+VERSION_MAX = 10**18 - 1
 FHIR_JSON = "application/fhir+json"
 _ACCEPTED = frozenset({FHIR_JSON, "application/json"})
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
@@ -89,6 +90,8 @@ class _Endpoint:
     async def read(self, request: Request) -> Response:
         kind, id_ = _kind(request), request.path_params["id"]
         version = request.path_params.get("version")
+        if version is not None and version > VERSION_MAX:
+            raise RequestRefusedError(404, "not-found", "resource_not_found", kind)
         stored = await run_in_threadpool(self.store.read, kind, id_, version)
         if stored is None:
             raise RequestRefusedError(404, "not-found", "resource_not_found", kind)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from interfaces.errors import RequestRefusedError
@@ -181,10 +181,12 @@ def _period_s(text: str) -> tuple[float, float]:
     if len(text) > day_only:
         moment = datetime.fromisoformat(text)
         start = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        end = start + (timedelta(milliseconds=1) if "." in text else timedelta(seconds=1))
-        return start.timestamp(), end.timestamp()
+        start_s = start.timestamp()
+        return start_s, start_s + (0.001 if "." in text else 1.0)
     start = datetime.fromisoformat(text + "-01-01"[len(text) - year_only :]).replace(tzinfo=UTC)
-    if len(text) == year_only:
+    if start.year == MAXYEAR:  # nothing comes after it: some systems write it for "no date"
+        end = datetime.max.replace(tzinfo=UTC)
+    elif len(text) == year_only:
         end = start.replace(year=start.year + 1)
     elif len(text) == month_only:
         end = (start + timedelta(days=31)).replace(day=1)

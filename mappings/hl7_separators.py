@@ -45,4 +45,6 @@ def parse_separators(field: str, encoding: str) -> Separators | None:
     ):
         return None
     full = encoding + _DEFAULTS[len(encoding) :]
+    if len(set(field + full)) <= len(full):
+        return None  # one character for two jobs, such as a doubled backslash: no reading is right
     return Separators(field, full[0], full[1], full[2], full[3], full[4:] or None)

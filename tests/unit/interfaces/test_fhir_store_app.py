@@ -127,6 +127,10 @@ BAD = b'{"resourceType": "Observation"'
     [
         (("GET", URL, None, {}), (404, "not-found", "resource_not_found")),
         (("GET", "/Observation/x/_history/1", None, {}), (404, "not-found", "resource_not_found")),
+        (
+            ("GET", f"/Observation/x/_history/{10**30}", None, {}),
+            (404, "not-found", "resource_not_found"),
+        ),
         (("GET", "/Observation/x/_history/one", None, {}), (404, "not-found", "http_404")),
         (("GET", "/Patient/1", None, {}), (404, "not-supported", "unknown_resource_type")),
         (("GET", "/", None, {}), (404, "not-found", "http_404")),

@@ -24,7 +24,15 @@ def test_a_missing_separator_falls_to_its_default() -> None:
 
 @pytest.mark.parametrize(
     ("field", "encoding"),
-    [("|", ""), ("|", "^~\\&##"), ("|", "A~\\&"), ("\xe9", "^~\\&"), ("|", "^ \\&")],
+    [
+        ("|", ""),
+        ("|", "^~\\&##"),
+        ("|", "A~\\&"),
+        ("\xe9", "^~\\&"),
+        ("|", "^ \\&"),
+        ("|", "^~\\\\&"),
+        ("&", "^"),
+    ],
 )
 def test_what_cannot_separate_is_no_separator(field: str, encoding: str) -> None:
     assert parse_separators(field, encoding) is None
