@@ -1,9 +1,10 @@
 """The frozen type of each stage, so that a function's signature names its stage.
 
-RawReport -> StudyReport -> Findings -> Prompt -> Draft -> Impression -> DraftObservation -> PostReceipt
+RawReport -> StudyReport -> Findings -> Prompt -> Draft -> Impression -> DraftObservation
+-> PostReceipt
 
-Every field that can hold patient data is ``repr=False``: a log line or a traceback that shows one of
-these objects shows no patient.
+Every field that can hold patient data is ``repr=False``: a log line or a traceback that shows one
+of these objects shows no patient.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""From findings to a checked draft: prompts, batching, engines, the worker, training, evaluation."""
+"""From findings to a checked draft: prompts, batching, engines, worker, training, evaluation."""

@@ -6,7 +6,7 @@ from mappings.errors import PrelimError
 
 
 class PromptRefusedError(PrelimError):
-    """Fate: this report alone fails; the prompt can never be run (too long, id out of vocabulary)."""
+    """Fate: this report alone fails; its prompt can never be run (too long, unknown token)."""
 
 
 class WorkerLostError(PrelimError):
