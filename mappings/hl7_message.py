@@ -121,7 +121,8 @@ def read_message(payload: bytes) -> Message:
 
 def _join_rows(rows: list[str], mark: str) -> list[str]:
     """Put the rows together to segments; the first is MSH."""
-    lines = rows[:1]
+    # Pieces are joined at the end: a document in lines of 76 characters has 150,000 of them.
+    lines = [rows[:1]]
     blanks = 0
     for row in rows[1:]:
         if row[3:4] == mark and _NAME.match(row):
@@ -131,11 +132,11 @@ def _join_rows(rows: list[str], mark: str) -> list[str]:
             if name in _FRAGMENT_NAMES and row[4:].strip():
                 raise UnreadableContentError("fragment_of_message", name)
             if name not in _BATCH_NAMES:
-                lines.append(row)
+                lines.append([row])
             blanks = 0
         elif not row.strip():
             blanks += 1
         else:
-            lines[-1] += "\n" * (blanks + 1) + row
+            lines[-1].append("\n" * blanks + row)
             blanks = 0
-    return lines
+    return ["\n".join(pieces) for pieces in lines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,13 @@ def test_any_body_is_read_or_unreadable_and_line_ends_do_not_matter(body: bytes)
         == outcome(MSH.encode() + b"\n" + body)
         == outcome(MSH.encode() + b"\r\n" + body.replace(b"\n", b"\r\n"))
     )
+
+
+def test_a_document_in_many_lines_takes_no_longer_than_its_length() -> None:
+    document = "\n".join(["QUJD" * 19] * 100_000)
+    start_s = time.process_time()
+
+    (segment,) = read(f"OBX|1|ED|PDF||^AP^^Base64^{document}||||||F")
+
+    assert segment[5].count("\n") == 99_999
+    assert time.process_time() - start_s < 5
