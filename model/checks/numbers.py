@@ -39,8 +39,9 @@ _UNITS = {
     "centimetres": "cm",
     "cm": "cm",
 }
-# "one" is left out: it mostly counts nothing ("one of", "this one").
+# "one" counts only before a unit ("one of", "this one").
 _WORD_VALUES = {
+    "one": 1,
     "two": 2,
     "three": 3,
     "four": 4,
@@ -52,6 +53,22 @@ _WORD_VALUES = {
     "ten": 10,
     "eleven": 11,
     "twelve": 12,
+    "thirteen": 13,
+    "fourteen": 14,
+    "fifteen": 15,
+    "sixteen": 16,
+    "seventeen": 17,
+    "eighteen": 18,
+    "nineteen": 19,
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+    "hundred": 100,
     "first": 1,
     "second": 2,
     "third": 3,
@@ -76,7 +93,12 @@ _NUMBER = re.compile(
 )
 _JOINT = re.compile(r"\s*(?:[x\u00d7*\u2013/-]|by|to|and|or|through)\s*", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w-])[a-z]{1,4}\d+[a-z]?\b(?<!\bx\d)", re.IGNORECASE)
-_WORD_NUMBER = re.compile(rf"\b(?:{'|'.join(_WORD_VALUES)})\b", re.IGNORECASE)
+_WORD_NUMBER = re.compile(
+    rf"\b(?P<word>{'|'.join(_WORD_VALUES)})\b(?:[\s-]{{1,2}}(?P<unit>{_UNIT})(?![a-z]))?",
+    re.IGNORECASE,
+)
+# "-10 HU" within a sentence: no range ("5 -10"), no item ("\n-5 mm nodule").
+_MINUS = re.compile(r"[^\s\d.!?;-][ \t]+\(?[-\u2212]$")
 _ROMAN_NUMBER = re.compile(
     r"\b(?:grade|type|stage|class|category|segment|level|zone)\s+(?P<roman>i{1,3}|iv|vi{0,3})\b",
     re.IGNORECASE,
@@ -162,7 +184,8 @@ def _digits(text: str) -> Iterator[Number]:
     """Read numbers backwards, so that "2.3 x 1.1 cm" gives its unit to both."""
     unit, next_start = None, len(text)
     for match in reversed(list(_NUMBER.finditer(text))):
-        value = _decimal(match["value"])
+        is_negative = _MINUS.search(text[max(0, match.start() - 8) : match.start()]) is not None
+        value = _decimal(match["value"]) * (-1 if is_negative else 1)
         is_joined = _JOINT.fullmatch(text, match.end(), next_start) is not None
         next_start = match.start()
         if match["suffix"]:
@@ -193,7 +216,12 @@ def _decimal(digits: str) -> Decimal:
 
 def _words(text: str) -> Iterator[Number]:
     for match in _WORD_NUMBER.finditer(text):
-        yield _plain(_WORD_VALUES[match.group().lower()], match.span())
+        word, unit = match["word"].lower(), match["unit"]
+        value = Decimal(_WORD_VALUES[word])
+        if unit:
+            yield Number(frozenset({_meaning(value, _UNITS[unit.lower()])}), match.span())
+        elif word != "one":
+            yield _plain(_WORD_VALUES[word], match.span())
     for match in _ROMAN_NUMBER.finditer(text):
         yield _plain(_ROMAN[match["roman"].lower()], match.span("roman"))
 

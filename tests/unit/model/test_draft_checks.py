@@ -93,6 +93,9 @@ FAITHFUL = [
     ("右肺上叶见结节,直径约12mm。左侧胸腔积液。", "右肺上叶结节。左侧胸腔积液。"),
     ("Both the liver and spleen are enlarged.", "Hepatosplenomegaly."),
     ("BI-RADS 4A mass in the left breast.", "Left breast mass, BI-RADS 4A."),
+    ("Nodule of -10 HU.", "Nodule of \u221210 HU."),
+    ("A 15 mm nodule.", "One nodule of fifteen millimeters."),
+    ("Nodules of 3 -5 mm.\n-6 mm cyst.", "Nodules of 3 to 5 mm, cyst of 6 mm."),
 ]
 MUTATED = [
     (CHEST, "12 mm left upper lobe nodule.", "side_of_other_size"),
@@ -125,6 +128,11 @@ MUTATED = [
     ("Kleiner Erguss links.", "Kleiner Erguss rechts.", "side_not_in_findings"),
     ("右肺上叶见结节。", "左肺上叶结节。", "side_not_in_findings"),
     ("1. There is a nodule.\n2. No effusion.", "2 nodules.", "number_not_in_findings"),
+    ("Nodule of -10 HU.", "Nodule of 10 HU.", "number_not_in_findings"),
+    ("T-score of 2.6.", "T-score of \u22122.6.", "number_not_in_findings"),
+    ("A 5 mm nodule.", "A fifteen millimeter nodule.", "size_not_in_findings"),
+    ("A 2 cm nodule.", "A one centimeter nodule.", "size_not_in_findings"),
+    ("Several nodules.", "Twenty nodules.", "number_not_in_findings"),
 ]
 BROKEN = [
     ("", "empty", "no_words"),
