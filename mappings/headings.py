@@ -67,8 +67,8 @@ class Headings:
 
     def __init__(self, sections: Mapping[str, str]) -> None:
         """Take heading (upper case) -> section."""
-        self.sections = dict(sections)
-        words = sorted(self.sections, key=len, reverse=True)
+        self._sections = {_fold(word): section for word, section in sections.items()}
+        words = sorted(sections, key=len, reverse=True)
         names = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
         self._start = re.compile(
             rf"\W{{0,6}}(?P<name>{names})(?:\s*+\([^)]*\))?+"
@@ -93,8 +93,13 @@ class Headings:
                 yield self._heading(match, match["name"] or match["capitals"])
 
     def _heading(self, match: re.Match[str], name: str) -> Heading:
-        section = self.sections[" ".join(name.upper().split())]
+        section = self._sections[_fold(name)]
         return Heading(section, name, match.start(), match.end())
+
+
+def _fold(name: str) -> str:
+    """Make alike what IGNORECASE takes for alike: the Turkish I with and without its dot, too."""
+    return " ".join(name.upper().casefold().replace("\u0307", "").split())
 
 
 DEFAULT_HEADINGS = Headings(HEADINGS)

@@ -6,6 +6,7 @@ misspelt table would be ignored in silence.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ACCESSION_FIELDS = ("OBR-18", "OBR-3", "ORC-3", "OBR-20")
 """Where an accession number may stand, in the order of looking."""
 _ACCESSION_CHOICES = frozenset({*ACCESSION_FIELDS, "OBR-2", "OBR-19", "ORC-2"})
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, as Resource.language wants
 _KIND = TypeVar("_KIND", bound="StrEnum")
 
 
@@ -99,7 +101,7 @@ def parse_site(name: str, text: str) -> Site:
     scope = reader.child("scope")
     site = Site(
         name=name,
-        language=reader.text("language") or "en",
+        language=reader.language("language"),
         time_zone=reader.time_zone("time_zone"),
         applications=match.texts("sending_application") or ("*",),
         facilities=match.texts("sending_facility") or ("*",),
@@ -154,11 +156,19 @@ class _Reader:
             raise self._bad(key)
         return value
 
+    def language(self, key: str) -> str:
+        value = self.text(key) or "en"
+        if not _LANGUAGE.fullmatch(value):
+            raise self._bad(key)
+        return value
+
     def texts(self, key: str, choices: frozenset[str] | None = None) -> tuple[str, ...]:
         value = self._left.pop(key, None)
         values = value if isinstance(value, list) else [value]
         if value is None:
             return ()
+        if not values:  # "for none" would be read as "for all"
+            raise self._bad(key)
         if not all(isinstance(one, str) and (not choices or one in choices) for one in values):
             raise self._bad(key)
         return tuple(values)

@@ -189,3 +189,8 @@ def test_what_leaves_an_impression_concludes_nothing(text: str) -> None:
 )
 def test_an_impression_in_another_language_is_an_impression(line: str) -> None:
     assert found(line)[0][0] == "impression"
+
+
+@pytest.mark.parametrize("line", ["F\u0130ND\u0130NGS: x", "f\u0131nd\u0131ngs: x"])
+def test_a_heading_with_the_letters_of_another_alphabet_is_read(line: str) -> None:
+    assert found(line) == [("findings", " x")]
