@@ -28,6 +28,7 @@ from model.worker_wire import (
     Unavailable,
     WireError,
     WireMessage,
+    Working,
     render_frame,
 )
 
@@ -269,15 +270,16 @@ class ModelSupervisor:
                 self._give_up(EngineUnavailableError(message.reason, message.where))
             case Started():
                 self._mark_started(message.request_ids)
+            case Working():
+                pass  # any message is a sign of life
             case Answer():
                 self._stats.drafts += 1
                 self._stats.prompt_tokens += message.draft.prompt_tokens
                 self._stats.output_tokens += message.draft.output_tokens
-                if (pending := self._pending.pop(message.request_id, None)) is not None:
-                    pending.settle(message.draft)
+                self._settle(message.request_id, message.draft)
             case Refusal():
-                if (pending := self._pending.pop(message.request_id, None)) is not None:
-                    pending.settle(PromptRefusedError(message.reason, message.where))
+                refusal = PromptRefusedError(message.reason, message.where)
+                self._settle(message.request_id, refusal)
             case _:
                 raise WireError("frame_unexpected", type(message).__name__)
 
@@ -310,6 +312,10 @@ class ModelSupervisor:
             del self._pending[request_id]
             self._stats.prompts_lost += 1
             pending.settle(WorkerLostError(reason))
+
+    def _settle(self, request_id: int, outcome: Draft | Exception) -> None:
+        if (pending := self._pending.pop(request_id, None)) is not None:
+            pending.settle(outcome)
 
     def _fail_all(self, error: Exception) -> None:
         for pending in self._pending.values():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mappings.domain import Draft, EngineIdentity, Prompt
 
@@ -52,7 +52,12 @@ class Prepared:
 
 
 class Engine(Protocol):
-    """Writes drafts. One thread uses it; it keeps no prompt after ``generate`` returns."""
+    """Writes drafts. One thread uses it; it keeps no prompt after ``generate`` returns.
+
+    ``on_step`` is called now and then while it writes, to show that it is slow and not hung.
+    """
+
+    on_step: Callable[[], None]
 
     def prepare(self, prompt: Prompt) -> Prepared:
         """Judge one prompt and tokenise it.

@@ -38,6 +38,7 @@ from model.worker_wire import (
     Unavailable,
     WireError,
     WireMessage,
+    Working,
     render_frame,
 )
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from model.engine import Engine, EngineConfiguration, Prepared
 
 CHUNK_BYTES = 64 * 1024
+SIGN_OF_LIFE_S = 1.0
 EXIT_ENGINE_BROKEN = 3
 log = structlog.get_logger()
 
@@ -73,6 +75,7 @@ class Worker:
         self._inbox: queue.SimpleQueue[WireMessage | None] = queue.SimpleQueue()
         self._waiting: dict[int, tuple[Waiting, Prepared]] = {}
         self._limits = BatchLimits()
+        self._said_s = 0.0
         self._engine: Engine
 
     def run(self) -> None:
@@ -95,6 +98,7 @@ class Worker:
         try:
             self._engine = self._load(configure.engine)
             self._engine.probe()
+            self._engine.on_step = self._show_life
         except EngineUnavailableError as error:
             self._send(Unavailable(error.reason, error.where))
             return False
@@ -180,6 +184,12 @@ class Worker:
         for (request_id, _), draft in zip(batch, drafts, strict=True):
             self._send(Answer(request_id, draft))
 
+    def _show_life(self) -> None:
+        """Tell the daemon, at most once a second, that a slow batch is being written."""
+        now_s = time.monotonic()
+        if now_s - self._said_s >= SIGN_OF_LIFE_S:
+            self._send(Working())
+
     def _generate_alone(self, row: tuple[int, Prepared]) -> None:
         """Run one row of a failed batch; refuse it if it fails on an engine that works."""
         try:
@@ -196,6 +206,7 @@ class Worker:
             raise EngineBrokenError from None
 
     def _send(self, message: WireMessage) -> None:
+        self._said_s = time.monotonic()
         try:
             self._connection.sendall(render_frame(message))
         except OSError:

@@ -69,6 +69,11 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """Worker to daemon, now and then during a batch: slow, but not hung."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Worker to daemon: the draft."""
 
@@ -85,7 +90,7 @@ class Refusal:
     where: str | None
 
 
-WireMessage = Configure | DraftRequest | Ready | Unavailable | Started | Answer | Refusal
+WireMessage = Configure | DraftRequest | Ready | Unavailable | Started | Working | Answer | Refusal
 
 
 def render_frame(message: WireMessage) -> bytes:
@@ -175,6 +180,10 @@ def _parse_started(fields: _Fields) -> Started:
     return Started(tuple(fields["request_ids"]))
 
 
+def _parse_working(fields: _Fields) -> Working:
+    return Working(**fields)
+
+
 def _parse_answer(fields: _Fields) -> Answer:
     draft = fields["draft"]
     engine = EngineIdentity(**draft.pop("engine"))
@@ -192,6 +201,7 @@ _PARSERS: Mapping[str, Callable[[_Fields], WireMessage]] = {
     "Ready": _parse_ready,
     "Unavailable": _parse_unavailable,
     "Started": _parse_started,
+    "Working": _parse_working,
     "Answer": _parse_answer,
     "Refusal": _parse_refusal,
 }

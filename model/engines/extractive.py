@@ -35,6 +35,7 @@ class ExtractiveEngine:
         self, *, delay_s: float = 0.0, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         """Take the extra seconds that each batch shall last, for load tests."""
+        self.on_step: Callable[[], None] = lambda: None  # one step is all it takes
         self._delay_s = delay_s
         self._sleep = sleep
 

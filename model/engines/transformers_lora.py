@@ -31,7 +31,7 @@ from model.errors import EngineUnavailableError, PromptRefusedError
 from model.tokenising import PromptTokeniser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from mappings.domain import Prompt
@@ -76,6 +76,7 @@ class TransformersEngine:
         adapters: Mapping[str, Adapter],
     ) -> None:
         """Take a model in evaluation mode, with its adapters loaded."""
+        self.on_step: Callable[[], None] = lambda: None
         self._model = model
         self._tokeniser = PromptTokeniser(tokenizer)
         self._base = base
@@ -157,7 +158,7 @@ class TransformersEngine:
                 max_new_tokens=max(limits),
                 eos_token_id=sorted(self._eos_ids),
                 pad_token_id=self._pad_id,
-                stopping_criteria=[RowLimits(width, limits)],
+                stopping_criteria=[RowLimits(width, limits, self.on_step)],
                 **names,
             )
         new_ids = output[:, width:].tolist()
@@ -192,8 +193,11 @@ class TransformersEngine:
 class RowLimits(StoppingCriteria):
     """Stops each row at its own limit, so that a long one does not keep the short ones writing."""
 
-    def __init__(self, prompt_tokens: int, limits: Sequence[int]) -> None:
-        """Take the padded prompt's length and each row's limit."""
+    def __init__(
+        self, prompt_tokens: int, limits: Sequence[int], on_step: Callable[[], None]
+    ) -> None:
+        """Take the padded prompt's length, each row's limit, and who hears of each step."""
+        self._on_step = on_step
         self._prompt_tokens = prompt_tokens
         self._limits = torch.tensor(limits)
 
@@ -202,6 +206,7 @@ class RowLimits(StoppingCriteria):
     ) -> torch.BoolTensor:
         """Say for each row whether it is at its end."""
         del scores, kwargs
+        self._on_step()
         done = self._limits <= input_ids.shape[1] - self._prompt_tokens
         return done.to(input_ids.device)  # type: ignore[return-value]
 

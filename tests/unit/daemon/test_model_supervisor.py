@@ -148,6 +148,33 @@ async def test_a_worker_that_is_slow_but_answers_is_left_alone() -> None:
         assert supervisor.stats.workers_lost == 0
 
 
+SLOW = """
+import sys, time
+import model.worker as worker
+from model.engines.extractive import ExtractiveEngine
+
+class Slow(ExtractiveEngine):
+    def generate(self, batch):
+        for _ in range(18):
+            time.sleep(0.1)
+            self.on_step()
+        return super().generate(batch)
+
+worker.SIGN_OF_LIFE_S = 0.1
+worker.load_engine = lambda configuration: Slow()
+sys.exit(worker.main())
+"""
+
+
+async def test_a_batch_longer_than_the_deadline_is_left_alone_while_it_shows_life() -> None:
+    command = (sys.executable, "-c", SLOW)
+    async with supervised(command=command, request_timeout_s=1.2) as supervisor:
+        await supervisor.wait_ready(READY_S)
+
+        assert (await supervisor.draft(prompt())).text
+        assert supervisor.stats.workers_lost == 0
+
+
 async def test_an_engine_that_cannot_be_had_is_reported_and_not_started_again() -> None:
     configuration = EngineConfiguration(engine="transformers", base="/nonexistent/weights")
     supervisor = ModelSupervisor(configuration, clock=SystemClock())

@@ -24,6 +24,7 @@ from model.worker_wire import (
     Unavailable,
     WireError,
     WireMessage,
+    Working,
     parse_body,
     render_frame,
 )
@@ -65,6 +66,7 @@ MESSAGES: st.SearchStrategy[WireMessage] = st.one_of(
     st.builds(Ready, IDENTITIES, st.lists(TEXT, max_size=3).map(tuple)),
     st.builds(Unavailable, TEXT, NAME),
     st.builds(Started, st.lists(IDS, max_size=8).map(tuple)),
+    st.just(Working()),
     st.builds(Answer, IDS, DRAFTS),
     st.builds(Refusal, IDS, TEXT, NAME),
 )

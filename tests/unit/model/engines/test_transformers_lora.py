@@ -109,6 +109,16 @@ def test_the_same_prompt_gives_the_same_draft(engine: TransformersEngine) -> Non
     assert alone(engine, prompt(TEXTS[2])) == alone(engine, prompt(TEXTS[2]))
 
 
+def test_each_token_is_a_step_that_shows_life(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    monkeypatch.setattr(engine, "on_step", lambda: steps.append(1))
+    (draft,) = engine.generate([engine.prepare(prompt(TEXTS[1], output_tokens_max=8))])
+
+    assert len(steps) in {draft.output_tokens, draft.output_tokens + 1}
+
+
 def test_each_row_is_cut_at_its_own_limit_and_says_so(engine: TransformersEngine) -> None:
     limits = (3, 40, 1)
     prompts = [prompt(TEXTS[1], output_tokens_max=limit) for limit in limits]
