@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 # A full stop ends a statement when white space follows, and what stands before it is neither a
 # list number ("1."), an initial nor one of these abbreviations.
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:\d{1,2}|[A-Z]|approx|cf|dr|e\.g|i\.e|fig|im|incl|max|min|mr|mrs|no|prof|resp|ser"
+    r"(?:^|[\s(])(?:1?\d|20|[A-Z]|approx|cf|dr|e\.g|i\.e|fig|im|incl|max|min|mr|mrs|no|prof|resp|ser"
     r"|st|vs)\.$",
     re.IGNORECASE,
 )
@@ -21,7 +21,10 @@ _ABBREVIATION = re.compile(
 _STOP = re.compile(
     r"(?<![.!?;。！？；])[.!?;。！？；]++[\"')\]]*+(?=\s|$|[\u4e00-\u9fff])"  # noqa: RUF001 - Chinese
 )
-_ITEM_START = re.compile(r"\n(?=[^\S\n]*(?:[-*•]\s|\d{1,2}[.)]\s|[A-Za-z][A-Za-z ,/&-]{1,40}:|\n))")
+# A number over 20, or with nothing after it, is the end of a wrapped line: "on image\n87."
+_ITEM_START = re.compile(
+    r"\n(?=[^\S\n]*(?:[-*•]\s|(?:1?\d|20)[.)][^\S\n]+\S|[A-Za-z][A-Za-z ,/&-]{1,40}:|\n))"
+)
 # "No. 5" is a number, "... no. Next" is an answer: only a digit after it tells.
 _NUMBER_SIGN = re.compile(r"(?:^|\s)no\.$", re.IGNORECASE)
 

@@ -27,7 +27,7 @@ _UNFINISHED = re.compile(
     re.IGNORECASE,
 )
 # "1. Nodule. 2." stops before its second item; "measures 1.2." and "5." in a sentence do not.
-UNFINISHED_ITEM = re.compile(r"(?:^\s*+|[.!?;]\s++|\n[ \t]*+)(?P<marker>\d{1,2}[.)]?)\s*+$")
+UNFINISHED_ITEM = re.compile(r"(?:^\s*+|[.!?;]\s++|\n[ \t]*+)(?P<marker>(?:1?\d|20)[.)]?)\s*+$")
 _CONTROL = re.compile(
     r"<\|[^|>]{0,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^#{1,6} ", re.MULTILINE
 )

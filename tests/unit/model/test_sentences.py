@@ -64,3 +64,14 @@ def test_a_sentence_is_not_printed(canary_name: str) -> None:
     (sentence,) = split_sentences(f"{canary_name} has a nodule.")
 
     assert canary_name not in repr(sentence)
+
+
+def test_a_number_at_the_end_of_a_wrapped_line_is_no_item() -> None:
+    text = "A 5 mm cyst on image\n87.\nVESSELS: Normal.\nA cyst on image\n99. The liver is normal."
+
+    assert [sentence.text for sentence in split_sentences(text)] == [
+        "A 5 mm cyst on image\n87.",
+        "VESSELS: Normal.",
+        "A cyst on image\n99.",
+        "The liver is normal.",
+    ]
