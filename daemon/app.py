@@ -83,6 +83,7 @@ class App:
         self._prompt_of = PromptMaker(settings)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
         self._stack = AsyncExitStack()
+        self._drained_by_s: float | None = None
 
     async def __aenter__(self) -> Self:
         """Start every part, the doors last.
@@ -106,8 +107,16 @@ class App:
     ) -> None:
         """Stop every part in the opposite order."""
         log.info("daemon.stopping_started")
+        self._left_s()
         await self._stack.aclose()
         log.info("daemon.stopped")
+
+    def _left_s(self) -> float:
+        """Return what is left of the drain: one deadline for all parts, set when first asked."""
+        now_s = self._clock.monotonic_s()
+        if self._drained_by_s is None:
+            self._drained_by_s = now_s + self.settings.daemon.drain_timeout_s
+        return max(0.5, self._drained_by_s - now_s)
 
     async def _start(self) -> None:
         settings, stack = self.settings, self._stack
@@ -119,12 +128,13 @@ class App:
             anchor_every=settings.logs.anchor_entries,
         )
         stack.push_async_callback(self.journal.close)
+        await self.journal.bind_target(str(settings.fhir.base_url or "embedded"))
         await self._start_http()
         poster = await stack.enter_async_context(self._make_client())
         self.supervisor.start()
-        stack.push_async_callback(self.supervisor.stop, settings.daemon.drain_timeout_s)
+        stack.push_async_callback(lambda: self.supervisor.stop(self._left_s()))
         self._start_pipeline(poster)
-        stack.push_async_callback(self.pipeline.drain, settings.daemon.drain_timeout_s)
+        stack.push_async_callback(lambda: self.pipeline.drain(self._left_s()))
         for name, listener in settings.mllp.listeners.items():
             await self._open_door(name, listener)
         log.info("daemon.started", version=version("prelim"), count=len(self.doors))
@@ -153,7 +163,7 @@ class App:
             await self.http.start()
         except OSError:
             raise ConfigurationError("cannot bind", "http.port") from None
-        self._stack.push_async_callback(self.http.stop, settings.daemon.drain_timeout_s)
+        self._stack.push_async_callback(lambda: self.http.stop(self._left_s()))
 
     def _open_store(self) -> Starlette:
         try:
@@ -193,6 +203,7 @@ class App:
                 plan=lambda study: plan_draft(study, self._sites.named(study.site)),
                 prompt_of=self._prompt_of,
                 build=self._build,
+                is_demo_allowed=settings.is_embedded_store or settings.model.allow_demo,
                 retry=settings.model.retry,
                 clock=self._clock,
                 metrics=self.metrics,
@@ -263,7 +274,7 @@ class App:
         self._stack.push_async_callback(self._close_door, name)
 
     async def _close_door(self, name: str) -> None:
-        await self.doors.pop(name).drain(self.settings.daemon.drain_timeout_s)
+        await self.doors.pop(name).drain(self._left_s())
 
 
 def log_head(sequence: int, head: str) -> None:

@@ -54,6 +54,9 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, on_signal, number)
     async with app:
         await stop.wait()
+    # All is closed and durable. A thread that still reads a huge message must not hold the process.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def demo(

@@ -21,7 +21,7 @@ from rich.markup import escape
 from daemon.app import App
 from daemon.cli_options import print_json
 from daemon.config import load_settings
-from daemon.errors import UnknownIdError
+from daemon.errors import ConfigurationError, UnknownIdError
 from daemon.lifecycle import State
 from daemon.logs import log_loop_failure, start_logging
 from interfaces.mllp_client import run_send
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parent / "samples"
 SETTLED = frozenset(State) - {State.RECEIVED, State.MAPPED, State.DRAFTED}
 POLL_S = 0.1
+LOG = "demo.log"
 OUT = Console(highlight=False)
 NEXT = """
 Next: [bold]prelim demo --keep[/] stays up to be looked around in,
@@ -53,13 +54,15 @@ async def run_demo(*, engine: str | None, data: Path | None, is_kept: bool, as_j
     """
     folder = data or Path(tempfile.mkdtemp(prefix="prelim-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "journal.sqlite").exists() and not (folder / LOG).exists():
+        raise ConfigurationError("this folder holds a journal that no demo made", "--data")
     overrides: dict[str, Any] = {"data": folder}
     if engine:
         overrides["model"] = {"engine": engine}
     if not is_kept:
         overrides |= {"mllp": {"port": 0}, "http": {"port": 0}}
     settings = load_settings(overrides=overrides)
-    with (folder / "demo.log").open("w", encoding="utf-8") as lines:
+    with (folder / LOG).open("w", encoding="utf-8") as lines:
         start_logging(stream=lines)
         asyncio.get_running_loop().set_exception_handler(log_loop_failure)
         try:

@@ -65,6 +65,7 @@ class DraftStep:
         plan: Callable[[StudyReport], Findings | Skip],
         prompt_of: Callable[[Findings], Prompt],
         build: Builder,
+        is_demo_allowed: bool,
         retry: DraftRetry,
         clock: Clock,
         metrics: Metrics,
@@ -76,6 +77,7 @@ class DraftStep:
         self._plan = plan
         self._prompt_of = prompt_of
         self._build = build
+        self._is_demo_allowed = is_demo_allowed
         self._wait_s = retry.wait_s
         self._clock = clock
         self._metrics = metrics
@@ -111,6 +113,9 @@ class DraftStep:
         started_s = self._clock.monotonic_s()
         prompt = self._prompt_of(findings)
         draft = await self._drafter.draft(prompt, is_alone=report.attempts > 0)
+        if draft.engine.is_demo and not self._is_demo_allowed:
+            await self._retrying.end(report, Event.FAIL, "demo_engine_not_allowed")
+            return
         verdicts = check_draft(findings, draft)
         failed = [verdict for verdict in verdicts if not verdict.is_passed]
         if failed:

@@ -44,6 +44,7 @@ class Health:
         """Return whether messages are taken, and the state of each part."""
         journal, posting = "ok", "shadow" if self._is_shadow else "running"
         try:
+            await self._journal.check_writable()
             if await self._journal.is_paused():
                 posting = "paused"
         except JournalUnavailableError:

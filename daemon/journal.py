@@ -187,6 +187,13 @@ class Journal(Protocol):
     async def set_paused(self, *, is_paused: bool, actor: str) -> None:
         """Stop or start posting, across restarts; audited."""
 
+    async def check_writable(self) -> None:
+        """Return when the disk takes writes.
+
+        Raises:
+            JournalUnavailableError: It does not.
+        """
+
     async def is_paused(self) -> bool:
         """Return whether posting is stopped."""
 

@@ -245,9 +245,3 @@ def _replay_report(transaction: Transaction, report_id: str, actor: str) -> tupl
     )
     is_repost = stored is not None and stored.state is State.FAILED and has_observation
     return _move(transaction, report_id, Event.REPOST if is_repost else Event.REDRAFT, {}, actor)
-
-
-def set_paused(transaction: Transaction, *, is_paused: bool, actor: str) -> None:
-    """Stop or start posting."""
-    transaction.execute("INSERT OR REPLACE INTO flag VALUES ('paused', ?)", (is_paused,))
-    transaction.audit(Change("pause" if is_paused else "resume", actor=actor))

@@ -13,7 +13,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from daemon import journal_messages, journal_reports
+from daemon import journal_flags, journal_messages, journal_reports
 from daemon import journal_reads as reads
 from daemon.errors import ConfigurationError, JournalUnavailableError
 from daemon.journal_schema import SETTING, check_file, connect_writer, prepare_file
@@ -210,8 +210,17 @@ class SqliteJournal:
     async def set_paused(self, *, is_paused: bool, actor: str) -> None:
         """Stop or start posting, across restarts; audited."""
         await self.writer.submit(
-            lambda t: journal_reports.set_paused(t, is_paused=is_paused, actor=actor)
+            lambda t: journal_flags.set_paused(t, is_paused=is_paused, actor=actor)
         )
+
+    async def bind_target(self, target: str) -> None:
+        """Remember the server that drafts are for; refuse another while work is under way."""
+        await self.writer.submit(lambda t: journal_flags.bind_target(t, target))
+
+    async def check_writable(self) -> None:
+        """Write again if the last write failed; cheap when it did not."""
+        if self.writer.has_failed:
+            await self.writer.submit(journal_flags.probe)
 
     async def is_paused(self) -> bool:
         """Return whether posting is stopped."""

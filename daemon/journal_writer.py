@@ -108,6 +108,7 @@ class JournalWriter:
         anchor_every: int = ANCHOR_EVERY,
     ) -> None:
         self.transactions = 0
+        self.has_failed = False
         self._connection = connection
         self._clock = clock
         self._on_head = on_head
@@ -164,6 +165,7 @@ class JournalWriter:
             outcomes = [self._attempt(transaction, job) for job in jobs]
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - the thread's top: it must outlive any batch
+            self.has_failed = True
             self._roll_back()
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             reason = REASONS.get(name, "journal_write_failed")
@@ -171,6 +173,7 @@ class JournalWriter:
             return [
                 _Outcome(job.future, error=JournalUnavailableError(reason, name)) for job in jobs
             ]
+        self.has_failed = False
         self.transactions += 1
         self._head = transaction.head
         return outcomes

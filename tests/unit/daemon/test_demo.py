@@ -38,3 +38,12 @@ def test_people_see_findings_draft_and_the_stored_observation(tmp_path: Path) ->
     assert '"status": "preliminary"' in out
     assert "entries whole" in out
     assert out.rstrip().endswith("says what would be done with your own messages.")
+
+
+def test_a_journal_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").touch()
+
+    code, _, err = run_prelim("demo", "--engine", "extractive", "--data", str(tmp_path))
+
+    assert code == 2
+    assert "--data: this folder holds a journal that no demo made" in err

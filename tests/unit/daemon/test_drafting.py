@@ -83,6 +83,7 @@ class Bench:
         self.journal = journal
         self.clock = clock
         self.model = model
+        self.is_demo_allowed = True
         self.woken = 0
 
     async def run(self, report: PendingReport, builder: object = build) -> None:
@@ -92,6 +93,7 @@ class Bench:
             plan=plan_draft,
             prompt_of=build_prompt,
             build=builder,  # type: ignore[arg-type]
+            is_demo_allowed=self.is_demo_allowed,
             retry=DraftRetry(attempts_max=3, wait_s=1),
             clock=self.clock,
             metrics=Metrics(),
@@ -152,6 +154,20 @@ async def test_a_draft_that_a_check_refuses_is_withheld_and_its_text_kept(
     assert report.draft is not None
     assert report.draft.text == text
     assert bench.woken == 0
+
+
+async def test_what_a_demo_engine_wrote_is_not_kept_for_a_real_server(
+    journal: SqliteJournal,
+    clock: HandClock,
+    mapped: PendingReport,
+    make_draft: Callable[..., Draft],
+) -> None:
+    bench = Bench(journal, clock, ScriptedModel(make_draft()))
+    bench.is_demo_allowed = False
+
+    await bench.run(mapped)
+
+    assert await bench.state(mapped) == (State.FAILED, "demo_engine_not_allowed")
 
 
 async def test_a_prompt_that_can_never_be_run_fails_its_report_alone(

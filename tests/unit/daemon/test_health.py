@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon.errors import JournalUnavailableError
 from daemon.health import Health
 from daemon.metrics import Metrics
 
@@ -50,6 +51,21 @@ async def test_a_model_that_is_not_there_yet_does_not_close_the_doors(
         "model": "not_ready",
         "posting": "running",
     }
+
+
+async def test_a_disk_that_takes_no_writes_is_not_ready_until_it_takes_them_again(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse() -> None:
+        raise JournalUnavailableError("disk_full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "check_writable", refuse)
+        full = await health(journal).ready()
+    again = await health(journal).ready()
+
+    assert (full.is_ready, full.checks["journal"]) == (False, "unavailable")
+    assert again.is_ready
 
 
 async def test_closed_doors_are_not_ready(journal: SqliteJournal) -> None:

@@ -97,7 +97,7 @@ def test_the_base_is_converted_once_and_says_where_it_came_from(
     folder = prepare_base_model(tmp_path / "cache")
     again = prepare_base_model(tmp_path / "cache")
 
-    source = json.loads((folder / "source.json").read_text())
+    source = json.loads((folder / "card.json").read_text())
     assert folder == again == tmp_path / "cache" / NAME
     assert converter.calls == 1
     assert (folder / "model.safetensors").read_bytes() == CONTENT
@@ -121,7 +121,7 @@ def test_half_a_folder_is_made_anew(tmp_path: Path, converter: Converter) -> Non
 
     folder = prepare_base_model(tmp_path / "cache")
 
-    assert sorted(path.name for path in folder.iterdir()) == ["model.safetensors", "source.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.safetensors"]
 
 
 def test_a_conversion_that_fails_leaves_no_folder_and_can_be_tried_again(
