@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CARD = "card.json"
+DEMO_WARNING = (
+    "It was trained on invented reports to show the whole path;\n"
+    "it says nothing about accuracy on patients."
+)
+UNPROVEN_WARNING = "Nobody has shown on patients what it is good for;\nits numbers are below."
+DEMO_LIMITS = (
+    "- Limits: English; chest, abdomen and limbs; radiography and CT; the wording of one",
+    "  generator. It copies and shortens; it does not reason about disease.",
+)
 
 
 def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -36,8 +45,7 @@ def render_card(facts: Mapping[str, Any]) -> str:
     lines = [
         f"# Adapter `{facts['name']}`",
         "",
-        "**Not for clinical use.** It was trained on invented reports to show the whole path; it",
-        "says nothing about accuracy on patients.",
+        "**Not for clinical use.** " + (DEMO_WARNING if facts["is_demo"] else UNPROVEN_WARNING),
         "",
         f"- Kind: LoRA, r={recipe['rank']}, alpha={recipe['alpha']}, on the linear modules of",
         f"  {recipe['upper_layers'] or 'all'} layers from the top; loss on the impression alone.",
@@ -50,8 +58,7 @@ def render_card(facts: Mapping[str, Any]) -> str:
         f"- Prompt template: {facts['prompt_template']}.",
         f"- Adapter sha256: `{facts['adapter_sha256']}`.",
         f"- Versions: {', '.join(f'{name} {v}' for name, v in facts['versions'].items())}.",
-        "- Limits: English; chest, abdomen and limbs; radiography and CT; the wording of one",
-        "  generator. It copies and shortens; it does not reason about disease.",
+        *(DEMO_LIMITS if facts["is_demo"] else ()),
         "",
         "Made again by `prelim synth`, `prelim train` and `prelim evaluate`; see README.md.",
     ]

@@ -18,6 +18,7 @@ class Recipe(BaseModel):
 
     Attributes:
         name: The adapter's name.
+        is_demo: Marks the adapter as one for show: its drafts never go to a real FHIR server.
         seed: Orders the rows and draws the first LoRA weights.
         steps: Optimiser steps; data is gone through again when it ends before.
         tokens_per_batch: Rows times the longest of them, padding counted, in one step.
@@ -37,6 +38,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    is_demo: bool = False
     seed: int = 0
     steps: int = Field(gt=0)
     tokens_per_batch: int = Field(gt=0)

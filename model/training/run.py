@@ -78,7 +78,7 @@ def run_training(
         out,
         {
             "name": recipe.name,
-            "is_demo": True,
+            "is_demo": recipe.is_demo,
             "base": {"name": folder.name, "sha256": digest_of(folder)},
             "data": json.loads((data / "corpus.json").read_text(encoding="utf-8")),
             "recipe": recipe.model_dump(),

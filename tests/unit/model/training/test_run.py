@@ -29,6 +29,7 @@ pytest.importorskip("torch")
 
 RECIPE = Recipe(
     name="tiny",
+    is_demo=True,
     steps=2,
     tokens_per_batch=900,
     learning_rate=0.01,
