@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-GENERATOR_VERSION = "synth/1"
+GENERATOR_VERSION = "synth/2"
 
 
 @dataclass(frozen=True, slots=True)

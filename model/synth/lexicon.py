@@ -62,7 +62,8 @@ class Kind(_Row):
 
 class Normal(_Row):
     """A sentence of health. ``denies`` names the findings it rules out; ``beside`` lets it stand
-    next to something wrong in the same organ; ``asked`` answers what the exam was ordered for.
+    next to something wrong in the same organ; ``asked`` answers what the exam was ordered for;
+    ``covers`` are other organs that it calls healthy too.
     """
 
     text: str
@@ -70,6 +71,7 @@ class Normal(_Row):
     denies: tuple[str, ...] = ()
     beside: bool = False
     asked: bool = False
+    covers: tuple[str, ...] = ()
 
 
 class Organ(_Row):
@@ -101,7 +103,6 @@ class Lexicon(_Row):
 
     region: Region
     normal: dict[Group, str]
-    answers: dict[str, str]
     exams: tuple[ExamKind, ...]
     indications: tuple[str, ...]
     places: dict[str, dict[str, tuple[str, ...]]]
@@ -132,6 +133,8 @@ class Frames(_Row):
 
     frames: tuple[str, ...]
     held_back: tuple[str, ...]
+    details: tuple[str, ...]
+    details_held_back: tuple[str, ...]
     changes: tuple[Change, ...]
     changes_held_back: tuple[Change, ...]
     references: tuple[str, ...]

@@ -31,6 +31,7 @@ class Stated:
     """One finding: what the report says, what its impression makes of it, by which templates."""
 
     kind: Kind
+    place: str | None
     side: Side | None
     size_mm: int | None
     severity: str | None
@@ -103,7 +104,7 @@ def compose_report(
 
 
 def _stated(scene: _Scene) -> list[Stated]:
-    """Draw what is wrong, most important first; of one kind at most one on each side."""
+    """Draw what is wrong, most important first; of one kind at most one in each place."""
     rng = scene.rng
     kinds = [kind for kind in scene.words.findings if kind.group in (None, scene.exam.group)]
     count = rng.choices(range(len(WRONG_COUNT_WEIGHTS)), WRONG_COUNT_WEIGHTS)[0]
@@ -116,9 +117,9 @@ def _stated(scene: _Scene) -> list[Stated]:
     if rng.randrange(3) == 0:
         drawn.append(rng.choice(trivial))
     stated = [_state(scene, kind) for kind in drawn]
-    if stated and stated[0].kind.place and stated[0].kind.size and rng.randrange(5) == 0:
+    if stated and stated[0].kind.is_reported and rng.randrange(4) == 0:
         second = _state(scene, stated[0].kind)
-        if second.side != stated[0].side:
+        if second.place != stated[0].place:
             stated.append(second)
     return sorted(stated, key=lambda one: -one.kind.rank)
 
@@ -143,6 +144,7 @@ def _state(scene: _Scene, kind: Kind) -> Stated:
     text, frame_id = _framed(scene, kind, filled(phrase, values))
     stated = Stated(
         kind=kind,
+        place=values.get("place"),
         side=next((word for word in NAMES_A_SIDE if _names(kind, values, word)), None),
         size_mm=size.mm if size else None,
         severity=values["severity"] or None,
@@ -150,7 +152,7 @@ def _state(scene: _Scene, kind: Kind) -> Stated:
         summary=filled(kind.summary, values),
         template_ids=(phrase_id, frame_id) if frame_id else (phrase_id,),
     )
-    return _compared(scene, stated) if size else stated
+    return _compared(scene, _detailed(scene, stated)) if size and kind.is_reported else stated
 
 
 def _names(kind: Kind, values: dict[str, str], side: Side) -> bool:
@@ -191,6 +193,15 @@ def _frame(scene: _Scene, phrase: str) -> tuple[str, str]:
             return frame, frame_id
 
 
+def _detailed(scene: _Scene, stated: Stated) -> Stated:
+    """Now and then, say more of a mass than an impression repeats."""
+    if not stated.kind.is_area or scene.exam.group != "CT" or scene.rng.randrange(5):
+        return stated
+    details = frames().details_held_back if scene.is_held_back else frames().details
+    detail = scene.rng.choice(details).format(number=scene.rng.randint(8, 90))
+    return replace(stated, text=f"{stated.text} {detail}")
+
+
 def _compared(scene: _Scene, stated: Stated) -> Stated:
     """Now and then, say how big it was before."""
     rng = scene.rng
@@ -219,7 +230,8 @@ def _healthy(scene: _Scene, stated: list[Stated]) -> list[tuple[str, Normal, str
         others = [row for row in rows if not row[1].asked]
         if name in wrong_organs:
             others = [row for row in others if row[1].beside]
-        healthy += answers + _distinct(answers, others, scene.rng.choice((0, 1, 1, 1, 2)))
+        count = scene.rng.choice((0, 1, 1, 1, 2))
+        healthy += answers + _distinct(healthy + answers, others, count)
     return healthy
 
 
@@ -229,11 +241,14 @@ def _candidates(scene: _Scene, stated: list[Stated], name: str) -> list[tuple[st
     if organ.group not in (None, group):
         return []
     wrong = {one.kind.name for one in stated}
+    wrong_organs = {one.kind.organ for one in stated}
     shelf, mark = (organ.held_back, "/held_back") if scene.is_held_back else (organ.normal, "")
     rows = [
         (name, normal, f"{scene.words.region}/{name}{mark}/{index}")
         for index, normal in enumerate(shelf)
-        if normal.group in (None, group) and not wrong & set(normal.denies)
+        if normal.group in (None, group)
+        and not wrong & set(normal.denies)
+        and not wrong_organs & set(normal.covers)
     ]
     scene.rng.shuffle(rows)
     return rows
@@ -242,13 +257,14 @@ def _candidates(scene: _Scene, stated: list[Stated], name: str) -> list[tuple[st
 def _distinct(
     said: list[tuple[str, Normal, str]], rows: list[tuple[str, Normal, str]], count: int
 ) -> list[tuple[str, Normal, str]]:
-    """Take up to ``count`` rows, none of which repeats what was said."""
+    """Take up to ``count`` rows; none denies again, and a plain "unremarkable" only goes first."""
+    denied = {name for _, normal, _ in said for name in normal.denies}
     taken: list[tuple[str, Normal, str]] = []
     for row in rows:
-        denied = {name for _, normal, _ in said + taken for name in normal.denies}
-        is_news = bool(row[1].denies) and not denied & set(row[1].denies)
-        if len(taken) < count and (is_news or not said + taken):
+        denies = set(row[1].denies)
+        if len(taken) < count and denied.isdisjoint(denies) and (denies or not taken):
             taken.append(row)
+            denied |= denies
     return taken
 
 
@@ -284,14 +300,13 @@ def _findings(
 
 
 def _impression(scene: _Scene, stated: list[Stated]) -> str:
-    """Write the answer first, then what is wrong by weight, else that all is well."""
+    """Write what is wrong by weight, else that all is well.
+
+    Nothing is denied beside something wrong: a small model learns such a sentence as a habit, and
+    then denies what is there.
+    """
     items = [sentence(one.summary) for one in stated if one.kind.is_reported]
-    normal = scene.words.normal[scene.exam.group]
-    items = items or [normal]
-    if asks := _asked(scene, stated):
-        answer = scene.words.answers[asks]
-        if not normal.startswith(answer.rstrip(".")) or items != [normal]:
-            items = [answer, *items]
+    items = items or [scene.words.normal[scene.exam.group]]
     if not scene.style.list or len(items) == 1:
         return " ".join(items)
     return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from mappings.domain import Region
-from model.synth.lexicon import REGIONS, Kind, frames, kind_named, lexicon
+from model.synth.lexicon import REGIONS, Kind, Lexicon, frames, kind_named, lexicon
 
 SLOTS = {"place", "side", "severity", "Severity", "size"}
 
@@ -63,10 +63,19 @@ def test_each_table_speaks_only_of_organs_places_and_findings_that_are_there(
 
     assert {kind.organ for kind in words.findings} <= set(words.organs)
     assert {kind.place for kind in words.findings if kind.place} <= set(words.places)
-    assert {exam.asks for exam in words.exams if exam.asks} <= set(words.answers)
-    assert set(words.answers) <= denied
+    assert {exam.asks for exam in words.exams if exam.asks} <= denied
+    assert denied <= names
     assert any(kind.is_reported for kind in words.findings)
-    assert names
+    assert covered(words) <= set(words.organs)
+
+
+def covered(words: Lexicon) -> set[str]:
+    return {
+        name
+        for organ in words.organs.values()
+        for normal in (*organ.normal, *organ.held_back)
+        for name in normal.covers
+    }
 
 
 def test_a_finding_of_low_rank_is_left_out_of_impressions() -> None:
