@@ -111,12 +111,17 @@ async def _show(app: App, *, as_json: bool) -> bool:
 
 
 async def _wait_until_settled(app: App) -> None:
-    """Return when nothing is under way any more, or after the time that one draft may take."""
+    """Return when nothing is under way any more, or when nothing has moved for a long while."""
     loop = asyncio.get_running_loop()
-    deadline_s = loop.time() + app.settings.model.request_timeout_s
-    while loop.time() < deadline_s:
-        counts = await app.journal.counts()
+    patience_s = app.settings.model.start_timeout_s
+    before, deadline_s = None, 0.0
+    while True:
+        counts = dict(await app.journal.counts())
         if not any(count for state, count in counts.items() if state not in SETTLED):
+            return
+        if counts != before:
+            before, deadline_s = counts, loop.time() + patience_s
+        if loop.time() > deadline_s:
             return
         await asyncio.sleep(POLL_S)
 

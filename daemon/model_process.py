@@ -29,6 +29,8 @@ _KEPT_PREFIXES = ("CUDA_", "GOMP_", "MKL_", "NVIDIA_", "OMP_")
 _SET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
+    # Threads that spin while they wait take the cores from the doors, and from each other.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "PYTHONUNBUFFERED": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_OFFLINE": "1",
