@@ -45,7 +45,7 @@ def add_commands(app: typer.Typer) -> None:
 def synth(
     out: Annotated[Path, typer.Option("--out", help="Folder to write the corpus to.")],
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
-    train: Annotated[int, typer.Option(min=0, help="Reports to train on.")] = 4000,
+    train: Annotated[int, typer.Option(min=0, help="Reports to train on.")] = 8000,
     dev: Annotated[int, typer.Option(min=0, help="Reports to watch training by.")] = 120,
     test: Annotated[int, typer.Option(min=0, help="Reports of unseen templates.")] = 300,
     as_json: AsJson = False,

@@ -1,7 +1,8 @@
 """Judges a draft against the findings it came from; runs in the daemon, without a model.
 
 A check never changes a text: a draft is taken as it is, or withheld for a person to see. The checks
-know what the draft adds or garbles, not what it leaves out; they do not replace the radiologist.
+know what the draft adds or garbles, and of what it leaves out only what cannot wait; they do not
+replace the radiologist.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from mappings.domain import CheckVerdict, FinishReason
 from model.checks.numbers import find_number_fault
 from model.checks.sides import find_side_fault
+from model.checks.support import find_left_out, find_unsupported
 from model.checks.wording import find_cut_off, find_empty, find_prompt_echo, find_repetition
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ def check_draft(findings: Findings, draft: Draft) -> tuple[CheckVerdict, ...]:
         "repetition": find_repetition(text),
         "number_not_in_findings": find_number_fault(findings.text, text),
         "side_not_in_findings": find_side_fault(findings, text),
+        "finding_not_in_findings": find_unsupported(findings, text),
+        "finding_left_out": find_left_out(findings, text),
     }
     return tuple(
         CheckVerdict(check, is_passed=True)

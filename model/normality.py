@@ -31,6 +31,7 @@ _NEGATED = re.compile(
     r"\bno (?:evidence of )?(?:(?:definite|interval|relevant|significant|substantial) )*"
     r"(?:change|decrease|improvement|increase|progression|resolution) (?:of|to)\b"
     r"|\b(?:no|without(?! (?:\w+ )?contrast)|nor|neither|negative for|free of|absence of"
+    r"|nothing to (?:indicate|suggest)"
     r"|rather than|denies)\b(?:(?!\b(?:with|in|unchanged|stable|known)\b).)*"
     r"|\b(?:not|no longer) (?:significantly |abnormally )?"
     r"(?:dilated|displaced|distended|enlarged|inflamed|obstructed|thickened)\b",
@@ -38,7 +39,8 @@ _NEGATED = re.compile(
 )
 _NOT_SEEN = re.compile(
     r"\b(?:is|are|was|were)(?: also)? (?:not|no longer) (?:\w+ ){0,2}?"
-    r"(?:appreciated|demonstrated|detected|evident|identified|present|seen|visuali[sz]ed)\b",
+    r"(?:appreciated|demonstrated|detected|evident|identified|present|seen|visuali[sz]ed)\b"
+    r"|\b(?:is|are) absent\b|\b(?:has|have) resolved\b",
     re.IGNORECASE,
 )
 # Where the subject of "... is not seen" begins at the latest; "... are not seen" may have two.
@@ -56,14 +58,15 @@ abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[
 asymmetr atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg
 catheter cavit clip collection compression congest consolidat cyst decreas deform degenerat
 depress dilat disloc displac dissect diverticul edema effusion elevat embol emphysema enhancing
-enlarge erosion extru fatty fibro fluid fractur free\s(?:air|fluid) gallstone granulom
+enlarge erosion extru fatty fibro fluid fractur free\s(?:\w+\s)?(?:air|fluid|gas) gallstone granulom
 ground[-\s]glass ha?ematoma ha?emorrhag hardware hepatomeg hernia hydroneph hyperatten hyperdens
-hyperinflat hypoatten hypodens increas infarct infiltrat inflam irregular ischa?emi \w*lithiasis
-lesion loss lymphaden lytic malalign malignan mass metast narrowing new nodul obstruct occlu
-oedema opaci(?!f) osteophyt pacemaker perforat pneumomedias pneumonia pneumothora
-post[-\s]?(?:op|surg) prominen prosthes protru revers rupture scar sclero scolio shift splenomeg
+hyperinflat hypoatten hypodens increas infarct infiltrat inflam irregular ischa?emi \w+itis\b
+\w*lithiasis lesion loss lymphaden lytic malalign malignan mass metast narrowing new
+nodul obstruct occlu oedema opaci(?!f) osteophyt pacemaker perforat pneumomedias pneumonia
+pneumothora post[-\s]?(?:op|surg) prominen prosthes protru revers rupture scar sclero scolio shift
+splenomeg
 spondyl status\spost steato stenos sternotomy stone straighten strand sublux surgical swelling
-tear thicken thromb tortuo tube tumou?r worsen blunt
+tear thick(?!ness) thromb tortuo tube tumou?r worsen blunt
 """
 _ABNORMAL = re.compile(rf"\b(?:{'|'.join(_ABNORMAL_WORDS.split())})\w*", re.IGNORECASE)
 # What tells how the study was made, or against what it was read, is no finding.
@@ -124,7 +127,10 @@ _SAME = {
     "tumour": "mass",
     "urolith": "stone",
 }
-_HEADING = re.compile(r"^\s*(?:[-*•]\s*|\d{1,2}[.)]\s+)?(?:[A-Za-z][A-Za-z ,/&-]{1,40}:\s*)?")
+_HEADING = re.compile(
+    r"^\s*(?:[-*•]\s*|\d{1,2}[.)]\s+)?"
+    r"(?:(?![^:]*\b(?:is|are|was|were|has|have|shows?)\b)[A-Za-z][A-Za-z ,/&-]{1,40}:\s*)?"
+)
 _WORD = re.compile(r"[^\W\d_]{2,}|\d")
 
 
@@ -137,6 +143,20 @@ def is_abnormal(sentence: str) -> bool:
     if _UNSURE.search(statement):
         return True
     return any(_is_part_abnormal(part) for part in _TURN.split(statement))
+
+
+def asserted(sentence: str) -> str:
+    """The sentence without what it denies and without its heading, in one line.
+
+    Args:
+        sentence: One statement of a report; its parts are judged one by one.
+
+    Returns:
+        What is left, with " ; " between the parts; empty when all is denied.
+    """
+    statement = _HEADING.sub("", " ".join(sentence.split()))
+    parts = (_NEGATED.sub(" ", _without_unseen(part)) for part in _TURN.split(statement))
+    return " ; ".join(part.strip() for part in parts if _WORD.search(part))
 
 
 def problems(statement: str) -> frozenset[str]:
@@ -181,6 +201,9 @@ def _without_unseen(part: str) -> str:
             for start in _SUBJECT_START.finditer(before)
             if not (is_plural and start.group().lower() == "and")
         ]
-        kept += f"{before[: max(starts, default=0)]} "
+        subject_start = max(starts, default=0)
+        if unseen.group().endswith("absent") and not _ABNORMAL.search(before, subject_start):
+            continue  # an organ that is absent is abnormal; a disease is not
+        kept += f"{before[:subject_start]} "
         begin = unseen.end()
     return kept + part[begin:]

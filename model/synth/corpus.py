@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-GENERATOR_VERSION = "synth/2"
+GENERATOR_VERSION = "synth/3"
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Reports in each split; regions and sites take turns, so each gets its share."""
 
-    train: int = 4_000
+    train: int = 8_000
     dev: int = 120
     test: int = 300
 

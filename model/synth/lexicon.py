@@ -31,7 +31,10 @@ class _Row(BaseModel):
 
 
 class Kind(_Row):
-    """A kind of finding. ``rank`` orders an impression; below 20 it is left out of it."""
+    """A kind of finding. ``rank`` orders an impression; below 20 it is left out of it.
+
+    ``is_alone`` is for what cannot be beside anything wrong with the organ, as its removal.
+    """
 
     name: str
     organ: str
@@ -45,6 +48,7 @@ class Kind(_Row):
     size: tuple[int, int] | None = None
     is_area: bool = False
     plural: bool = False
+    is_alone: bool = False
     phrases: tuple[str, ...] = Field(min_length=1)
     held_back: tuple[str, ...] = Field(min_length=1)
     summary: str = ""
@@ -75,9 +79,13 @@ class Normal(_Row):
 
 
 class Organ(_Row):
-    """What is looked at together; ``label`` heads its paragraph at sites that use headings."""
+    """What is looked at together; ``label`` heads its paragraph at sites that use headings.
+
+    ``deniable`` gives the findings that a report may rule out, each in the words of a denial.
+    """
 
     label: str
+    deniable: dict[str, str] = {}
     group: Group | None = Field(None, alias="in")
     normal: tuple[Normal, ...] = Field(min_length=1)
     held_back: tuple[Normal, ...] = Field(min_length=1)
@@ -133,6 +141,8 @@ class Frames(_Row):
 
     frames: tuple[str, ...]
     held_back: tuple[str, ...]
+    denials: tuple[str, ...]
+    denials_held_back: tuple[str, ...]
     details: tuple[str, ...]
     details_held_back: tuple[str, ...]
     changes: tuple[Change, ...]

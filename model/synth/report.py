@@ -11,6 +11,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from model.synth.denials import drawn_denial, is_same_name
 from model.synth.lexicon import ExamKind, Kind, Lexicon, Normal, frames, lexicon
 from model.synth.wording import capitalised, drawn_size, filled, sentence
 
@@ -111,9 +112,12 @@ def _stated(scene: _Scene) -> list[Stated]:
     reported = [kind for kind in kinds if kind.is_reported]
     drawn: list[Kind] = []
     for kind in rng.sample(reported, len(reported)):
-        if len(drawn) < count and not any(_is_same(kind, other) for other in drawn):
+        if len(drawn) < count and not any(is_same_name(kind.name, one.name) for one in drawn):
             drawn.append(kind)
-    trivial = [kind for kind in kinds if not kind.is_reported]
+    wrong = {kind.organ for kind in drawn}
+    trivial = [
+        kind for kind in kinds if not (kind.is_reported or (kind.is_alone and kind.organ in wrong))
+    ]
     if rng.randrange(3) == 0:
         drawn.append(rng.choice(trivial))
     stated = [_state(scene, kind) for kind in drawn]
@@ -122,10 +126,6 @@ def _stated(scene: _Scene) -> list[Stated]:
         if second.place != stated[0].place:
             stated.append(second)
     return sorted(stated, key=lambda one: -one.kind.rank)
-
-
-def _is_same(kind: Kind, other: Kind) -> bool:
-    return kind.name in other.name or other.name in kind.name
 
 
 def _state(scene: _Scene, kind: Kind) -> Stated:
@@ -232,7 +232,27 @@ def _healthy(scene: _Scene, stated: list[Stated]) -> list[tuple[str, Normal, str
             others = [row for row in others if row[1].beside]
         count = scene.rng.choice((0, 1, 1, 1, 2))
         healthy += answers + _distinct(healthy + answers, others, count)
+        healthy += _denied(scene, stated, healthy, name)
     return healthy
+
+
+def _denied(
+    scene: _Scene, stated: list[Stated], said: list[tuple[str, Normal, str]], name: str
+) -> list[tuple[str, Normal, str]]:
+    """Rule out up to two findings of an organ, in a sentence of their own."""
+    organ, group = scene.words.organs[name], scene.exam.group
+    if organ.group not in (None, group):
+        return []
+    denial = drawn_denial(
+        scene.rng,
+        scene.words,
+        [kind for kind in scene.words.findings if kind.group in (None, group)],
+        name,
+        stated=stated,
+        denied={denied for _, normal, _ in said for denied in normal.denies},
+        is_held_back=scene.is_held_back,
+    )
+    return [(name, *denial)] if denial else []
 
 
 def _candidates(scene: _Scene, stated: list[Stated], name: str) -> list[tuple[str, Normal, str]]:
@@ -247,7 +267,7 @@ def _candidates(scene: _Scene, stated: list[Stated], name: str) -> list[tuple[st
         (name, normal, f"{scene.words.region}/{name}{mark}/{index}")
         for index, normal in enumerate(shelf)
         if normal.group in (None, group)
-        and not wrong & set(normal.denies)
+        and not any(is_same_name(denied, one) for denied in normal.denies for one in wrong)
         and not wrong_organs & set(normal.covers)
     ]
     scene.rng.shuffle(rows)
@@ -282,7 +302,8 @@ def _findings(
     paragraphs: list[tuple[str, bool]] = []
     for name, organ in scene.words.organs.items():
         wrong = [one.text for one in stated if one.kind.organ == name]
-        said = wrong + [normal.text for organ_name, normal, _ in healthy if organ_name == name]
+        well = [normal.text for organ_name, normal, _ in healthy if organ_name == name]
+        said = well + wrong if rng.randrange(3) == 0 else wrong + well
         if said:
             label = f"{organ.label}: " if style.labels else ""
             paragraphs.append((label + " ".join(said), bool(wrong)))
