@@ -58,7 +58,8 @@ abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[
 asymmetr atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg
 catheter cavit clip collection compression congest consolidat cyst decreas deform degenerat
 depress dilat disloc displac dissect diverticul edema effusion elevat embol emphysema enhancing
-enlarge erosion extru fatty fibro fluid fractur free\s(?:\w+\s)?(?:air|fluid|gas) gallstone granulom
+enlarge erosion extru fatty fibro filling\sdefect fluid fractur
+free\s(?:\w+\s)?(?:air|fluid|gas) gallstone granulom
 ground[-\s]glass ha?ematoma ha?emorrhag hardware hepatomeg hernia hydroneph hyperatten hyperdens
 hyperinflat hypoatten hypodens increas infarct infiltrat inflam irregular ischa?emi \w+itis\b
 \w*lithiasis lesion loss lymphaden lytic malalign malignan mass metast narrowing new
@@ -107,6 +108,8 @@ _SAME = {
     "cholelith": "stone",
     "consolid": "opacity",
     "degenerat": "degeneration",
+    "embol": "embolism",
+    "filling": "embolism",
     "gallstone": "stone",
     "ground": "opacity",
     "infiltrat": "opacity",

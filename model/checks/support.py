@@ -34,7 +34,7 @@ _NOT_NEW = re.compile(
 _ORGANS = {
     "adrenal": r"adrenals?",
     "appendix": r"append(?:ix|iceal|icitis)",
-    "gallbladder": r"gallbladder|cholecyst\w*|gallstones?",
+    "gallbladder": r"gallbladder|chole\w*|gallstones?",
     "heart": r"heart(?! strain)|cardi\w+|ventric\w+",
     "kidney": r"kidneys?|renal|\w*nephro\w*",
     "liver": r"liver|hepat\w*",

@@ -31,7 +31,13 @@ MEANING = {
     " abnormal all the same",
     "number_check": "share of reports where the draft check refuses a number",
     "side_check": "share of reports where the draft check refuses a side",
+    "finding_check": "share of reports where the draft check refuses a finding that the report does"
+    " not state",
+    "left_out_check": "share of reports where the draft check misses a finding that cannot wait",
     "withheld": "share of reports where any draft check refuses the draft",
+    "shown_fault": "share of the drafts that no check refuses that have a wrong side, a wrong size"
+    " or a finding that is not there",
+    "shown_missed": "share of the findings due that the drafts that no check refuses do not name",
     "words": "mean length of a draft in words",
     "reference_words": "mean length of the corpus's impression in words",
 }
@@ -56,6 +62,10 @@ def score_draft(row: Mapping[str, Any], draft: Draft) -> Scored:
     judgement = judge(row, draft.text)
     verdicts = check_draft(findings_of(row), draft)
     refused = {verdict.check for verdict in verdicts if not verdict.is_passed}
+    is_shown = not is_withheld(verdicts)
+    is_faulty = (
+        judgement.has_wrong_side or judgement.has_wrong_number or judgement.has_false_finding
+    )
     shares: dict[str, Share] = {
         "rouge_l": (rouge_l(row["impression"], draft.text), 1),
         "rouge_l_stemmed": (rouge_l(row["impression"], draft.text, is_stemmed=True), 1),
@@ -66,7 +76,14 @@ def score_draft(row: Mapping[str, Any], draft: Draft) -> Scored:
         "false_abnormal": (judgement.is_false_abnormal, int(judgement.is_normal)),
         "number_check": ("number_not_in_findings" in refused, 1),
         "side_check": ("side_not_in_findings" in refused, 1),
-        "withheld": (is_withheld(verdicts), 1),
+        "finding_check": ("finding_not_in_findings" in refused, 1),
+        "left_out_check": ("finding_left_out" in refused, 1),
+        "withheld": (not is_shown, 1),
+        "shown_fault": (is_shown and is_faulty, int(is_shown)),
+        "shown_missed": (
+            len(judgement.missed) if is_shown else 0,
+            judgement.reported if is_shown else 0,
+        ),
         "words": (len(draft.text.split()), 1),
         "reference_words": (len(row["impression"].split()), 1),
     }
