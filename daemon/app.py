@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from daemon.clock import Clock
-    from daemon.config import Listener, Settings
+    from daemon.config import Settings
+    from daemon.config_mllp import Listener
     from daemon.journal import PendingReport
     from daemon.journal_sqlite import SqliteJournal
     from mappings.domain import DraftObservation, Impression

@@ -6,6 +6,7 @@ The handler decides what an answer says and when it may be given; the listener o
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -23,13 +24,32 @@ class FrameFault(StrEnum):
     NOT_FRAMED = "not_framed"
 
 
+Later = Callable[[bytes], bool]
+"""Sends one more message, unframed, on the connection that a message came by; False when that
+connection is gone or ending: say it another way then. For application acknowledgments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back for one frame.
+
+    Attributes:
+        messages: Without framing bytes, in order; one for each message of a batch, none to be
+            silent.
+        is_stored: Whether the frame is on disk; decides the commit byte of MLLP release 2.
+    """
+
+    messages: tuple[bytes, ...] = field(default=(), repr=False)
+    is_stored: bool = False
+
+
 class MessageHandler(Protocol):
-    """Who answers. Answers are without framing bytes; None sends nothing."""
+    """Who answers."""
 
-    async def answer(self, payload: bytes, *, door: str, peer: str) -> bytes | None:
-        """Take one message, HL7 or not; return only when the answer may be believed."""
+    async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:
+        """Take one frame, HL7 or not; return only when the answer may be believed."""
 
-    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
+    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
         """Answer a frame that could not be taken, of which ``head`` is the first 4 KiB at most.
 
         An ABANDONED frame's sender has moved on to the next: it expects no answer. What is
