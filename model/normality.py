@@ -30,7 +30,7 @@ _NEGATED = re.compile(
     # "No change of the nodule" does not deny the nodule.
     r"\bno (?:evidence of )?(?:(?:definite|interval|relevant|significant|substantial) )*"
     r"(?:change|decrease|improvement|increase|progression|resolution) (?:of|to)\b"
-    r"|\b(?:no|without(?! (?:\w+ )?contrast)|nor|neither|negative for|free of|absence of"
+    r"|\b(?:no|without(?! (?:\w+ )?contrast)|nor|neither|negative for|(?:free|clear) of|absence of"
     r"|nothing to (?:indicate|suggest)"
     r"|rather than|denies)\b(?:(?!\b(?:with|in|unchanged|stable|known)\b).)*"
     r"|\b(?:not|no longer) (?:significantly |abnormally )?"

@@ -1,9 +1,10 @@
 """A finding that the draft has and the findings have not, and one that must not be left out.
 
 What a draft may name is in concepts.yaml. A draft that names one of these is held to the findings:
-they must state it, or something that stands for it, outside what they deny. An organ that the
-findings call normal throughout has nothing wrong in the draft. A finding that cannot wait for the
-next reader, once stated, must be in the draft. English only: any other language passes.
+they must state it, or something that stands for it, outside what they deny. A guess at a cause
+("may represent pneumonia") is held only to what they deny. An organ that they call normal
+throughout has nothing wrong in the draft. A finding that cannot wait for the next reader, once
+stated, must be in the draft. English only: any other language passes.
 """
 
 from __future__ import annotations
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
 
 CONCEPTS_FILE = Path(__file__).with_name("concepts.yaml")
 _NOT_NEW = re.compile(
-    r"\b(?:chronic|healed|healing|history of|known|old|post|previous|previously|prior|remote"
+    r"\b(?:chronic|concern|consider|healed|healing|history of|if|known|old|post"
+    r"|previous|previously|prior|remote"
     r"|resolved|stable|unchanged|versus|vs|may|might|could|cannot|difficult)\b",
+    re.IGNORECASE,
+)
+# A draft may guess at a cause, as people do, but at none that the findings deny.
+_GUESS = re.compile(
+    r"\b(?:may|might|could|possib\w+|probab\w+|likely|suspicious|suggest\w*|concerning|versus|vs)\b.*",
     re.IGNORECASE,
 )
 _ORGANS = {
@@ -68,11 +75,15 @@ def find_unsupported(findings: Findings, draft: str) -> Fault | None:
     stated = " . ".join(asserted(sentence) for sentence in known)
     for sentence in split_sentences(draft):
         said = asserted(sentence.text)
+        sure = _GUESS.sub("", said)
         span = (sentence.start, sentence.end)
         for concept in concepts():
-            if concept.named.search(said) and not concept.support.search(stated):
-                is_denied = concept.named.search(findings.text)
-                return Fault("denied_by_findings" if is_denied else "not_in_findings", span)
+            if not concept.named.search(said) or concept.support.search(stated):
+                continue
+            if concept.named.search(findings.text):
+                return Fault("denied_by_findings", span)
+            if concept.named.search(sure):
+                return Fault("not_in_findings", span)
         if is_abnormal(sentence.text) and _names_a_normal_organ(said, known):
             return Fault("organ_normal_in_findings", span)
     return None

@@ -19,6 +19,7 @@ def findings_of(text: str, language: str = "en") -> Findings:
         ("Lungs are clear. No effusion.", "Small effusion.", "denied_by_findings"),
         ("Nothing to suggest appendicitis.", "Acute appendicitis.", "denied_by_findings"),
         ("Hydronephrosis is absent.", "Mild hydronephrosis.", "denied_by_findings"),
+        ("No pleural effusion.", "Opacity, possibly effusion.", "denied_by_findings"),
         ("The embolism has resolved.", "Pulmonary embolism.", "denied_by_findings"),
         ("The lungs are clear.", "Pneumothorax.", "not_in_findings"),
         ("Mild scoliosis.", "1. Scoliosis.\n2. Compression fracture.", "not_in_findings"),
@@ -54,6 +55,7 @@ def test_a_finding_that_the_report_does_not_state_is_found(
         ("The heart is normal. Dilated right ventricle.", "Right heart strain."),
         ("The lungs are clear.", "No acute abnormality."),
         ("Effusion cannot be excluded.", "Possible effusion."),
+        ("Airspace disease at the base.", "Airspace disease, may represent edema or infection."),
     ],
 )
 def test_what_a_radiologist_would_sum_up_so_is_no_fault(text: str, draft: str) -> None:
@@ -89,6 +91,8 @@ def test_what_cannot_wait_is_missed_in_a_draft_without_it(
         "A fracture cannot be excluded.",
         "Nondisplaced sutures.",
         "Small effusion.",
+        "The lungs are clear of consolidation, pneumothorax, or effusion.",
+        "If there is concern for fracture, consider rib series.",
     ],
 )
 def test_what_is_denied_old_or_doubtful_may_be_left_out(text: str) -> None:
