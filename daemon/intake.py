@@ -17,7 +17,7 @@ import structlog
 
 from daemon.errors import JournalUnavailableError
 from daemon.journal_messages import FRAME_REASON
-from interfaces.mllp_contract import FrameFault
+from interfaces.mllp_contract import Answer, FrameFault
 from mappings.domain import RawReport, Standard
 from mappings.errors import MessageRefusedError
 from mappings.hl7_ack import render_ack
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from daemon.clock import Clock
     from daemon.journal import Journal
     from daemon.metrics import Metrics
+    from interfaces.mllp_contract import Later
     from mappings.hl7_ack import AckCode
     from mappings.hl7_header import Header, HeaderPolicy
 
@@ -56,15 +57,15 @@ class MllpIntake:
         self._metrics = metrics
         self._wake_next = wake_next
 
-    async def answer(self, payload: bytes, *, door: str, peer: str) -> bytes | None:
-        """Store a message and return its acknowledgment, unframed; None for an acknowledgment."""
+    async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:  # noqa: ARG002 - the contract's: no answer of original mode comes later
+        """Store a message and return its acknowledgment; silence for an acknowledgment."""
         started_s = self._clock.monotonic_s()
         header: Header | None = None
         try:
             header = peek_header(payload)
             if header.is_ack:
                 log.warning("mllp.acknowledgment_ignored", door=door, peer=peer)
-                return None
+                return Answer()
             judge_header(header, self._policy)
         except MessageRefusedError as error:
             return await self._refuse(payload, header, error, door=door, peer=peer)
@@ -73,15 +74,15 @@ class MllpIntake:
         self._metrics.answer_seconds.labels(door=door).observe(seconds)
         return answer
 
-    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
+    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
         """Answer a frame that could not be taken, with MSA-2 where its head holds MSH-10."""
         self._metrics.frames_bad.labels(door=door, fault=fault.value).inc()
         error = MessageRefusedError(f"{FRAME_REASON}{fault.value}", None, "AE", SEQUENCE_ERROR)
         answer = await self._refuse(head, None, error, door=door, peer=peer)
         # The end of an abandoned frame never came: its sender has moved on and waits for nothing.
-        return None if fault is FrameFault.ABANDONED else answer
+        return Answer() if fault is FrameFault.ABANDONED else answer
 
-    async def _accept(self, payload: bytes, header: Header, *, door: str, peer: str) -> bytes:
+    async def _accept(self, payload: bytes, header: Header, *, door: str, peer: str) -> Answer:
         raw = self._raw(payload, header, door)
         try:
             received = await self._journal.receive(raw, peer=peer)
@@ -89,7 +90,7 @@ class MllpIntake:
             self._count(door, "unstored")
             log.error("journal.message_unstored", door=door, peer=peer, reason=error.reason)
             refusal = MessageRefusedError(error.reason, None, "AR", INTERNAL_ERROR)
-            return self._render(header, "AR", header.control_id_bytes, refusal)
+            return Answer((self._render(header, "AR", header.control_id_bytes, refusal),))
         message_id = received.message_id
         if received.is_duplicate:
             self._count(door, "duplicate")
@@ -106,7 +107,8 @@ class MllpIntake:
             self._wake_next()
         if received.is_control_id_reused:
             log.warning("journal.control_id_reused", message_id=message_id, door=door, peer=peer)
-        return self._render(header, "AA", header.control_id_bytes, None)
+        answer = self._render(header, "AA", header.control_id_bytes, None)
+        return Answer((answer,), is_stored=True)
 
     async def _refuse(
         self,
@@ -116,7 +118,7 @@ class MllpIntake:
         *,
         door: str,
         peer: str,
-    ) -> bytes:
+    ) -> Answer:
         """Keep the bytes as REJECTED and answer no; a full disk does not silence the answer."""
         self._count(door, "refused")
         message_id = None
@@ -136,7 +138,8 @@ class MllpIntake:
             code=error.ack_code,
         )
         control_id = header.control_id_bytes if header else best_effort_control_id(payload)
-        return self._render(header, error.ack_code, control_id, error)
+        answer = self._render(header, error.ack_code, control_id, error)
+        return Answer((answer,), is_stored=message_id is not None)
 
     def _raw(self, payload: bytes, header: Header | None, door: str) -> RawReport:
         sender, control_id, kind, digest = "", "", "", ""
