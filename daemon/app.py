@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from daemon.clock import SystemClock
+from daemon.courtesy import Courtesy
 from daemon.drafting import DraftStep
 from daemon.errors import ConfigurationError
 from daemon.health import Health
@@ -223,9 +224,13 @@ class App:
                 is_shadow=settings.fhir_write == "off",
             ),
             is_model_ready=lambda: self.supervisor.is_ready,
+            wait_turn=Courtesy(self._is_answering, self._clock).wait_turn,
             clock=self._clock,
         )
         self.pipeline.start()
+
+    def _is_answering(self) -> bool:
+        return any(door.is_answering for door in self.doors.values())
 
     def _build(
         self, report: PendingReport, impression: Impression, drafted_at: datetime

@@ -17,7 +17,7 @@ from daemon.stage import Stage, StagePlan
 from mappings.domain import ReportId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from daemon.clock import Clock
     from daemon.drafting import DraftStep
@@ -51,6 +51,7 @@ class Pipeline:
         post_step: PostStep,
         limits: PipelineLimits,
         is_model_ready: Callable[[], bool],
+        wait_turn: Callable[[], Awaitable[None]],
         clock: Clock,
     ) -> None:
         """Plan the stages; nothing runs yet."""
@@ -58,6 +59,7 @@ class Pipeline:
         self._clock = clock
         self._limits = limits
         self._is_model_ready = is_model_ready
+        self._wait_turn = wait_turn
         self._tasks: list[asyncio.Task[None]] = []
         self._map = self._map_stage(map_step)
         self._draft = self._draft_stage(draft_step)
@@ -73,6 +75,7 @@ class Pipeline:
                 exclusive=lambda _pending: None,
                 put_off=step.put_off,
                 in_flight_max=MAPS_IN_FLIGHT_MAX,
+                wait_turn=self._wait_turn,
             )
         )
 
@@ -86,6 +89,7 @@ class Pipeline:
                 exclusive=lambda _report: None,
                 put_off=step.put_off,
                 in_flight_max=self._limits.drafts_in_flight_max,
+                wait_turn=self._wait_turn,
             )
         )
 
@@ -100,6 +104,7 @@ class Pipeline:
                 exclusive=lambda report: report.report_key,
                 put_off=step.put_off,
                 in_flight_max=self._limits.posts_in_flight_max,
+                wait_turn=self._wait_turn,
             )
         )
 

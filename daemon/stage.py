@@ -20,6 +20,10 @@ log = structlog.get_logger()
 Work = TypeVar("Work")
 
 
+async def _at_once() -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class StagePlan(Generic[Work]):
     """What a stage does.
@@ -32,6 +36,7 @@ class StagePlan(Generic[Work]):
         exclusive: What no two steps may share at once (the report key), or None.
         put_off: Called when a step failed unexpectedly, with the error's class name.
         in_flight_max: Steps at once.
+        wait_turn: Awaited before a step, so that a burst of steps gives way to the doors.
         poll_s: Look again after this even if nobody woke us: another process may have replayed.
     """
 
@@ -42,6 +47,7 @@ class StagePlan(Generic[Work]):
     exclusive: Callable[[Work], Hashable | None]
     put_off: Callable[[Work, str], Awaitable[None]]
     in_flight_max: int
+    wait_turn: Callable[[], Awaitable[None]] = _at_once
     poll_s: float = 1.0
 
 
@@ -122,6 +128,7 @@ class Stage(Generic[Work]):
 
     async def _run_step(self, work: Work, identity: str) -> None:
         try:
+            await self._plan.wait_turn()
             await self._plan.step(work)
         except Exception as error:  # noqa: BLE001 - a task's top: logged once, the report put off
             await self._put_off(work, type(error).__name__)

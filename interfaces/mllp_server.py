@@ -81,6 +81,11 @@ class MllpServer:
             frames_rejected=Counter(self.counts.frames_rejected),
         )
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a sender waits for an answer now."""
+        return bool(self._tasks)
+
     async def start(self) -> None:
         """Bind and listen.
 

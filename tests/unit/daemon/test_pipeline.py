@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from daemon.courtesy import Courtesy
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, State
 from daemon.pipeline import Pipeline, PipelineLimits
@@ -50,6 +51,7 @@ class Steps:
                 drafts_in_flight_max=2, posts_in_flight_max=2, is_shadow=is_shadow
             ),
             is_model_ready=lambda: is_model_ready,
+            wait_turn=Courtesy(lambda: False, clock).wait_turn,
             clock=clock,
         )
 
