@@ -222,9 +222,9 @@ class App:
                 drafts_in_flight_max=settings.model.requests_in_flight_max,
                 posts_in_flight_max=settings.fhir.posts_in_flight_max,
                 is_shadow=settings.fhir_write == "off",
+                wait_turn=Courtesy(self._is_answering, self._clock).wait_turn,
             ),
             is_model_ready=lambda: self.supervisor.is_ready,
-            wait_turn=Courtesy(self._is_answering, self._clock).wait_turn,
             clock=self._clock,
         )
         self.pipeline.start()

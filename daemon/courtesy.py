@@ -1,8 +1,8 @@
 """The pipeline gives way to the doors: while senders wait for answers, its steps take turns.
 
 A step costs milliseconds of this process, an answer less than one; without turns a burst of steps
-stands between a stored message and its acknowledgment. Steps are slowed, never stopped: under a load
-that does not end, one may start every ``pace_s``.
+stands between a stored message and its acknowledgment. Steps are slowed, never stopped: under a
+load that does not end, one may start every ``pace_s``.
 """
 
 from __future__ import annotations

@@ -32,11 +32,12 @@ MAPS_IN_FLIGHT_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class PipelineLimits:
-    """How much at once, and whether anything is posted at all."""
+    """How much at once, whose turn it is, and whether anything is posted at all."""
 
     drafts_in_flight_max: int
     posts_in_flight_max: int
     is_shadow: bool
+    wait_turn: Callable[[], Awaitable[None]]
 
 
 class Pipeline:
@@ -51,7 +52,6 @@ class Pipeline:
         post_step: PostStep,
         limits: PipelineLimits,
         is_model_ready: Callable[[], bool],
-        wait_turn: Callable[[], Awaitable[None]],
         clock: Clock,
     ) -> None:
         """Plan the stages; nothing runs yet."""
@@ -59,7 +59,6 @@ class Pipeline:
         self._clock = clock
         self._limits = limits
         self._is_model_ready = is_model_ready
-        self._wait_turn = wait_turn
         self._tasks: list[asyncio.Task[None]] = []
         self._map = self._map_stage(map_step)
         self._draft = self._draft_stage(draft_step)
@@ -75,7 +74,7 @@ class Pipeline:
                 exclusive=lambda _pending: None,
                 put_off=step.put_off,
                 in_flight_max=MAPS_IN_FLIGHT_MAX,
-                wait_turn=self._wait_turn,
+                wait_turn=self._limits.wait_turn,
             )
         )
 
@@ -89,7 +88,7 @@ class Pipeline:
                 exclusive=lambda _report: None,
                 put_off=step.put_off,
                 in_flight_max=self._limits.drafts_in_flight_max,
-                wait_turn=self._wait_turn,
+                wait_turn=self._limits.wait_turn,
             )
         )
 
@@ -104,7 +103,7 @@ class Pipeline:
                 exclusive=lambda report: report.report_key,
                 put_off=step.put_off,
                 in_flight_max=self._limits.posts_in_flight_max,
-                wait_turn=self._wait_turn,
+                wait_turn=self._limits.wait_turn,
             )
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from daemon.clock import SystemClock
 from daemon.courtesy import Courtesy
@@ -34,7 +35,7 @@ async def test_while_senders_wait_turns_come_one_by_one_and_never_stop() -> None
     came = await turns(courtesy, 4)
 
     assert len(came) == 4
-    assert min(later - sooner for sooner, later in zip(came, came[1:], strict=False)) >= PACE_S
+    assert min(later - sooner for sooner, later in pairwise(came)) >= PACE_S
 
 
 async def test_the_doors_are_asked_anew_for_each_turn() -> None:

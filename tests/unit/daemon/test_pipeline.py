@@ -48,10 +48,12 @@ class Steps:
             draft_step=Step(self.draft),  # type: ignore[arg-type]
             post_step=Step(self.post),  # type: ignore[arg-type]
             limits=PipelineLimits(
-                drafts_in_flight_max=2, posts_in_flight_max=2, is_shadow=is_shadow
+                drafts_in_flight_max=2,
+                posts_in_flight_max=2,
+                is_shadow=is_shadow,
+                wait_turn=Courtesy(lambda: False, clock).wait_turn,
             ),
             is_model_ready=lambda: is_model_ready,
-            wait_turn=Courtesy(lambda: False, clock).wait_turn,
             clock=clock,
         )
 
