@@ -19,7 +19,7 @@ from rich.table import Table
 
 from daemon.cli_options import AsJson, Config, Data, print_json, read_settings
 from daemon.clock import SystemClock
-from daemon.errors import ConfigurationError, UnknownIdError
+from daemon.errors import ConfigurationError, DeliveryMovedOnError, UnknownIdError
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import IllegalTransitionError, State
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from daemon.journal import AuditEntry, Journal, ReportTrail, Row, Trail
+    from daemon.journal_outbox import DeliveryTrail
 
 PLAIN_WIDTH = 400
 Id = Annotated[str, typer.Argument(help="Id of a message or of one of its reports.")]
@@ -81,12 +82,12 @@ def show(id_: Id, config: Config = None, data: Data = None, as_json: AsJson = Fa
 
 
 def replay(
-    ids: Annotated[list[str], typer.Argument(help="Ids of messages or reports.")],
+    ids: Annotated[list[str], typer.Argument(help="Ids of messages, reports or deliveries.")],
     config: Config = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put FAILED, REJECTED or WITHHELD work back into the pipeline.
+    """Put FAILED, REJECTED or WITHHELD work back into the pipeline; send a failed delivery again.
 
     Exit 1 when one of the ids could not be; the others are.
     """
@@ -106,6 +107,8 @@ async def _replay_one(journal: Journal, id_: str) -> dict[str, object]:
         before, after = await journal.replay(id_, actor=_actor())
     except IllegalTransitionError as error:
         return {"id": id_, "from_state": error.state, "to_state": None, "error": error.reason}
+    except DeliveryMovedOnError as error:
+        return {"id": id_, "from_state": error.where, "to_state": None, "error": error.reason}
     except UnknownIdError as error:
         return {"id": id_, "from_state": None, "to_state": None, "error": error.reason}
     return {"id": id_, "from_state": before, "to_state": after, "error": None}
@@ -238,12 +241,22 @@ def _report(report: ReportTrail) -> dict[str, object]:
     }
 
 
+def _delivery(delivery: DeliveryTrail) -> dict[str, object]:
+    until = delivery.not_before
+    return {
+        **asdict(delivery),
+        "not_before": until.isoformat() if until else None,
+        "payload": delivery.payload.decode("utf-8", "backslashreplace"),
+    }
+
+
 def _trail(trail: Trail) -> dict[str, object]:
     return {
         **_row(trail.row),
         "door": trail.raw.door,
         "payload": trail.raw.payload.decode("utf-8", "backslashreplace"),
         "reports": [_report(report) for report in trail.reports],
+        "deliveries": [_delivery(delivery) for delivery in trail.deliveries],
         "audit": [_entry(entry) for entry in trail.entries],
     }
 
@@ -276,6 +289,11 @@ def _print_trail(trail: Trail) -> None:
         out.print(f"  draft:\n{report.draft.text if report.draft else '(none)'}")
         if report.reference:
             out.print(f"  stored as {report.reference}")
+    for delivery in trail.deliveries:
+        out.print(
+            f"delivery {delivery.delivery_id}  {delivery.kind} to {delivery.target or '(sender)'}"
+            f"  {delivery.state}  {delivery.reason or ''}"
+        )
     for entry in trail.entries:
         detail = " ".join(f"{key}={value}" for key, value in entry.detail.items())
         out.print(

@@ -13,5 +13,9 @@ class UnknownIdError(PrelimError):
     """Fate: tell the operator; no message or report has this id."""
 
 
+class DeliveryMovedOnError(PrelimError):
+    """Fate: leave it; the delivery is no longer in the state that the caller acted on."""
+
+
 class JournalUnavailableError(PrelimError):
     """Fate: tell the sender to try again (AR, 503); the disk would not take the message."""

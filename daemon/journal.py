@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from daemon.journal_outbox import DeliveryId, DeliveryTrail, NewDelivery, PendingDelivery
     from daemon.lifecycle import Event, State
     from mappings.domain import (
         Draft,
@@ -104,12 +105,15 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """Everything about one message: its bytes, its reports with their texts, its audit entries."""
+    """Everything about one message: its bytes, its reports with their texts, its audit entries,
+    and what was to be sent because of it.
+    """
 
     row: Row
     raw: RawReport
     reports: Sequence[ReportTrail]
     entries: Sequence[AuditEntry]
+    deliveries: Sequence[DeliveryTrail] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +151,28 @@ class Journal(Protocol):
     ) -> MessageId:
         """Keep the bytes of a message that the door answered with no, as REJECTED."""
 
-    async def record_mapped(self, message_id: MessageId, reports: Sequence[NewReport]) -> None:
+    async def record_mapped(
+        self,
+        message_id: MessageId,
+        reports: Sequence[NewReport],
+        *,
+        deliveries: Sequence[NewDelivery] = (),
+    ) -> None:
         """Give birth to the reports of a message (1..n), superseding older unposted versions.
 
         A report whose key already has a newer version (final before preliminary, then reported_at,
-        then arrival) is born SUPERSEDED.
+        then arrival) is born SUPERSEDED. ``deliveries`` are what the sender is owed for it; what
+        waits to be sent of an older version is withdrawn.
         """
 
-    async def record_rejected(self, message_id: MessageId, reason: str, where: str | None) -> None:
+    async def record_rejected(
+        self,
+        message_id: MessageId,
+        reason: str,
+        where: str | None,
+        *,
+        deliveries: Sequence[NewDelivery] = (),
+    ) -> None:
         """RECEIVED -> REJECTED: the content cannot be read."""
 
     async def record_drafted(
@@ -166,9 +184,18 @@ class Journal(Protocol):
         """MAPPED -> WITHHELD, keeping the text for a person with rights to see."""
 
     async def record_posted(
-        self, report_id: ReportId, *, reference: str, version_id: str | None, outcome: str
+        self,
+        report_id: ReportId,
+        *,
+        reference: str,
+        version_id: str | None,
+        outcome: str,
+        deliveries: Sequence[NewDelivery] = (),
     ) -> None:
-        """DRAFTED -> POSTED (or a note on SUPERSEDED when a newer version came meanwhile)."""
+        """DRAFTED -> POSTED (or a note on SUPERSEDED when a newer version came meanwhile).
+
+        ``deliveries`` are queued only with POSTED.
+        """
 
     async def record_retry(self, report_id: ReportId, *, reason: str, not_before: datetime) -> None:
         """Stay in state; count the attempt; wait as data."""
@@ -176,12 +203,43 @@ class Journal(Protocol):
     async def record_exit(self, report_id: ReportId, event: Event, reason: str) -> None:
         """SKIP or FAIL a report."""
 
-    async def replay(self, id_: str, *, actor: str) -> tuple[State, State]:
-        """Operator: back into the pipeline. Takes a message or a report id; returns from, to.
+    async def record_delivered(self, delivery_id: DeliveryId, *, answer: str) -> None:
+        """Say that the receiver has taken a delivery; ``answer`` is how, such as ``AA``.
+
+        Raises:
+            DeliveryMovedOnError: It is neither due nor withdrawn.
+        """
+
+    async def record_delivery_retry(
+        self,
+        delivery_id: DeliveryId,
+        *,
+        reason: str,
+        not_before: datetime,
+        is_counted: bool = True,
+    ) -> None:
+        """Keep a delivery due, but not before then.
+
+        ``is_counted`` is False when the receiver was not even reached: no fault of the message.
+
+        Raises:
+            DeliveryMovedOnError: It is not due any more.
+        """
+
+    async def record_delivery_failed(self, delivery_id: DeliveryId, *, reason: str) -> None:
+        """Give a delivery up.
+
+        Raises:
+            DeliveryMovedOnError: It is not due any more.
+        """
+
+    async def replay(self, id_: str, *, actor: str) -> tuple[str, str]:
+        """Operator: back into the pipeline. Takes any of our ids; returns from, to.
 
         Raises:
             IllegalTransitionError: Not FAILED, REJECTED or WITHHELD.
-            UnknownIdError: No such message or report.
+            DeliveryMovedOnError: The delivery has not failed.
+            UnknownIdError: No such message, report or delivery.
         """
 
     async def set_paused(self, *, is_paused: bool, actor: str) -> None:
@@ -204,6 +262,14 @@ class Journal(Protocol):
         self, state: State, *, now: datetime, limit: int, but_not: Collection[ReportId] = ()
     ) -> Sequence[PendingReport]:
         """Reports in ``state`` whose ``not_before`` has passed, oldest first."""
+
+    async def pending_deliveries(
+        self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()
+    ) -> Sequence[PendingDelivery]:
+        """Deliveries that are due: of ``oru`` only the oldest of each target, whose turn it is."""
+
+    async def deliveries_due(self) -> Mapping[str, int]:
+        """How many deliveries wait, by target."""
 
     async def counts(self) -> Mapping[State, int]:
         """How many messages (RECEIVED, REJECTED) and reports (the rest) are in each state."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from daemon import journal_outbox
 from daemon.audit import SELF, Change
 from daemon.errors import UnknownIdError
 from daemon.journal import Received
@@ -16,9 +17,10 @@ from daemon.lifecycle import Event, IllegalTransitionError, State, next_state
 from mappings.domain import MessageId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from daemon.audit import Detail
+    from daemon.journal_outbox import NewDelivery
     from daemon.journal_writer import Transaction
     from mappings.domain import RawReport
 
@@ -112,12 +114,17 @@ def _arrival(raw: RawReport, peer: str) -> dict[str, str | int | None]:
 
 
 def record_rejected(
-    transaction: Transaction, message_id: str, reason: str, where: str | None
+    transaction: Transaction,
+    message_id: str,
+    fault: tuple[str, str | None],
+    deliveries: Sequence[NewDelivery],
+    new_id: NewId,
 ) -> None:
-    """RECEIVED -> REJECTED."""
+    """RECEIVED -> REJECTED; ``fault`` is reason and where."""
     state = unmapped_state(transaction, message_id, Event.REJECT)
-    detail = {"reason": reason, "where": where}
+    detail = dict(zip(("reason", "where"), fault, strict=True))
     _move_message(transaction, message_id, (state, Event.REJECT), detail)
+    journal_outbox.queue(transaction, message_id, None, deliveries, new_id)
 
 
 def unmapped_state(transaction: Transaction, message_id: str, event: Event) -> State:

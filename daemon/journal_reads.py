@@ -19,6 +19,7 @@ from daemon.audit import COLUMNS, decode_entry, verify_entries
 from daemon.errors import JournalUnavailableError, UnknownIdError
 from daemon.journal import ChainVerdict, PendingMessage, PendingReport, ReportTrail, Row, Trail
 from daemon.journal_codec import decode_engine, decode_study, time_of, time_text
+from daemon.journal_outbox import trails_of
 from daemon.journal_schema import connect_reader
 from daemon.lifecycle import State
 from mappings.domain import (
@@ -229,7 +230,8 @@ def trail(connection: Connection, id_: str) -> Trail:
         not_before=None,
     )
     reports = _report_trails(connection, row.message_id)
-    return Trail(row, raw, reports, _entries_of(connection, row.message_id))
+    entries_ = _entries_of(connection, row.message_id)
+    return Trail(row, raw, reports, entries_, trails_of(connection, row.message_id))
 
 
 def _report_trails(connection: Connection, message_id: str) -> list[ReportTrail]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from daemon import journal_outbox
 from daemon.audit import SELF, Change
 from daemon.errors import UnknownIdError
 from daemon.journal_codec import encode_engine, encode_study, storable, time_text
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from daemon.audit import Detail
     from daemon.journal import NewReport
+    from daemon.journal_outbox import NewDelivery
     from daemon.journal_versions import Birth
     from daemon.journal_writer import Transaction
     from mappings.domain import Draft, DraftObservation, ReportId
@@ -42,13 +44,18 @@ class _Stored:
 
 
 def record_mapped(
-    transaction: Transaction, message_id: str, reports: Sequence[NewReport], new_id: NewId
+    transaction: Transaction,
+    message_id: str,
+    reports: Sequence[NewReport],
+    deliveries: Sequence[NewDelivery],
+    new_id: NewId,
 ) -> None:
     """Give birth to a message's reports, superseding older versions that are not posted."""
     unmapped_state(transaction, message_id, Event.MAP)
     for birth in plan_births(reports):
         _bear(transaction, message_id, birth, new_id())
     transaction.execute("UPDATE message SET is_mapped = 1 WHERE id = ?", (message_id,))
+    journal_outbox.queue(transaction, message_id, None, deliveries, new_id)
 
 
 def _bear(transaction: Transaction, message_id: str, birth: Birth, report_id: str) -> None:
@@ -62,6 +69,7 @@ def _bear(transaction: Transaction, message_id: str, birth: Birth, report_id: st
         event, reason = Event.SUPERSEDE, "newer_version_present"
     else:
         for other_id, (_, state, _) in others.items():
+            journal_outbox.withdraw(transaction, other_id)
             if (state, Event.SUPERSEDE) in TRANSITIONS:
                 reasons = {"reason": "newer_version", "newer_report_id": report_id}
                 _move(transaction, other_id, Event.SUPERSEDE, reasons)
@@ -165,16 +173,26 @@ def _store_draft(
 def record_posted(
     transaction: Transaction,
     report_id: ReportId,
-    reference: str,
-    version_id: str | None,
-    outcome: str,
+    detail: Detail,
+    deliveries: Sequence[NewDelivery],
+    new_id: NewId,
 ) -> None:
-    """DRAFTED -> POSTED, or a note on a report that was superseded while its post was under way."""
-    detail = {"reference": reference, "version_id": version_id, "outcome": str(outcome)}
-    _move(transaction, report_id, Event.POST, detail)
-    transaction.execute(
-        "UPDATE report SET reference = ? WHERE id = ?", (storable(reference), report_id)
+    """DRAFTED -> POSTED, or a note on a report that was superseded while its post was under way.
+
+    Args:
+        transaction: The open one.
+        report_id: Whose draft was posted.
+        detail: ``reference``, ``version_id`` and ``outcome`` of the server's answer.
+        deliveries: What is to be sent now; nothing of a superseded report is.
+        new_id: Gives each delivery its id.
+    """
+    _, state = _move(transaction, report_id, Event.POST, detail)
+    row = transaction.find(
+        "UPDATE report SET reference = ? WHERE id = ? RETURNING message_id",
+        (storable(str(detail["reference"])), report_id),
     )
+    if state is State.POSTED and row is not None:
+        journal_outbox.queue(transaction, row[0], report_id, deliveries, new_id)
 
 
 def record_retry(
@@ -218,8 +236,10 @@ def _find_report(transaction: Transaction, report_id: str) -> _Stored | None:
     return _Stored(row[0], State(row[1]), row[2], row[3]) if row else None
 
 
-def replay(transaction: Transaction, id_: str, actor: str) -> tuple[State, State]:
-    """Bring a message or a report back; a message brings each of its reports that can come."""
+def replay(transaction: Transaction, id_: str, actor: str) -> tuple[str, str]:
+    """Bring a message, a report or a delivery back; a message brings each report that can come."""
+    if journal_outbox.is_delivery(transaction, id_):
+        return journal_outbox.resend(transaction, id_, actor)
     row = transaction.find("SELECT state FROM message WHERE id = ?", (id_,))
     if row is None:
         return _replay_report(transaction, id_, actor)

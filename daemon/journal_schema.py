@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTING = "journal.url"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x70726C6D
 """ASCII ``prlm``: tells our file from another program's."""
 BUSY_TIMEOUT_MS = 10_000
@@ -110,9 +110,34 @@ SCHEMA = (
     """CREATE TRIGGER audit_keeps_words BEFORE UPDATE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END""",
     "CREATE TABLE flag (name TEXT PRIMARY KEY, is_set INTEGER NOT NULL) WITHOUT ROWID",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    "PRAGMA user_version = 1",
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
+"""Version 1. Never changed: what came later stands in ``UPGRADES``, for new files too."""
+UPGRADES = {
+    2: (
+        """CREATE TABLE delivery (
+            arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            message_id TEXT NOT NULL REFERENCES message (id),
+            report_id TEXT REFERENCES report (id),
+            kind TEXT NOT NULL,
+            target TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('due', 'sent', 'failed', 'withdrawn')),
+            attempts INTEGER NOT NULL DEFAULT 0,
+            not_before TEXT,
+            reason TEXT,
+            control_id TEXT NOT NULL,
+            payload BLOB NOT NULL
+        )""",
+        "CREATE INDEX delivery_message ON delivery (message_id, arrival)",
+        """CREATE INDEX delivery_report ON delivery (report_id, state)
+            WHERE report_id IS NOT NULL""",
+        "CREATE INDEX delivery_queue ON delivery (kind, target, arrival) WHERE state = 'due'",
+        "CREATE INDEX delivery_due ON delivery (kind, arrival) WHERE state = 'due'",
+    ),
+}
+"""The statements that lead to each version from the one before it."""
 
 
 def prepare_file(path: Path) -> None:
@@ -134,6 +159,7 @@ def prepare_file(path: Path) -> None:
             if not _is_ours(connection):
                 for statement in SCHEMA:
                     connection.execute(statement)
+            _upgrade(connection)
             connection.execute("COMMIT")
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     except (OSError, sqlite3.Error) as error:
@@ -146,17 +172,21 @@ def check_file(path: Path) -> None:
     """Look whether a journal that is there can be read.
 
     Raises:
-        ConfigurationError: It is not there, or not ours.
+        ConfigurationError: It is not there, not ours, or still an older prelim's: the first
+            ``prelim serve`` brings it up to date.
     """
     if not path.is_file():
         raise ConfigurationError("journal_missing", SETTING)
     try:
         with closing(connect_reader(path)) as connection:
             is_ours = _is_ours(connection)
+            version = _version(connection)
     except sqlite3.Error as error:
         raise ConfigurationError(_reason(error, "journal_not_readable"), SETTING) from None
     if not is_ours:
         raise ConfigurationError("journal_empty", SETTING)
+    if version < SCHEMA_VERSION:
+        raise ConfigurationError("journal_of_older_version", SETTING)
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
@@ -166,15 +196,26 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
         ConfigurationError: The file is another program's or a newer prelim's.
     """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application == 0 and tables == 0:
         return False
     if application != APPLICATION_ID:
         raise ConfigurationError("journal_of_another_program", SETTING)
-    if version > SCHEMA_VERSION:
+    if _version(connection) > SCHEMA_VERSION:
         raise ConfigurationError("journal_of_newer_version", SETTING)
     return True
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    for version in range(_version(connection) + 1, SCHEMA_VERSION + 1):
+        for statement in UPGRADES[version]:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _reason(error: Exception, otherwise: str) -> str:

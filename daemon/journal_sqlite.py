@@ -13,7 +13,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from daemon import journal_flags, journal_messages, journal_reports
+from daemon import journal_flags, journal_messages, journal_outbox, journal_reports
 from daemon import journal_reads as reads
 from daemon.errors import ConfigurationError, JournalUnavailableError
 from daemon.journal_schema import SETTING, check_file, connect_writer, prepare_file
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Row,
         Trail,
     )
+    from daemon.journal_outbox import DeliveryId, NewDelivery, PendingDelivery
     from daemon.lifecycle import State
     from mappings.domain import Draft, DraftObservation, MessageId, RawReport, ReportId
 
@@ -144,7 +145,13 @@ class SqliteJournal:
             lambda t: journal_messages.refuse(t, raw, peer, reason, where, self._new_id)
         )
 
-    async def record_mapped(self, message_id: MessageId, reports: Sequence[NewReport]) -> None:
+    async def record_mapped(
+        self,
+        message_id: MessageId,
+        reports: Sequence[NewReport],
+        *,
+        deliveries: Sequence[NewDelivery] = (),
+    ) -> None:
         """Give birth to the reports of a message (1..n), superseding older unposted versions.
 
         Raises:
@@ -153,13 +160,24 @@ class SqliteJournal:
         if not reports:
             raise ValueError("a mapped message has at least one report")
         await self.writer.submit(
-            lambda t: journal_reports.record_mapped(t, message_id, reports, self._new_id)
+            lambda t: journal_reports.record_mapped(
+                t, message_id, reports, deliveries, self._new_id
+            )
         )
 
-    async def record_rejected(self, message_id: MessageId, reason: str, where: str | None) -> None:
+    async def record_rejected(
+        self,
+        message_id: MessageId,
+        reason: str,
+        where: str | None,
+        *,
+        deliveries: Sequence[NewDelivery] = (),
+    ) -> None:
         """RECEIVED -> REJECTED: the content cannot be read."""
         await self.writer.submit(
-            lambda t: journal_messages.record_rejected(t, message_id, reason, where)
+            lambda t: journal_messages.record_rejected(
+                t, message_id, (reason, where), deliveries, self._new_id
+            )
         )
 
     async def record_drafted(
@@ -177,11 +195,18 @@ class SqliteJournal:
         )
 
     async def record_posted(
-        self, report_id: ReportId, *, reference: str, version_id: str | None, outcome: str
+        self,
+        report_id: ReportId,
+        *,
+        reference: str,
+        version_id: str | None,
+        outcome: str,
+        deliveries: Sequence[NewDelivery] = (),
     ) -> None:
         """DRAFTED -> POSTED (or a note on SUPERSEDED when a newer version came meanwhile)."""
+        detail = {"reference": reference, "version_id": version_id, "outcome": str(outcome)}
         await self.writer.submit(
-            lambda t: journal_reports.record_posted(t, report_id, reference, version_id, outcome)
+            lambda t: journal_reports.record_posted(t, report_id, detail, deliveries, self._new_id)
         )
 
     async def record_retry(self, report_id: ReportId, *, reason: str, not_before: datetime) -> None:
@@ -200,8 +225,31 @@ class SqliteJournal:
             raise ValueError("an exit is SKIP or FAIL")
         await self.writer.submit(lambda t: journal_reports.record_exit(t, report_id, event, reason))
 
-    async def replay(self, id_: str, *, actor: str) -> tuple[State, State]:
-        """Operator: back into the pipeline. Takes a message or a report id; returns from, to.
+    async def record_delivered(self, delivery_id: DeliveryId, *, answer: str) -> None:
+        """Say that the receiver has taken a delivery."""
+        await self.writer.submit(lambda t: journal_outbox.record_delivered(t, delivery_id, answer))
+
+    async def record_delivery_retry(
+        self,
+        delivery_id: DeliveryId,
+        *,
+        reason: str,
+        not_before: datetime,
+        is_counted: bool = True,
+    ) -> None:
+        """Keep a delivery due, but not before then."""
+        await self.writer.submit(
+            lambda t: journal_outbox.record_retry(
+                t, delivery_id, reason, not_before, is_counted=is_counted
+            )
+        )
+
+    async def record_delivery_failed(self, delivery_id: DeliveryId, *, reason: str) -> None:
+        """Give a delivery up."""
+        await self.writer.submit(lambda t: journal_outbox.record_failed(t, delivery_id, reason))
+
+    async def replay(self, id_: str, *, actor: str) -> tuple[str, str]:
+        """Operator: back into the pipeline. Takes any of our ids; returns from, to.
 
         A message id replays each of its reports that can be; the first one's move is returned.
         """
@@ -238,6 +286,19 @@ class SqliteJournal:
         return await self._reader.ask(
             lambda c: reads.pending_reports(c, state, now, limit, excluded)
         )
+
+    async def pending_deliveries(
+        self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()
+    ) -> Sequence[PendingDelivery]:
+        """Deliveries that are due, of ``oru`` only the oldest of each target."""
+        excluded = list(but_not)
+        return await self._reader.ask(
+            lambda c: journal_outbox.pending_deliveries(c, now, limit, excluded)
+        )
+
+    async def deliveries_due(self) -> Mapping[str, int]:
+        """How many deliveries wait, by target."""
+        return await self._reader.ask(journal_outbox.deliveries_due)
 
     async def counts(self) -> Mapping[State, int]:
         """Count messages (RECEIVED to map, REJECTED) and reports (the rest) by state."""

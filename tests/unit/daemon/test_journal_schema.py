@@ -11,6 +11,7 @@ import pytest
 
 from daemon.errors import ConfigurationError
 from daemon.journal_schema import (
+    SCHEMA,
     SCHEMA_VERSION,
     check_file,
     connect_reader,
@@ -27,6 +28,11 @@ APPEND = """INSERT INTO audit
 
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def definitions_of(path: Path) -> list[tuple[object, ...]]:
+    with closing(connect_reader(path)) as connection:
+        return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
 def refusal_of(path: Path) -> str:
@@ -101,6 +107,24 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
     assert refusal_of(path) == "journal_of_newer_version"
+
+
+def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    older, newer = tmp_path / "older.db", tmp_path / "newer.db"
+    with closing(sqlite3.connect(older, isolation_level=None)) as connection:
+        for statement in (*SCHEMA, APPEND):
+            connection.execute(statement)
+    with pytest.raises(ConfigurationError) as caught:
+        check_file(older)
+
+    prepare_file(older)
+    prepare_file(newer)
+
+    check_file(older)
+    assert caught.value.reason == "journal_of_older_version"
+    assert definitions_of(older) == definitions_of(newer)
+    with closing(connect_reader(older)) as connection:
+        assert connection.execute("SELECT count(*) FROM audit").fetchone() == (1,)
 
 
 def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,259 @@
+"""The outbox: HL7 messages that we owe to others, kept until they are taken or given up.
+
+Rules: a delivery is born in the transaction of the change that causes it, so neither stands
+without the other; its bytes never change, so a re-send is the same message. Deliveries of kind
+``oru`` leave one by one in the order of their birth, for each target on its own; application
+acknowledgments have no order. Waiting for another try is data (``attempts``, ``not_before``).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, NewType
+
+from daemon.audit import SELF, Change
+from daemon.errors import DeliveryMovedOnError, UnknownIdError
+from daemon.journal_codec import storable, time_of, time_text
+from mappings.domain import MessageId, ReportId
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Sequence
+    from datetime import datetime
+
+    from daemon.audit import Detail
+    from daemon.journal_writer import Transaction
+
+    NewId = Callable[[], str]
+
+DeliveryId = NewType("DeliveryId", str)
+"""Ours, random."""
+DeliveryKind = Literal["application_ack", "oru"]
+"""Stored: never rename one."""
+DeliveryState = Literal["due", "sent", "failed", "withdrawn"]
+"""Stored: never rename one. Withdrawn: a newer version of the report came before it was sent."""
+NEWER_VERSION = "newer_version"
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What may happen to a delivery. ``event`` is stored in the audit trail: never rename one."""
+
+    event: str
+    state: DeliveryState
+    may_leave: tuple[DeliveryState, ...] = ("due",)
+
+
+DELIVER = _Step("deliver", "sent", ("due", "withdrawn"))
+PUT_OFF = _Step("put_off_delivery", "due")
+FAIL = _Step("fail_delivery", "failed")
+WITHDRAW = _Step("withdraw_delivery", "withdrawn")
+RESEND = _Step("resend_delivery", "due", ("failed",))
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A message to send: ``payload`` without framing bytes, ``control_id`` its MSH-10.
+
+    ``target`` names an entry of ``mllp.send``; for an application acknowledgment it may be empty.
+    """
+
+    kind: DeliveryKind
+    target: str
+    payload: bytes = field(repr=False)
+    control_id: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDelivery:
+    """A delivery whose next try is due."""
+
+    delivery_id: DeliveryId
+    message_id: MessageId
+    report_id: ReportId | None
+    kind: DeliveryKind
+    target: str
+    attempts: int
+    payload: bytes = field(repr=False)
+    control_id: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTrail:
+    """A delivery as ``prelim show`` tells it; ``reason`` of its last failure, or its answer."""
+
+    delivery_id: DeliveryId
+    report_id: ReportId | None
+    kind: DeliveryKind
+    target: str
+    state: DeliveryState
+    attempts: int
+    not_before: datetime | None
+    reason: str | None
+    payload: bytes = field(repr=False)
+    control_id: str = field(repr=False)
+
+
+def queue(
+    transaction: Transaction,
+    message_id: str,
+    report_id: str | None,
+    deliveries: Sequence[NewDelivery],
+    new_id: NewId,
+) -> None:
+    """Keep what is to be sent because of a change that is being recorded."""
+    for delivery in deliveries:
+        delivery_id = new_id()
+        transaction.execute(
+            """INSERT INTO delivery (id, message_id, report_id, kind, target, state, control_id,
+                payload) VALUES (?, ?, ?, ?, ?, 'due', ?, ?)""",
+            (
+                delivery_id,
+                message_id,
+                report_id,
+                delivery.kind,
+                storable(delivery.target),
+                storable(delivery.control_id),
+                delivery.payload,
+            ),
+        )
+        detail: Detail = {
+            "delivery_id": delivery_id,
+            "kind": delivery.kind,
+            "target": delivery.target,
+            "bytes": len(delivery.payload),
+        }
+        transaction.audit(Change("queue_delivery", message_id, report_id, detail=detail))
+
+
+def withdraw(transaction: Transaction, report_id: str) -> None:
+    """Hold back what is not sent yet of a report that has a newer version."""
+    rows = transaction.execute(
+        "SELECT id FROM delivery WHERE report_id = ? AND state = 'due'", (report_id,)
+    ).fetchall()
+    for (delivery_id,) in rows:
+        _move(transaction, delivery_id, WITHDRAW, NEWER_VERSION)
+
+
+def record_delivered(transaction: Transaction, delivery_id: DeliveryId, answer: str) -> None:
+    """Due -> sent. One that was withdrawn while it was on its way is sent all the same."""
+    _move(transaction, delivery_id, DELIVER, answer)
+
+
+def record_retry(
+    transaction: Transaction,
+    delivery_id: DeliveryId,
+    reason: str,
+    not_before: datetime,
+    *,
+    is_counted: bool,
+) -> None:
+    """Stay due; wait as data; count the attempt when the receiver was reached."""
+    _move(transaction, delivery_id, PUT_OFF, reason)
+    transaction.execute(
+        "UPDATE delivery SET attempts = attempts + ?, not_before = ? WHERE id = ?",
+        (is_counted, time_text(not_before), delivery_id),
+    )
+
+
+def record_failed(transaction: Transaction, delivery_id: DeliveryId, reason: str) -> None:
+    """Due -> failed, for good."""
+    _move(transaction, delivery_id, FAIL, reason)
+
+
+def is_delivery(transaction: Transaction, id_: str) -> bool:
+    """Return whether ``id_`` is a delivery's."""
+    return transaction.find("SELECT 1 FROM delivery WHERE id = ?", (id_,)) is not None
+
+
+def resend(
+    transaction: Transaction, delivery_id: str, actor: str
+) -> tuple[DeliveryState, DeliveryState]:
+    """Failed -> due, by an operator: the same bytes, the attempts counted from 0."""
+    _move(transaction, delivery_id, RESEND, None, actor)
+    transaction.execute("UPDATE delivery SET attempts = 0 WHERE id = ?", (delivery_id,))
+    return "failed", RESEND.state
+
+
+def _move(
+    transaction: Transaction,
+    delivery_id: str,
+    step: _Step,
+    reason: str | None,
+    actor: str = SELF,
+) -> None:
+    row = transaction.find(
+        "SELECT message_id, report_id, state FROM delivery WHERE id = ?", (delivery_id,)
+    )
+    if row is None:
+        raise UnknownIdError("unknown_id")
+    message_id, report_id, before = row
+    if before not in step.may_leave:
+        raise DeliveryMovedOnError("delivery_moved_on", before)
+    transaction.execute(
+        "UPDATE delivery SET state = ?, reason = ?, not_before = NULL WHERE id = ?",
+        (step.state, reason, delivery_id),
+    )
+    detail = {"delivery_id": delivery_id, "from": before, "to": step.state, "reason": reason}
+    transaction.audit(Change(step.event, message_id, report_id, detail=detail, actor=actor))
+
+
+PENDING = "id, message_id, report_id, kind, target, attempts, payload, control_id"
+# The oldest of each target, found by hopping from target to target over the index: a long backlog
+# costs no more than a short one.
+ORU_HEADS = """
+WITH RECURSIVE queue (target) AS (
+    SELECT min(target) FROM delivery WHERE state = 'due' AND kind = 'oru'
+    UNION ALL
+    SELECT (SELECT min(target) FROM delivery
+            WHERE state = 'due' AND kind = 'oru' AND target > queue.target)
+        FROM queue WHERE target IS NOT NULL
+)
+SELECT (SELECT min(arrival) FROM delivery
+        WHERE state = 'due' AND kind = 'oru' AND delivery.target = queue.target)
+    FROM queue WHERE target IS NOT NULL
+"""
+
+
+def pending_deliveries(
+    connection: sqlite3.Connection, now: datetime, limit: int, but_not: Collection[DeliveryId]
+) -> list[PendingDelivery]:
+    """Find what is due: the oldest ``oru`` of each target, and acknowledgments, oldest first."""
+    due = """state = 'due' AND (not_before IS NULL OR not_before <= :now)
+        AND id NOT IN (SELECT value FROM json_each(:but_not))"""
+    rows = connection.execute(
+        f"""SELECT {PENDING} FROM delivery WHERE arrival IN ({ORU_HEADS}) AND {due}
+            UNION ALL SELECT * FROM (
+                SELECT {PENDING} FROM delivery INDEXED BY delivery_due
+                WHERE kind = 'application_ack' AND {due} ORDER BY arrival LIMIT :limit)
+            LIMIT :limit""",  # noqa: S608 - only constants of this file
+        {"now": time_text(now), "but_not": json.dumps(list(but_not)), "limit": limit},
+    )
+    return [
+        PendingDelivery(DeliveryId(id_), MessageId(message_id), *rest)
+        for id_, message_id, *rest in rows
+    ]
+
+
+def deliveries_due(connection: sqlite3.Connection) -> dict[str, int]:
+    """Count what waits, by target."""
+    return dict(
+        connection.execute(
+            "SELECT target, count(*) FROM delivery WHERE state = 'due' GROUP BY target"
+        ).fetchall()
+    )
+
+
+def trails_of(connection: sqlite3.Connection, message_id: str) -> list[DeliveryTrail]:
+    """List everything that was to be sent because of a message, oldest first."""
+    rows = connection.execute(
+        """SELECT id, report_id, kind, target, state, attempts, not_before, reason, payload,
+            control_id FROM delivery WHERE message_id = ? ORDER BY arrival""",
+        (message_id,),
+    )
+    trails = [DeliveryTrail(*row) for row in rows]
+    return [
+        replace(trail, not_before=time_of(str(trail.not_before))) if trail.not_before else trail
+        for trail in trails
+    ]
