@@ -32,7 +32,7 @@ from interfaces.mllp_contract import FrameFault
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from interfaces.mllp_contract import Owner
+    from interfaces.mllp_contract import Answer, Owner
 
 log = structlog.get_logger()
 
@@ -193,7 +193,9 @@ class MllpConnection(asyncio.Protocol):
                 self._frames += 1
                 self._faults_in_row = 0
                 self._owner.counts.frames_received += 1
-                answer = partial(handler.answer, payload, door=door, peer=self.peer)
+                answer = partial(
+                    handler.answer, payload, door=door, peer=self.peer, later=self._send_later
+                )
                 self._start_answer(answer, len(payload))
             case GarbageSkipped(bytes_count):
                 self._count_garbage(bytes_count)
@@ -229,17 +231,24 @@ class MllpConnection(asyncio.Protocol):
                     bytes=event.bytes_count,
                 )
 
-    def _start_answer(self, work: Callable[[], Awaitable[bytes | None]], bytes_count: int) -> None:
+    def _send_later(self, message: bytes) -> bool:
+        """Send one more message between the answers; False when that is no longer possible."""
+        if self._ending is not None or self._is_closed:
+            return False
+        self._transport.write(encode_frame(message))
+        return True
+
+    def _start_answer(self, work: Callable[[], Awaitable[Answer]], bytes_count: int) -> None:
         task = self._owner.start_task(self._frame_answer(work))
         self._answers.append((task, bytes_count))
         self._bytes_in_flight += bytes_count
         task.add_done_callback(lambda _: self._send_ready())
 
-    async def _frame_answer(self, work: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
+    async def _frame_answer(self, work: Callable[[], Awaitable[Answer]]) -> bytes | None:
         """Return the bytes to send, empty when there is no answer, or None when it failed."""
         try:
             answer = await work()
-            return b"" if answer is None else encode_frame(answer)
+            return b"".join(map(encode_frame, answer.messages))
         except Exception as error:  # noqa: BLE001 - a task's top: told by class, connection closed
             self._owner.counts.answers_failed += 1
             log.error(

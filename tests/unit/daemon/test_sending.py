@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.sending import percentile, send_all
-from interfaces.mllp_contract import ListenerLimits
+from interfaces.mllp_contract import Answer, ListenerLimits
 from interfaces.mllp_server import MllpServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from interfaces.mllp_contract import FrameFault
+    from interfaces.mllp_contract import FrameFault, Later
 
 MESSAGE = b"MSH|^~\\&|A|B|||20261121||ORU^R01|%d|P|2.5\r"
 
@@ -22,13 +22,14 @@ MESSAGE = b"MSH|^~\\&|A|B|||20261121||ORU^R01|%d|P|2.5\r"
 class Peer:
     """Takes even control ids and refuses odd ones."""
 
-    async def answer(self, payload: bytes, *, door: str, peer: str) -> bytes | None:
+    async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:
         control_id = payload.split(b"|")[9]
         code = b"AA" if int(control_id) % 2 == 0 else b"AE"
-        return b"MSH|^~\\&|||||20261121||ACK|1|P|2.5\rMSA|" + code + b"|" + control_id + b"\r"
+        ack = b"MSH|^~\\&|||||20261121||ACK|1|P|2.5\rMSA|" + code + b"|" + control_id + b"\r"
+        return Answer((ack,), is_stored=True)
 
-    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
-        return None
+    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
+        return Answer()
 
 
 @pytest.fixture

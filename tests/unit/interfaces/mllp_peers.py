@@ -8,11 +8,12 @@ import struct
 from typing import TYPE_CHECKING
 
 from interfaces.mllp_codec import FrameDecoder, FrameReceived, encode_frame
-from interfaces.mllp_contract import FrameFault
+from interfaces.mllp_contract import Answer, FrameFault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from interfaces.mllp_contract import Later
     from interfaces.mllp_server import MllpServer
 
     Serve = Callable[..., Awaitable[MllpServer]]
@@ -29,13 +30,15 @@ class Handler:
         self.refused: list[tuple[bytes, FrameFault]] = []
         self.gates: dict[bytes, asyncio.Event] = {}
         self.finished: list[bytes] = []
+        self.later: dict[bytes, Later] = {}
         self.changed = asyncio.Condition()
 
-    async def answer(self, payload: bytes, *, door: str, peer: str) -> bytes | None:
+    async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:
         assert door == "test"
         assert peer.startswith("127.0.0.1:")
         async with self.changed:
             self.taken.append(payload)
+            self.later[payload] = later
             self.changed.notify_all()
         if payload in self.gates:
             await self.gates[payload].wait()
@@ -45,16 +48,19 @@ class Handler:
             self.finished.append(payload)
             self.changed.notify_all()
         if payload == b"large":
-            return b"x" * 100_000
-        return None if payload == b"silent" else b"ack:" + payload[:20]
+            return Answer((b"x" * 100_000,))
+        if payload == b"silent":
+            return Answer()
+        parts = payload.split(b"+")
+        return Answer(tuple(b"ack:" + part[:20] for part in parts), is_stored=True)
 
-    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
+    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
         assert door == "test"
         assert peer.startswith("127.0.0.1:")
         async with self.changed:
             self.refused.append((head, fault))
             self.changed.notify_all()
-        return None if fault is FrameFault.ABANDONED else b"nak:" + fault.value.encode()
+        return Answer(() if fault is FrameFault.ABANDONED else (b"nak:" + fault.value.encode(),))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with self.changed:

@@ -10,11 +10,13 @@ import pytest
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.mllp_client import MllpClient, SendResult, run_send, sent_control_id
 from interfaces.mllp_codec import FrameDecoder, FrameReceived, encode_frame
-from interfaces.mllp_contract import FrameFault, ListenerLimits
+from interfaces.mllp_contract import Answer, FrameFault, ListenerLimits
 from interfaces.mllp_server import MllpServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from interfaces.mllp_contract import Later
 
     Script = Callable[[bytes], list[bytes]]
     Receive = Callable[[Script], Awaitable[int]]
@@ -238,14 +240,14 @@ def test_the_control_id_sent_is_msh_10_byte_for_byte(payload: bytes, control_id:
 class Echo:
     """Says AA, and to a message ``9`` AE."""
 
-    async def answer(self, payload: bytes, *, door: str, peer: str) -> bytes | None:
-        del door, peer
+    async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:
+        del door, peer, later
         control_id = sent_control_id(payload)
-        return answer(b"AE" if control_id == b"9" else b"AA", control_id)[1:-2]
+        return Answer((answer(b"AE" if control_id == b"9" else b"AA", control_id)[1:-2],))
 
-    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> bytes | None:
+    async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
         del fault, door, peer
-        return answer(b"AR", sent_control_id(head))[1:-2]
+        return Answer((answer(b"AR", sent_control_id(head))[1:-2],))
 
 
 @pytest.fixture
