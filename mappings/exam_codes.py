@@ -1,7 +1,7 @@
 """Which exam a report is about: OBR-4 as sent, and the modality, region and side read from it.
 
-A site's own table wins; then OBR-24 where it names a modality; then the words of the names. What no
-table knows stays None: a wrong region is worse than none.
+A site's own table wins; then OBR-24 or OBR-21 where it names a modality; then the words of the
+names. What no table knows stays None: a wrong region is worse than none.
 
 Standard: DICOM CID 29 for modalities; HL7 table 0074 for OBR-24.
 """
@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mappings.domain import Exam, Laterality, Modality, Region
+from mappings.exam_names import read_name
 from mappings.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-_WORDS = read_table("exam_words")
-_MODALITY_WORDS = {r["word"]: Modality(r["value"]) for r in _WORDS if r["kind"] == "modality"}
-_REGION_WORDS = {r["word"]: Region(r["value"]) for r in _WORDS if r["kind"] == "region"}
-_SIDE_WORDS = {r["word"]: Laterality(r["value"]) for r in _WORDS if r["kind"] == "laterality"}
+    from mappings.exam_names import ExamName
 
 _SERVICE_ROWS = read_table("service_sections")
 _SERVICE_MODALITIES = {
@@ -29,46 +27,41 @@ _SERVICE_MODALITIES = {
     **{modality.value: modality for modality in Modality},
 }
 _LABORATORY = frozenset(row["code"] for row in _SERVICE_ROWS if row["kind"] == "laboratory")
-
-_PRECEDENCE = (
-    Modality.PT,
-    Modality.MG,
-    Modality.NM,
-    Modality.CT,
-    Modality.MR,
-    Modality.US,
-    Modality.XA,
-    Modality.RF,
-    Modality.CR,
-    Modality.DX,
-)
-"""Which word wins when a name has several: PET/CT is PET, CT angiography is CT."""
-_WHOLE_NAME_REGIONS = (Region.SPINE, Region.BREAST, Region.HEART)
-"""These win over a word before them: a thoracic spine is no chest. Else the first word wins."""
 _CODE_PREFIX = re.compile(r"(CT|MR|US|XR|NM|MG|PET|XA)(?=[A-Z0-9]{2})")
-_XRAY = re.compile(r"\bX[\s-]RAY")
-_TOKEN = re.compile(r"[A-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ExamEntry:
-    """A row of a site's exam table; None leaves it to the shipped words."""
+    """A row of a table of exam codes; None leaves it to the next table, at last to the words."""
 
     modality: Modality | None = None
     region: Region | None = None
     laterality: Laterality | None = None
+    display: str | None = None
+
+    def over(self, below: ExamEntry) -> ExamEntry:
+        """Return this entry, with what it leaves open taken from another."""
+        return ExamEntry(
+            self.modality or below.modality,
+            self.region or below.region,
+            self.laterality or below.laterality,
+            self.display or below.display,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ExamSource:
     """Where an exam can be read from. ``code`` is OBR-4 in components; ``title`` the report's own
-    name for it, the last resort.
+    name for it, the last resort; ``modality_codes`` what stands in the site's modality fields,
+    OBR-24 (``service_section``) where it is empty.
     """
 
     code: Sequence[str]
     body_site: str
     service_section: str
     title: str | None
+    modality_codes: Sequence[str] = ()
+    language: str = "en"
 
 
 def is_laboratory(service_section: str) -> bool:
@@ -86,15 +79,18 @@ def read_exam(source: ExamSource, table: Mapping[str, ExamEntry]) -> Exam:
 
     Args:
         source: The fields of one OBR group.
-        table: The site's own: exam code (OBR-4.1, or else OBR-4.4) -> entry.
+        table: The site's own: exam code (OBR-4.1, then OBR-4.4), alone or as ``CODE^SYSTEM``, ->
+            entry.
 
     Returns:
         The exam; what no source tells is None.
     """
     parts = [part or None for part in [*source.code, *[""] * 6][:6]]
     code, display, system, alternate_code, alternate_display, alternate_system = parts
-    own = table.get(code or "") or table.get(alternate_code or "") or ExamEntry()
-    names = [_tokens(text) for text in (source.body_site, display, alternate_display, source.title)]
+    own = _look_up(table, code, system).over(_look_up(table, alternate_code, alternate_system))
+    display = display or own.display
+    texts = (source.body_site, display, alternate_display, source.title)
+    names = [read_name(text or "", source.language) for text in texts]
     return Exam(
         code=code,
         system=system,
@@ -102,37 +98,34 @@ def read_exam(source: ExamSource, table: Mapping[str, ExamEntry]) -> Exam:
         alternate_code=alternate_code,
         alternate_system=alternate_system,
         alternate_display=alternate_display,
-        modality=own.modality or _read_modality(source.service_section, code, names),
-        region=own.region or next(filter(None, map(_read_region, names)), None),
-        laterality=own.laterality or next(filter(None, map(_read_side, names)), None),
+        modality=own.modality or _read_modality(source, code, names),
+        region=own.region or next((name.region for name in names if name.region), None),
+        laterality=own.laterality
+        or next((name.laterality for name in names if name.laterality), None),
     )
 
 
-def _tokens(text: str | None) -> list[str]:
-    return _TOKEN.findall(_XRAY.sub("XRAY", text.upper())) if text else []
+def _look_up(table: Mapping[str, ExamEntry], code: str | None, system: str | None) -> ExamEntry:
+    if not code or not table:
+        return _NOTHING
+    return table.get(f"{code}^{system}", _NOTHING).over(table.get(code, _NOTHING))
 
 
-def _read_modality(section: str, code: str | None, names: Iterable[list[str]]) -> Modality | None:
-    known = _SERVICE_MODALITIES.get(section.upper())
-    if known is not None:
-        return known
-    *given, title = [[_MODALITY_WORDS.get(token) for token in tokens] for tokens in names]
-    for seen in given:
-        named = next((modality for modality in _PRECEDENCE if modality in seen), None)
-        if named is not None:
-            return named
+_NOTHING = ExamEntry()
+
+
+def _read_modality(
+    source: ExamSource, code: str | None, names: Sequence[ExamName]
+) -> Modality | None:
+    for section in source.modality_codes or (source.service_section,):
+        known = _SERVICE_MODALITIES.get(section.upper())
+        if known is not None:
+            return known
+    *given, title = names
+    named = next((name.modality for name in given if name.modality), None)
+    if named is not None:
+        return named
     prefix = _CODE_PREFIX.match((code or "").upper())
     if prefix is not None:
-        return _MODALITY_WORDS[prefix[1]]
-    return next((modality for modality in _PRECEDENCE if modality in title), None)
-
-
-def _read_region(tokens: list[str]) -> Region | None:
-    seen = [_REGION_WORDS[token] for token in tokens if token in _REGION_WORDS]
-    whole = next((region for region in _WHOLE_NAME_REGIONS if region in seen), None)
-    return whole or (seen[0] if seen else None)
-
-
-def _read_side(tokens: list[str]) -> Laterality | None:
-    seen = {_SIDE_WORDS[token] for token in tokens if token in _SIDE_WORDS}
-    return Laterality.BILATERAL if len(seen) > 1 else next(iter(seen), None)
+        return read_name(prefix[1]).modality
+    return title.modality

@@ -1,57 +1,109 @@
 """What a site does its own way, and which site a sender belongs to.
 
-A site is text (``site.yaml``) read strictly: an unknown key or value stops the start, because a
-misspelt table would be ignored in silence.
+Sites are tried by their ``order``, then by name, and the first that fits is taken. The order is a
+setting and not the name, because a site's name is part of the identity of its Observations.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import yaml
-
-from mappings.domain import Laterality, Modality, Region
-from mappings.errors import SiteMappingError
-from mappings.exam_codes import ExamEntry
-from mappings.headings import DEFAULT_HEADINGS, HEADED_SECTIONS, HEADINGS, Headings
+from mappings.headings import DEFAULT_HEADINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from enum import StrEnum
+    from zoneinfo import ZoneInfo
+
+    from mappings.domain import Exam, Modality, Region, ReportStatus
+    from mappings.exam_codes import ExamEntry
+    from mappings.headings import Headings
+
+Validation: TypeAlias = Literal["off", "structure"]
 
 ACCESSION_FIELDS = ("OBR-18", "OBR-3", "ORC-3", "OBR-20")
 """Where an accession number may stand, in the order of looking."""
-_ACCESSION_CHOICES = frozenset({*ACCESSION_FIELDS, "OBR-2", "OBR-19", "ORC-2"})
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, as Resource.language wants
-_KIND = TypeVar("_KIND", bound="StrEnum")
+PATIENT_FIELDS = ("PID-3", "PID-2")
+PLACER_FIELDS = ("ORC-2", "OBR-2")
+FILLER_FIELDS = ("OBR-3", "ORC-3")
+MODALITY_FIELDS = ("OBR-24", "OBR-21")
+REASON_FIELDS = ("OBR-31", "OBR-13")
+UNDECLARED_CODECS = ("utf-8", "cp1252")
+ORDER_DEFAULT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DraftingRule:
+    """Which adapter writes, and in which style, for some exams; None fits every exam."""
+
+    modalities: frozenset[Modality] | None = None
+    regions: frozenset[Region] | None = None
+    adapter: str | None = None
+    style: str | None = None
+
+    def fits(self, exam: Exam) -> bool:
+        """Say whether an exam is one of the rule's."""
+        is_modality = self.modalities is None or exam.modality in self.modalities
+        return is_modality and (self.regions is None or exam.region in self.regions)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """One site's ways.
 
-    ``applications`` and ``facilities`` are shell patterns for MSH-3 and MSH-4.
-    ``observation_codes`` is the site's OBX-3 table, which wins over the shipped one.
-    ``modalities`` and ``regions`` are what is drafted for, None for all.
+    ``applications`` and ``facilities`` are shell patterns for MSH-3 and MSH-4; ``listeners`` and
+    ``topics`` for the door, which must be one of either where any is named. A ``*_fields`` tuple is
+    the order of looking. ``observation_codes`` (OBX-3) and ``status_words`` ((field, word) in
+    capitals) win over the shipped tables. ``exams`` is keyed by code or ``CODE^SYSTEM``.
+    ``modalities`` and ``regions`` are what is drafted for, None for all. ``undeclared_codecs`` are
+    tried in order where MSH-18 is empty. ``oru_target`` names an ``mllp.send`` entry.
     """
 
     name: str
+    order: int = ORDER_DEFAULT
     language: str = "en"
     time_zone: ZoneInfo | None = None
     applications: tuple[str, ...] = ("*",)
     facilities: tuple[str, ...] = ("*",)
+    listeners: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     accession_fields: tuple[str, ...] = ACCESSION_FIELDS
+    patient_fields: tuple[str, ...] = PATIENT_FIELDS
+    placer_fields: tuple[str, ...] = PLACER_FIELDS
+    filler_fields: tuple[str, ...] = FILLER_FIELDS
+    modality_fields: tuple[str, ...] = MODALITY_FIELDS
+    reason_fields: tuple[str, ...] = REASON_FIELDS
     patient_authority: str | None = None
     observation_codes: Mapping[str, str] = field(default_factory=dict)
+    status_words: Mapping[tuple[str, str], ReportStatus] = field(default_factory=dict)
     headings: Headings = field(default=DEFAULT_HEADINGS, compare=False)
     exams: Mapping[str, ExamEntry] = field(default_factory=dict)
     modalities: frozenset[Modality] | None = None
     regions: frozenset[Region] | None = None
+    drafting: tuple[DraftingRule, ...] = ()
+    undeclared_codecs: tuple[str, ...] = UNDECLARED_CODECS
+    validation: Validation = "off"
+    oru_target: str | None = None
+
+    def adapter_for(self, exam: Exam) -> str | None:
+        """Return the adapter of the first rule that fits and names one."""
+        return next(
+            (rule.adapter for rule in self.drafting if rule.adapter and rule.fits(exam)), None
+        )
+
+    def style_for(self, exam: Exam) -> str | None:
+        """Return the style of the first rule that fits and names one."""
+        return next((rule.style for rule in self.drafting if rule.style and rule.fits(exam)), None)
+
+    def knows(self, application: str | None, facility: str | None, door: str) -> bool:
+        """Say whether a message with this MSH-3 and MSH-4, from this door, is the site's."""
+        doors = self.listeners + self.topics
+        return (
+            _any_match(self.applications, application)
+            and _any_match(self.facilities, facility)
+            and (not doors or _any_match(doors, door))
+        )
 
 
 DEFAULT_SITE = Site("default")
@@ -63,13 +115,36 @@ class SiteSet:
 
     sites: tuple[Site, ...] = ()
 
-    def match(self, application: str | None, facility: str | None) -> Site:
-        """Return the first site that knows the sender, else the default."""
-        for site in self.sites:
-            if site.name == DEFAULT_SITE.name:
-                continue
-            if _any_match(site.applications, application) and _any_match(site.facilities, facility):
-                return site
+    def __post_init__(self) -> None:
+        in_order = tuple(sorted(self.sites, key=lambda site: (site.order, site.name)))
+        object.__setattr__(self, "sites", in_order)
+
+    def match(self, application: str | None, facility: str | None, door: str = "") -> Site:
+        """Return the first site that knows the sender, else the default.
+
+        Args:
+            application: MSH-3.
+            facility: MSH-4.
+            door: The listener or the Kafka topic that it came from; empty when it came from none.
+
+        Returns:
+            The site with the lowest ``order``, of those the first by name.
+        """
+        return next(iter(self.all_matching(application, facility, door)), self.default)
+
+    def all_matching(
+        self, application: str | None, facility: str | None, door: str = ""
+    ) -> list[Site]:
+        """Return every site that knows the sender, the one that is taken first."""
+        return [
+            site
+            for site in self.sites
+            if site.name != DEFAULT_SITE.name and site.knows(application, facility, door)
+        ]
+
+    @property
+    def default(self) -> Site:
+        """The site of senders that no other site knows."""
         return self.named(DEFAULT_SITE.name)
 
     def named(self, name: str) -> Site:
@@ -77,133 +152,5 @@ class SiteSet:
         return next((site for site in self.sites if site.name == name), DEFAULT_SITE)
 
 
-def parse_site(name: str, text: str) -> Site:
-    """Read one site's file.
-
-    Args:
-        name: The name of its folder.
-        text: YAML with any of match (sending_application, sending_facility), language, time_zone,
-            accession, patient_authority, observation_codes, headings, exams, scope (modalities,
-            regions).
-
-    Returns:
-        The site.
-
-    Raises:
-        SiteMappingError: Not YAML, an unknown key, or a value that no table has.
-    """
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise SiteMappingError("not_yaml", name) from None
-    reader = _Reader(name, {} if loaded is None else loaded)
-    match = reader.child("match")
-    scope = reader.child("scope")
-    site = Site(
-        name=name,
-        language=reader.language("language"),
-        time_zone=reader.time_zone("time_zone"),
-        applications=match.texts("sending_application") or ("*",),
-        facilities=match.texts("sending_facility") or ("*",),
-        accession_fields=reader.texts("accession", _ACCESSION_CHOICES) or ACCESSION_FIELDS,
-        patient_authority=reader.text("patient_authority"),
-        observation_codes=reader.table("observation_codes", HEADED_SECTIONS | {"body"}),
-        headings=_headings(reader.table("headings", HEADED_SECTIONS)),
-        exams=reader.exams("exams"),
-        modalities=_scope(scope, "modalities", Modality),
-        regions=_scope(scope, "regions", Region),
-    )
-    for part in (reader, match, scope):
-        part.refuse_unread()
-    return site
-
-
 def _any_match(patterns: tuple[str, ...], value: str | None) -> bool:
     return any(fnmatchcase(value or "", pattern) for pattern in patterns)
-
-
-def _headings(own: Mapping[str, str]) -> Headings:
-    if not own:
-        return DEFAULT_HEADINGS
-    return Headings({**HEADINGS, **{" ".join(word.upper().split()): own[word] for word in own}})
-
-
-def _scope(scope: _Reader, key: str, kind: type[_KIND]) -> frozenset[_KIND] | None:
-    chosen = scope.texts(key, frozenset(member.value for member in kind))
-    return frozenset(kind(value) for value in chosen) or None
-
-
-class _Reader:
-    """Reads a YAML mapping key by key, and knows which keys nobody asked for."""
-
-    def __init__(self, where: str, loaded: object) -> None:
-        if not isinstance(loaded, dict):
-            raise SiteMappingError("not_a_mapping", where)
-        self._where = where
-        self._left: dict[object, object] = dict(loaded)
-
-    def refuse_unread(self) -> None:
-        """Raise for the first key that was never read."""
-        for key in self._left:
-            raise SiteMappingError("unknown_key", f"{self._where}: {key}")
-
-    def child(self, key: str) -> _Reader:
-        return _Reader(f"{self._where}: {key}", self._left.pop(key, None) or {})
-
-    def text(self, key: str, choices: frozenset[str] | None = None) -> str | None:
-        value = self._left.pop(key, None)
-        if value is not None and (not isinstance(value, str) or (choices and value not in choices)):
-            raise self._bad(key)
-        return value
-
-    def language(self, key: str) -> str:
-        value = self.text(key) or "en"
-        if not _LANGUAGE.fullmatch(value):
-            raise self._bad(key)
-        return value
-
-    def texts(self, key: str, choices: frozenset[str] | None = None) -> tuple[str, ...]:
-        value = self._left.pop(key, None)
-        values = value if isinstance(value, list) else [value]
-        if value is None:
-            return ()
-        if not values:  # "for none" would be read as "for all"
-            raise self._bad(key)
-        if not all(isinstance(one, str) and (not choices or one in choices) for one in values):
-            raise self._bad(key)
-        return tuple(values)
-
-    def table(self, key: str, choices: frozenset[str]) -> Mapping[str, str]:
-        value = self._left.pop(key, None) or {}
-        if not isinstance(value, dict) or not choices.issuperset(map(str, value.values())):
-            raise self._bad(key)
-        return MappingProxyType({str(word): str(section) for word, section in value.items()})
-
-    def exams(self, key: str) -> Mapping[str, ExamEntry]:
-        value = self._left.pop(key, None) or {}
-        if not isinstance(value, dict):
-            raise self._bad(key)
-        entries = {}
-        for code, loaded in value.items():
-            row = _Reader(f"{self._where}: {key}.{code}", loaded)
-            entries[str(code)] = ExamEntry(
-                row.member("modality", Modality),
-                row.member("region", Region),
-                row.member("laterality", Laterality),
-            )
-            row.refuse_unread()
-        return MappingProxyType(entries)
-
-    def member(self, key: str, kind: type[_KIND]) -> _KIND | None:
-        value = self.text(key, frozenset(member.value for member in kind))
-        return None if value is None else kind(value)
-
-    def time_zone(self, key: str) -> ZoneInfo | None:
-        value = self.text(key)
-        try:
-            return None if value is None else ZoneInfo(value)
-        except (ValueError, ZoneInfoNotFoundError, OSError):
-            raise self._bad(key) from None
-
-    def _bad(self, key: str) -> SiteMappingError:
-        return SiteMappingError("bad_value", f"{self._where}: {key}")

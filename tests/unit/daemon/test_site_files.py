@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon import site_files
 from daemon.site_files import load_sites
 from mappings.errors import SiteMappingError
 
@@ -64,4 +65,32 @@ def test_a_folder_whose_file_has_another_name_is_not_ignored(tmp_path: Path) -> 
     (tmp_path / ".git").mkdir()
 
     with pytest.raises(SiteMappingError, match="cannot_read_file"):
+        load_sites(tmp_path)
+
+
+def test_tables_beside_the_site_file_are_read_with_it(tmp_path: Path) -> None:
+    write_site(tmp_path, "north", "match: {sending_application: NORTH}\n")
+    (tmp_path / "north" / "obx3.csv").write_bytes("\ufeffcode,section\nÄ1,findings\n".encode())
+    (tmp_path / "north" / "README.md").write_text("What this is.", encoding="utf-8")
+
+    site = load_sites(tmp_path).named("north")
+
+    assert site.observation_codes == {"Ä1": "findings"}
+
+
+def test_a_table_whose_name_is_not_known_is_not_ignored(tmp_path: Path) -> None:
+    write_site(tmp_path, "north", "match: {sending_application: NORTH}\n")
+    (tmp_path / "north" / "exam.csv").write_text("code\n", encoding="utf-8")
+
+    with pytest.raises(SiteMappingError, match=r"unknown_file at north/exam\.csv"):
+        load_sites(tmp_path)
+
+
+def test_a_file_of_a_site_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_files, "FILE_BYTES_MAX", 40)
+    write_site(tmp_path, "north", "match: {sending_application: NORTH}\n")
+    assert load_sites(tmp_path).named("north").applications == ("NORTH",)
+    (tmp_path / "north" / "loinc.csv").write_bytes(b"x" * 41)
+
+    with pytest.raises(SiteMappingError, match=r"file_too_large at north/loinc\.csv"):
         load_sites(tmp_path)

@@ -106,3 +106,34 @@ def test_laboratory_and_modality_sections_are_told_apart() -> None:
     assert is_modality("CT")
     assert not is_modality("IMG")
     assert not is_modality("")
+
+
+def test_a_code_of_the_table_may_be_bound_to_its_system() -> None:
+    table = {
+        "A1^L": ExamEntry(modality=Modality.MR),
+        "A1": ExamEntry(modality=Modality.CT, region=Region.HEAD),
+        "B2": ExamEntry(laterality=Laterality.LEFT, display="Ours"),
+    }
+
+    both = read_exam(ExamSource(["A1", "", "L", "B2"], "", "", None), table)
+    other = read_exam(ExamSource(["A1", "", "X"], "", "", None), table)
+
+    assert (both.modality, both.region, both.laterality) == ("MR", "head", "left")
+    assert both.display == "Ours"
+    assert other.modality is Modality.CT
+
+
+def test_the_modality_fields_of_the_site_are_asked_in_its_order() -> None:
+    def modality(*codes: str) -> Modality | None:
+        source = ExamSource(["A1", "CT CHEST"], "", "DX", None, modality_codes=codes)
+        return read_exam(source, {}).modality
+
+    assert modality("IMG", "MR", "US") is Modality.MR
+    assert modality("IMG", "") is Modality.CT
+    assert modality() is Modality.DX
+
+
+def test_the_short_words_of_a_name_are_those_of_the_sites_language() -> None:
+    source = ExamSource(["A1", "Radio de la main"], "", "", None, language="fr")
+
+    assert read_exam(source, {}).region is Region.MUSCULOSKELETAL

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mappings.domain import Exam, Findings, Identifier, Skip, SkipReason
 from mappings.message_plan import plan_message
-from mappings.sites import SiteSet, parse_site
+from mappings.site_reading import parse_site
+from mappings.sites import SiteSet
 
 MSH = "MSH|^~\\&|RIS|HOSP|||20260101||{kind}|7|P|2.4\rPID|1||P1\r"
 ORU = MSH.format(kind="ORU^R01")

@@ -1,90 +1,17 @@
-"""Sites: read strictly, matched by sender."""
+"""Which site a sender belongs to, and what a site says of an exam."""
 
 from __future__ import annotations
 
-import pytest
-
-from mappings.domain import Laterality, Modality, Region
-from mappings.errors import SiteMappingError
-from mappings.exam_codes import ExamEntry
-from mappings.sites import DEFAULT_SITE, Site, SiteSet, parse_site
-
-WHOLE = """
-match: {sending_application: [RIS*, PACS], sending_facility: ANNA}
-language: de
-time_zone: Europe/Vienna
-accession: [OBR-3, OBR-18]
-patient_authority: ANNA
-observation_codes: {4711: findings, BEUR: impression}
-headings: {Befund: findings, Beurteilung: impression}
-exams:
-  XRH: {modality: DX, region: musculoskeletal, laterality: left}
-  99: {region: chest}
-scope: {modalities: [CT, DX], regions: [chest, musculoskeletal]}
-"""
-
-
-def test_every_key_is_read() -> None:
-    site = parse_site("anna", WHOLE)
-
-    assert (site.name, site.language, str(site.time_zone)) == ("anna", "de", "Europe/Vienna")
-    assert (site.applications, site.facilities) == (("RIS*", "PACS"), ("ANNA",))
-    assert site.accession_fields == ("OBR-3", "OBR-18")
-    assert site.patient_authority == "ANNA"
-    assert site.observation_codes == {"4711": "findings", "BEUR": "impression"}
-    assert [one.section for one in site.headings.find("Befund: frei")] == ["findings"]
-    assert [one.section for one in site.headings.find("IMPRESSION: x")] == ["impression"]
-    assert site.exams["XRH"] == ExamEntry(Modality.DX, Region.MUSCULOSKELETAL, Laterality.LEFT)
-    assert site.exams["99"] == ExamEntry(region=Region.CHEST)
-    assert site.modalities == {Modality.CT, Modality.DX}
-    assert site.regions == {Region.CHEST, Region.MUSCULOSKELETAL}
-
-
-def test_an_empty_file_is_the_default_under_its_own_name() -> None:
-    site = parse_site("x", "")
-
-    assert (site.language, site.applications, site.modalities) == ("en", ("*",), None)
-    assert site.accession_fields == DEFAULT_SITE.accession_fields
-
-
-@pytest.mark.parametrize(
-    ("text", "reason", "where"),
-    [
-        ("a: [", "not_yaml", "anna"),
-        ("- a", "not_a_mapping", "anna"),
-        ("langauge: de", "unknown_key", "anna: langauge"),
-        ("match: {app: X}", "unknown_key", "anna: match: app"),
-        ("match: X", "not_a_mapping", "anna: match"),
-        ("time_zone: Mars/Base", "bad_value", "anna: time_zone"),
-        ("time_zone: ../../etc/passwd", "bad_value", "anna: time_zone"),
-        ("accession: [OBR-99]", "bad_value", "anna: accession"),
-        ("language: 7", "bad_value", "anna: language"),
-        ("language: German", "bad_value", "anna: language"),
-        ("match: {sending_facility: []}", "bad_value", "anna: match: sending_facility"),
-        ("scope: {modalities: []}", "bad_value", "anna: scope: modalities"),
-        ("observation_codes: {A: nonsense}", "bad_value", "anna: observation_codes"),
-        ("observation_codes: [A]", "bad_value", "anna: observation_codes"),
-        ("headings: {A: body}", "bad_value", "anna: headings"),
-        ("exams: [A]", "bad_value", "anna: exams"),
-        ("exams: {A: CT}", "not_a_mapping", "anna: exams.A"),
-        ("exams: {A: {modality: XX}}", "bad_value", "anna: exams.A: modality"),
-        ("exams: {A: {side: left}}", "unknown_key", "anna: exams.A: side"),
-        ("scope: {regions: [toe]}", "bad_value", "anna: scope: regions"),
-    ],
-)
-def test_a_mistake_stops_the_start_and_is_named(text: str, reason: str, where: str) -> None:
-    with pytest.raises(SiteMappingError) as refused:
-        parse_site("anna", text)
-
-    assert (refused.value.reason, refused.value.where) == (reason, where)
+from mappings.domain import Exam, Modality, Region
+from mappings.sites import DEFAULT_SITE, DraftingRule, Site, SiteSet
 
 
 def test_the_first_site_that_knows_the_sender_is_chosen() -> None:
     sites = SiteSet(
         (
             Site("default", language="fr"),
-            Site("a", applications=("RIS*",), facilities=("ANNA",)),
             Site("b", applications=("RIS1",)),
+            Site("a", applications=("RIS*",), facilities=("ANNA",)),
         )
     )
 
@@ -94,6 +21,46 @@ def test_the_first_site_that_knows_the_sender_is_chosen() -> None:
     assert sites.named("b").name == "b"
 
 
+def test_a_lower_order_goes_before_an_earlier_name() -> None:
+    sites = SiteSet((Site("a"), Site("z", order=1, applications=("RIS1",))))
+
+    assert sites.match("RIS1", None).name == "z"
+    assert sites.match("RIS2", None).name == "a"
+    assert [site.name for site in sites.all_matching("RIS1", None)] == ["z", "a"]
+
+
+def test_a_site_can_be_known_by_its_listener_or_topic() -> None:
+    sites = SiteSet((Site("a", listeners=("ct-*",), topics=("reports.a",)),))
+
+    assert sites.match("RIS1", None, "ct-1").name == "a"
+    assert sites.match("RIS1", None, "reports.a").name == "a"
+    assert sites.match("RIS1", None, "mr-1") is DEFAULT_SITE
+    assert sites.match("RIS1", None) is DEFAULT_SITE
+
+
 def test_without_sites_the_default_is_chosen() -> None:
     assert SiteSet().match("RIS1", None) is DEFAULT_SITE
     assert SiteSet().named("unknown") is DEFAULT_SITE
+
+
+def test_adapter_and_style_each_come_from_the_first_rule_that_fits_and_says_one() -> None:
+    site = Site(
+        "a",
+        drafting=(
+            DraftingRule(
+                modalities=frozenset({Modality.CT}),
+                regions=frozenset({Region.CHEST}),
+                adapter="ct-chest",
+            ),
+            DraftingRule(modalities=frozenset({Modality.CT}), style="Numbered list."),
+            DraftingRule(adapter="general", style="One sentence."),
+        ),
+    )
+    chest = Exam(modality=Modality.CT, region=Region.CHEST)
+    head = Exam(modality=Modality.CT, region=Region.HEAD)
+
+    assert (site.adapter_for(chest), site.style_for(chest)) == ("ct-chest", "Numbered list.")
+    assert (site.adapter_for(head), site.style_for(head)) == ("general", "Numbered list.")
+    assert (site.adapter_for(Exam()), site.style_for(Exam())) == ("general", "One sentence.")
+    assert DEFAULT_SITE.adapter_for(chest) is None
+    assert DEFAULT_SITE.style_for(chest) is None
