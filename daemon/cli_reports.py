@@ -79,7 +79,8 @@ async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> 
     from daemon.site_files import load_sites
 
     start_logging("error")
-    sites, prompt_of = load_sites(settings.sites), PromptMaker(settings)
+    sites = load_sites(settings.sites)
+    prompt_of = PromptMaker(settings, sites)
     # What goes wrong in the worker is told over its socket; its log lines are the daemon's affair.
     supervisor = make_supervisor(settings, SystemClock(), worker_stderr=subprocess.DEVNULL)
     supervisor.start()

@@ -80,12 +80,13 @@ def check_config(
     as_json: AsJson = False,
 ) -> None:
     """Print the effective settings. Exit 2 and the field's path when one is wrong."""
-    from daemon.model_choice import choose_engine
+    from daemon.model_choice import PromptMaker, choose_engine
     from daemon.site_files import load_sites
 
     settings = read_settings(config, data)
     sites = load_sites(settings.sites)
     choose_engine(settings)
+    PromptMaker(settings, sites)
     values = settings.model_dump(mode="json")
     values["fhir"]["write"] = settings.fhir_write
     values["journal"]["url"] = f"sqlite:///{settings.journal_path}"

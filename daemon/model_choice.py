@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import model
 from daemon.model_supervisor import ModelSupervisor
+from mappings.errors import SiteMappingError
+from mappings.sites import SiteSet
 from model.batching import BatchLimits
 from model.engine import EngineConfiguration
 from model.errors import EngineUnavailableError
-from model.prompt import build_prompt
+from model.prompt import SitePrompt, build_prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from daemon.clock import Clock
     from daemon.config import Settings
     from mappings.domain import Findings, Prompt
@@ -89,17 +93,42 @@ def make_supervisor(
 
 
 class PromptMaker:
-    """Asks for an impression with the adapter and limits of the settings."""
+    """Asks for an impression with the adapter, style and limits of the report's site.
 
-    def __init__(self, settings: Settings) -> None:
-        """Choose the adapter: the named one, else the only one there is."""
+    The adapter is the site's for the exam, else the settings' default one.
+    """
+
+    def __init__(self, settings: Settings, sites: SiteSet | None = None) -> None:
+        """Take the sites, none for the default alone.
+
+        Raises:
+            SiteMappingError: A site names an adapter that is not there.
+        """
         chosen = settings.model
-        adapters = choose_adapters(settings) if chosen.engine == "transformers" else {}
+        self._sites = sites or SiteSet()
+        self._has_adapters = chosen.engine == "transformers"
+        adapters = choose_adapters(settings) if self._has_adapters else {}
+        if self._has_adapters:
+            _check_adapters(self._sites, adapters)
         self._adapter = chosen.default_adapter or next(iter(adapters), None)
         self._output_tokens_max = chosen.output_tokens_max
 
     def __call__(self, findings: Findings) -> Prompt:
         """Return the prompt for one report."""
+        site = self._sites.named(findings.site)
+        own = site.adapter_for(findings.exam) if self._has_adapters else None
+        style = site.style_for(findings.exam)
         return build_prompt(
-            findings, adapter=self._adapter, output_tokens_max=self._output_tokens_max
+            findings,
+            site_prompt=None if style is None else SitePrompt(style),
+            adapter=own or self._adapter,
+            output_tokens_max=self._output_tokens_max,
         )
+
+
+def _check_adapters(sites: SiteSet, adapters: Mapping[str, Path]) -> None:
+    for site in sites.sites:
+        for number, rule in enumerate(site.drafting, 1):
+            if rule.adapter is not None and rule.adapter not in adapters:
+                where = f"{site.name}/site.yaml: drafting[{number}]: adapter"
+                raise SiteMappingError("no_such_adapter", where)

@@ -46,6 +46,7 @@ OBX3_SECTIONS = HEADED_SECTIONS | {"body"}
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, as Resource.language wants
 _ORDER_FIELD = re.compile(r"(?:OBR|ORC)-(?:[1-9]|[1-4]\d|50)")
+_REQUEST_FIELD = re.compile(r"OBR-(?:[1-9]|[1-4]\d|50)")
 _PATIENT_FIELD = re.compile(r"PID-(?:[2-4]|18)")
 _STATUS_FIELDS = frozenset({"any", "OBX-11", "OBR-25"})
 _STATUSES = frozenset(status.value for status in ReportStatus)
@@ -88,7 +89,7 @@ def parse_site(name: str, text: str, tables: Mapping[str, str] | None = None) ->
         placer_fields=_fields(reader, "placer_order", _ORDER_FIELD) or PLACER_FIELDS,
         filler_fields=_fields(reader, "filler_order", _ORDER_FIELD) or FILLER_FIELDS,
         modality_fields=_fields(reader, "modality_code", _ORDER_FIELD) or MODALITY_FIELDS,
-        reason_fields=_fields(reader, "reason", _ORDER_FIELD) or REASON_FIELDS,
+        reason_fields=_fields(reader, "reason", _REQUEST_FIELD) or REASON_FIELDS,
         patient_authority=reader.text("patient_authority"),
         observation_codes=_observation_codes(reader, files),
         status_words=_status_words(reader, files),
@@ -190,19 +191,18 @@ def _status_words(
         )
         for row in rows.unique("field", "word"):
             source = row.choice("field", _STATUS_FIELDS, default="any")
-            found[source, fold_word(row.text("word"))] = ReportStatus(
+            found[source, _fold_word(row.text("word"))] = ReportStatus(
                 row.choice("status", _STATUSES)
             )
     child = reader.child("status_words")
     for source in sorted(_STATUS_FIELDS):
         words = child.table(source, _STATUSES)
-        found |= {(source, fold_word(word)): ReportStatus(words[word]) for word in words}
+        found |= {(source, _fold_word(word)): ReportStatus(words[word]) for word in words}
     child.refuse_unread()
     return MappingProxyType(found)
 
 
-def fold_word(word: str) -> str:
-    """Bring a status word into the form in which it is looked for."""
+def _fold_word(word: str) -> str:
     return " ".join(word.upper().split())
 
 

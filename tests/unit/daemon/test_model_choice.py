@@ -9,7 +9,9 @@ import pytest
 from daemon import model_choice
 from daemon.config import load_settings
 from daemon.model_choice import PromptMaker, choose_engine
-from mappings.domain import Exam, Findings
+from mappings.domain import Exam, Findings, Modality
+from mappings.errors import SiteMappingError
+from mappings.sites import DraftingRule, Site, SiteSet
 from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -87,3 +89,48 @@ def test_the_adapter_is_the_named_one_else_the_only_one(
     settings = load_settings(overrides={"model": model}, environment={})
 
     assert PromptMaker(settings)(FINDINGS).adapter == expected
+
+
+def sites_with(*rules: DraftingRule) -> SiteSet:
+    return SiteSet((Site("anna", drafting=rules),))
+
+
+def test_a_site_chooses_adapter_and_style_by_the_exam(tmp_path: Path) -> None:
+    adapters = {"ct": tmp_path, "mr": tmp_path}
+    model = {"base": tmp_path, "adapters": adapters, "default_adapter": "ct"}
+    settings = load_settings(overrides={"model": model}, environment={})
+    sites = sites_with(
+        DraftingRule(modalities=frozenset({Modality.MR}), adapter="mr", style="Numbered list.")
+    )
+    prompt_of = PromptMaker(settings, sites)
+    of_mr = prompt_of(Findings("Clear.", None, Exam(modality=Modality.MR), "anna", "en"))
+    of_ct = prompt_of(Findings("Clear.", None, Exam(modality=Modality.CT), "anna", "en"))
+    elsewhere = prompt_of(Findings("Clear.", None, Exam(modality=Modality.MR), "berta", "en"))
+
+    assert (of_mr.adapter, of_ct.adapter, elsewhere.adapter) == ("mr", "ct", "ct")
+    styled = [piece for piece in of_mr.pieces if "Numbered list." in piece.text]
+    assert [piece.is_trusted for piece in styled] == [False]
+    assert not any("Numbered" in piece.text for piece in (*of_ct.pieces, *elsewhere.pieces))
+
+
+def test_an_adapter_that_no_setting_has_stops_the_start(tmp_path: Path) -> None:
+    model = {"base": tmp_path, "adapters": {"ct": tmp_path}}
+    settings = load_settings(overrides={"model": model}, environment={})
+
+    with pytest.raises(SiteMappingError) as caught:
+        PromptMaker(settings, sites_with(DraftingRule(style="x"), DraftingRule(adapter="mr")))
+
+    assert (caught.value.reason, caught.value.where) == (
+        "no_such_adapter",
+        "anna/site.yaml: drafting[2]: adapter",
+    )
+
+
+def test_an_engine_without_adapters_takes_the_style_only() -> None:
+    settings = load_settings(overrides={"model": {"engine": "extractive"}}, environment={})
+    sites = sites_with(DraftingRule(adapter="mr", style="Short."))
+
+    prompt = PromptMaker(settings, sites)(Findings("Clear.", None, Exam(), "anna", "en"))
+
+    assert prompt.adapter is None
+    assert any("Short." in piece.text for piece in prompt.pieces)

@@ -111,7 +111,7 @@ def test_a_site_must_say_whom_it_takes_unless_it_takes_all_others() -> None:
         ("scope: X", "not_a_mapping", "scope"),
         ("observation_codes: {A: nonsense}", "bad_value", "observation_codes.A"),
         ("observation_codes: [A]", "bad_value", "observation_codes"),
-        ("headings: {A: body}", "bad_value", "headings.A"),
+        ("headings: {A: nonsense}", "bad_value", "headings.A"),
         ("status_words: {OBX-3: {A: final}}", "unknown_key", "status_words: OBX-3"),
         ("status_words: {any: {A: done}}", "bad_value", "status_words: any.A"),
         ("exams: [A]", "bad_value", "exams"),
