@@ -27,6 +27,7 @@ from daemon.model_choice import PromptMaker, make_supervisor
 from daemon.pipeline import Pipeline, PipelineLimits
 from daemon.posting import PostStep
 from daemon.site_files import load_sites
+from daemon.validating import make_structure_check
 from interfaces.fhir_client import FhirClient
 from interfaces.fhir_store_app import build_store
 from interfaces.http_server import STORE_PATH, HttpServer, build_app
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from daemon.config_mllp import Listener
     from daemon.journal import PendingReport
     from daemon.journal_sqlite import SqliteJournal
+    from daemon.validating import StructureCheck
     from mappings.domain import DraftObservation, Impression
 
 log = structlog.get_logger()
@@ -198,6 +200,7 @@ class App:
                 plan=lambda raw: plan_reports(raw, self._sites),
                 metrics=self.metrics,
                 wake_next=lambda: self.pipeline.wake_drafting(),  # noqa: PLW0108 - made below
+                check=self._make_check(),
             ),
             draft_step=DraftStep(
                 self.journal,
@@ -231,6 +234,14 @@ class App:
 
     def _is_answering(self) -> bool:
         return any(door.is_answering for door in self.doors.values())
+
+    def _make_check(self) -> StructureCheck | None:
+        made = make_structure_check(self._sites, self.metrics)
+        if made is None:
+            return None
+        check, pool = made
+        self._stack.push_async_callback(pool.close)
+        return check
 
     def _build(
         self, report: PendingReport, impression: Impression, drafted_at: datetime

@@ -15,7 +15,7 @@ from mappings.message_plan import plan_message
 from mappings.report_key import report_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from daemon.journal import Journal, PendingMessage
     from daemon.metrics import Metrics
@@ -61,26 +61,31 @@ class MapStep:
         plan: Callable[[RawReport], Sequence[NewReport]],
         metrics: Metrics,
         wake_next: Callable[[], None],
+        check: Callable[[PendingMessage], Awaitable[None]] | None = None,
     ) -> None:
-        """Take the reader, which knows the sites."""
+        """Take the reader, which knows the sites, and what else may reject a message before it."""
         self._journal = journal
         self._plan = plan
         self._metrics = metrics
         self._wake_next = wake_next
+        self._check = check
 
     async def __call__(self, pending: PendingMessage) -> None:
         """Map one message: to its reports, or to REJECTED."""
         message_id = pending.message_id
         try:
+            if self._check is not None:
+                await self._check(pending)
             if len(pending.raw.payload) > INLINE_BYTES_MAX:
                 reports = await asyncio.to_thread(self._plan, pending.raw)
             else:
                 reports = self._plan(pending.raw)
-            await self._journal.record_mapped(message_id, reports)
+            owed = self._owed(pending.raw, None)
+            await self._journal.record_mapped(message_id, reports, deliveries=owed)
         except IllegalTransitionError:
             return  # an operator or another step was faster; the journal has the truth
         except PrelimError as error:
-            await self._reject(pending, error.reason, error.where)
+            await self._reject(pending, error)
             return
         self._metrics.steps.labels(stage="map", outcome="mapped").inc()
         log.info("pipeline.message_mapped", message_id=message_id, count=len(reports))
@@ -88,11 +93,11 @@ class MapStep:
 
     async def put_off(self, pending: PendingMessage, error_class: str) -> None:
         """Reject what our reader fell over: its bytes stay, and it can be replayed."""
-        await self._reject(pending, f"reader_failed_{error_class}", None)
+        await self._reject(pending, PrelimError(f"reader_failed_{error_class}"))
 
-    async def _reject(self, pending: PendingMessage, reason: str, where: str | None) -> None:
-        await self._journal.record_rejected(pending.message_id, reason, where)
+    async def _reject(self, pending: PendingMessage, error: PrelimError) -> None:
+        message_id, reason, where = pending.message_id, error.reason, error.where
+        owed = self._owed(pending.raw, error)
+        await self._journal.record_rejected(message_id, reason, where, deliveries=owed)
         self._metrics.steps.labels(stage="map", outcome="rejected").inc()
-        log.warning(
-            "pipeline.message_rejected", message_id=pending.message_id, reason=reason, where=where
-        )
+        log.warning("pipeline.message_rejected", message_id=message_id, reason=reason, where=where)

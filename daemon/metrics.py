@@ -51,6 +51,11 @@ class Metrics:
         self.steps = self._counter(
             "prelim_steps", "Steps ended, by stage and outcome", "stage", "outcome"
         )
+        self.validations = self._counter(
+            "prelim_validations",
+            "Messages of sites that ask for it: valid, invalid, timed_out or failed",
+            "outcome",
+        )
         self.withheld = self._counter("prelim_drafts_withheld", "Drafts refused, by check", "check")
         self.worker_ready = self._gauge(
             "prelim_model_worker_ready", "1 while the model worker answers"

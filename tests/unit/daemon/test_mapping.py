@@ -9,12 +9,13 @@ import pytest
 from daemon.lifecycle import State
 from daemon.mapping import INLINE_BYTES_MAX, MapStep, plan_reports
 from daemon.metrics import Metrics
+from mappings.errors import UnreadableContentError
 from mappings.sites import SiteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from daemon.journal import NewReport
+    from daemon.journal import NewReport, PendingMessage
     from daemon.journal_sqlite import SqliteJournal
     from mappings.domain import RawReport
 
@@ -114,3 +115,24 @@ async def test_a_long_message_is_mapped_like_a_short_one(
     states = await run(journal, make_raw(ORU + filler + GROUP % b"F1" + FINDINGS))
 
     assert states == [(State.MAPPED, None)]
+
+
+async def test_a_message_that_a_check_refuses_is_rejected_and_never_read(
+    journal: SqliteJournal, make_raw: Callable[..., RawReport]
+) -> None:
+    async def refuse(_pending: PendingMessage) -> None:
+        raise UnreadableContentError("invalid_structure", "PID-3")
+
+    await journal.receive(make_raw(ORU), peer="test")
+    [pending] = await journal.pending_messages(1)
+    step = MapStep(
+        journal,
+        plan=lambda _raw: pytest.fail("it was read"),
+        metrics=Metrics(),
+        wake_next=lambda: None,
+        check=refuse,
+    )
+    await step(pending)
+
+    [row] = await journal.rows()
+    assert (row.state, row.reason) == (State.REJECTED, "invalid_structure")
