@@ -80,12 +80,11 @@ class MapStep:
                 reports = await asyncio.to_thread(self._plan, pending.raw)
             else:
                 reports = self._plan(pending.raw)
-            owed = self._owed(pending.raw, None)
-            await self._journal.record_mapped(message_id, reports, deliveries=owed)
+            await self._journal.record_mapped(message_id, reports)
         except IllegalTransitionError:
             return  # an operator or another step was faster; the journal has the truth
         except PrelimError as error:
-            await self._reject(pending, error)
+            await self._reject(pending, error.reason, error.where)
             return
         self._metrics.steps.labels(stage="map", outcome="mapped").inc()
         log.info("pipeline.message_mapped", message_id=message_id, count=len(reports))
@@ -93,11 +92,11 @@ class MapStep:
 
     async def put_off(self, pending: PendingMessage, error_class: str) -> None:
         """Reject what our reader fell over: its bytes stay, and it can be replayed."""
-        await self._reject(pending, PrelimError(f"reader_failed_{error_class}"))
+        await self._reject(pending, f"reader_failed_{error_class}", None)
 
-    async def _reject(self, pending: PendingMessage, error: PrelimError) -> None:
-        message_id, reason, where = pending.message_id, error.reason, error.where
-        owed = self._owed(pending.raw, error)
-        await self._journal.record_rejected(message_id, reason, where, deliveries=owed)
+    async def _reject(self, pending: PendingMessage, reason: str, where: str | None) -> None:
+        await self._journal.record_rejected(pending.message_id, reason, where)
         self._metrics.steps.labels(stage="map", outcome="rejected").inc()
-        log.warning("pipeline.message_rejected", message_id=message_id, reason=reason, where=where)
+        log.warning(
+            "pipeline.message_rejected", message_id=pending.message_id, reason=reason, where=where
+        )
