@@ -1,7 +1,9 @@
 r"""Escape sequences of HL7 v2 text, both ways.
 
 Text is never dropped: an unknown, malformed or unterminated sequence stays as it was sent
-(``5\10 mm``, ``C:\temp\x``). Only formatting commands disappear, into line breaks and blanks.
+(``5\10 mm``, ``C:\temp\x``, ``\Z..\``). Only formatting commands and highlighting disappear, into
+line breaks and blanks; a command that nroff would break the line for never joins two words.
+Switches of the character set are read before (iso_2022.py).
 
 Standard: HL7 v2 control chapter, "Use of escape sequences in text fields".
 """
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 
 _REPEAT_MAX = 20
 """``.sp`` and ``.sk`` make at most this many line breaks or blanks, whatever they ask for."""
+_INDENT_MAX = 40
+_CHAINED_MAX = 3
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0c\x0e-\x1b\x1d-\x1f]")
+_FRAMING = {"\x0b": "X0B", "\x1c": "X1C"}
+"""What MLLP frames with is written in hexadecimal: raw, it could end the frame."""
 
 
 @lru_cache(maxsize=32)
@@ -28,6 +34,14 @@ def _pattern(escape: str) -> re.Pattern[str]:
         rf"(?P<hex>(?:{mark}X(?:[0-9A-Fa-f]{{2}})+{mark})+)|{mark}(?:(?P<letter>[FSTREPHN])"
         rf"|\.(?P<format>br|sp|ce|sk|in|ti|fi|nf)(?P<count>(?:[+-]?\d{{1,4}})?)){mark}",
         re.ASCII,
+    )
+
+
+@lru_cache(maxsize=32)
+def _chained_pattern(escape: str) -> re.Pattern[str]:
+    mark = re.escape(escape)
+    return re.compile(
+        rf"{mark}E{mark}(\.[a-z]{{2}}[+-]?\d{{0,4}}|[Xx](?:[0-9A-Fa-f]{{2}})+|[FSTREPHN]){mark}E{mark}"
     )
 
 
@@ -54,17 +68,41 @@ def unescape(text: str, separators: Separators, codec: str) -> str:
         "H": "",  # highlighting on and off
         "N": "",
     }
-
-    def replace(match: re.Match[str]) -> str:
-        if match["letter"]:
-            plain = letters[match["letter"]]
-            return match[0] if plain is None else plain
+    page = _Page()
+    position = 0
+    for match in _pattern(separators.escape).finditer(text):
+        page.write(text[position : match.start()])
         if match["format"]:
-            return _format(match["format"], match["count"])
-        decoded = _hexadecimal(match["hex"], separators.escape, codec)
-        return match[0] if decoded is None else decoded
+            page.obey(match["format"], match["count"])
+        elif match["letter"]:
+            plain = letters[match["letter"]]
+            page.write(match[0] if plain is None else plain)
+        else:
+            page.write(_hexadecimal(match[0], separators.escape, codec))
+        position = match.end()
+    page.write(text[position:])
+    return "".join(page.written)
 
-    return _pattern(separators.escape).sub(replace, text)
+
+def unchain(text: str, separators: Separators) -> str:
+    r"""Undo the escaping of escape sequences, by an engine that took them for text.
+
+    ``\E\.br\E\`` becomes ``\.br\`` and ``\E\x09\E\`` becomes ``\X09\``. For narrative alone: nobody
+    dictates ``\.br\``, but what ``escape`` wrote must come back from ``unescape`` as it was.
+    """
+    mark = separators.escape
+    if f"{mark}E{mark}" not in text:
+        return text
+    pattern = _chained_pattern(mark)
+    for _ in range(_CHAINED_MAX):  # once for each engine on the way
+        text, count = pattern.subn(lambda found: f"{mark}{_as_sent(found[1])}{mark}", text)
+        if not count:
+            break
+    return text
+
+
+def _as_sent(sequence: str) -> str:
+    return f"X{sequence[1:]}" if sequence.startswith("x") else sequence
 
 
 def escape(text: str, separators: Separators) -> str:
@@ -77,28 +115,57 @@ def escape(text: str, separators: Separators) -> str:
         separators.component: "S",
         separators.field: "F",
         mark: "E",
+        "\n": ".br",
+        **_FRAMING,
     }
-    written = "".join(
+    return "".join(
         f"{mark}{names[character]}{mark}" if character in names else character
         for character in _LINE_BREAK.sub("\n", text)
     )
-    return written.replace("\n", f"{mark}.br{mark}")
 
 
-def _format(command: str, count: str) -> str:
-    times = min(int(count or "1"), _REPEAT_MAX)
-    if command in {"br", "ce"}:
-        return "\n"
-    if command == "sp":
-        return "\n" * times
-    return " " * times if command == "sk" else ""
+class _Page:
+    """Text as the formatting commands lay it out; ``.in`` holds until the next one."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self._indent = 0
+        self._next_indent = 0
+        self._is_line_start = True
+
+    def write(self, text: str) -> None:
+        if text:
+            if self._is_line_start and text[0] != "\n":
+                self.written.append(" " * self._next_indent)
+                self._next_indent = self._indent
+            self.written.append(text)
+            self._is_line_start = text[-1] == "\n"
+
+    def obey(self, command: str, count: str) -> None:
+        times = min(int(count or "1"), _REPEAT_MAX)
+        if command in {"br", "sp"}:
+            self.write("\n" * (times if command == "sp" else 1))
+        elif command == "sk":
+            self.write(" " * times)
+        else:
+            if not self._is_line_start:
+                self.write("\n")
+            if command in {"in", "ti"}:
+                self._set_indent(command, count)
+
+    def _set_indent(self, command: str, count: str) -> None:
+        is_relative = command == "ti" or count[:1] in {"+", "-"}
+        wanted = int(count or "0") + (self._indent if is_relative else 0)
+        self._next_indent = max(0, min(wanted, _INDENT_MAX))
+        if command == "in":
+            self._indent = self._next_indent
 
 
-def _hexadecimal(run: str, mark: str, codec: str) -> str | None:
+def _hexadecimal(run: str, mark: str, codec: str) -> str:
     """Decode adjacent hexadecimal sequences together: one character's bytes may be spread over."""
     digits = run.replace(f"{mark}X", "").replace(mark, "")
     try:
         text = bytes.fromhex(digits).decode(codec)
     except UnicodeDecodeError:
-        return None
-    return None if _CONTROL.search(text) else _LINE_BREAK.sub("\n", text)
+        return run
+    return run if _CONTROL.search(text) else _LINE_BREAK.sub("\n", text)

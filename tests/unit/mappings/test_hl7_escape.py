@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.hl7_escape import escape, unescape
+from mappings.hl7_escape import escape, unchain, unescape
 from mappings.hl7_separators import DEFAULT_SEPARATORS, Separators
 
 CUSTOM = Separators("#", "*", "+", "!", "@", "$")
@@ -23,12 +25,18 @@ def read(text: str, codec: str = "utf-8") -> str:
         (r"\F\\S\\R\\E\ ", "|^~\\ "),
         (r"line 1\.br\line 2", "line 1\nline 2"),
         (r"a\.sp3\b\.sp\c", "a\n\n\nb\nc"),
-        (r"a\.ce\b\.sk2\c\.in+4\d\.ti-2\e\.fi\f\.nf\g", "a\nb  cdefg"),
+        (r"a\.ce\b\.sk2\c", "a\nb  c"),
+        (r"a\.fi\b\.br\\.nf\c", "a\nb\nc"),
+        (r"a\.in+4\b\.br\c\.in-2\d\.in0\e", "a\n    b\n    c\n  d\ne"),
+        (r"\.in2\a\.ti+2\b\.br\c\.ti-9\d\.br\e", "  a\n    b\n  c\nd\n  e"),
+        (r"\.in2\a\.sp2\b\.in\c", "  a\n\n  b\nc"),
         (r"\H\bold\N\ plain", "bold plain"),
         (r"caf\XC3A9\ ", "café "),
         (r"caf\XC3\\XA9\ ", "café "),
         (r"a\X0D\\X0A\b", "a\nb"),
         (r"\E\x09\E\ ", r"\x09\ "),
+        (r"\E\.br\E\ ", r"\.br\ "),
+        (r"\X0B\\X1C\ ", "\x0b\x1c "),
     ],
 )
 def test_a_known_sequence_is_read(sent: str, meant: str) -> None:
@@ -45,6 +53,10 @@ def test_a_known_sequence_is_read(sent: str, meant: str) -> None:
         r"\XC3\ ",
         r"\C2842\ \M243D\ ",
         r"\Z12\ ",
+        r"\Zcustom\ ",
+        r"\C2842\\M2442\ ",
+        r"\x0D\ ",
+        r"\X1B\ ",
         r"\.xx\ ",
         r"\P\ ",
         "ends in \\",
@@ -67,19 +79,43 @@ def test_a_space_command_cannot_make_a_long_text() -> None:
     assert read(r"\.sp9999\ ") == "\n" * 20 + " "
 
 
+def test_an_indent_cannot_make_a_long_text() -> None:
+    assert read(r"\.in9999\a\.in-9999\b") == " " * 40 + "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        (r"a\E\.br\E\b", r"a\.br\b"),
+        (r"a\E\x09\E\b", r"a\X09\b"),
+        (r"\E\X0D\E\\E\X0A\E\b", r"\X0D\\X0A\b"),
+        (r"a \E\T\E\ b", r"a \T\ b"),
+        (r"\E\E\E\.br\E\E\E\b", r"\.br\b"),
+        (r"a\E\.sp2\E\b", r"a\.sp2\b"),
+        (r"C:\E\temp\E\x", r"C:\E\temp\E\x"),
+        (r"\E\\E\ ", r"\E\\E\ "),
+        (r"5\E\10 mm", r"5\E\10 mm"),
+        ("plain", "plain"),
+    ],
+)
+def test_sequences_that_were_escaped_on_the_way_become_sequences_again(
+    sent: str, meant: str
+) -> None:
+    assert unchain(sent, DEFAULT_SEPARATORS) == meant
+
+
 def test_the_separators_are_those_of_the_message() -> None:
     assert unescape("!S! !P! !T! !R! !E! !F!", CUSTOM, "utf-8") == "* $ @ + ! #"
     assert unescape(r"\S\ ", CUSTOM, "utf-8") == r"\S\ "
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\r")))
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_what_is_escaped_is_read_back(text: str) -> None:
     for separators in (DEFAULT_SEPARATORS, CUSTOM):
         written = escape(text, separators)
 
-        assert unescape(written, separators, "utf-8") == text
-        assert separators.field not in written
-        assert "\n" not in written
+        assert unescape(written, separators, "utf-8") == re.sub("\r\n|\r", "\n", text)
+        assert not {separators.field, "\n", "\r", "\x0b", "\x1c"} & set(written)
 
 
 @given(st.text(alphabet="\\XFSTREPHN.brspksk0123456789ACab \n", max_size=60))
