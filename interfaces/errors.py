@@ -25,10 +25,22 @@ class UnframeableError(PrelimError):
     """Fate: never send. The payload holds bytes that MLLP keeps for its frames."""
 
 
+class ProxyHeaderError(PrelimError):
+    """Fate: close the connection. It does not begin with a PROXY header, and must."""
+
+
+class CertificateError(PrelimError):
+    """Fate: keep the certificate in use; at the start: stop.
+
+    ``where`` is the setting whose file cannot be used: certificate, key or client_ca.
+    """
+
+
 class SendRetryError(PrelimError):
     """Fate: send again. No answer to this message came, and the receiver may or may not hold it.
 
-    ``reason`` is connect_failed, ack_timeout or connection_lost; the connection is closed.
+    ``reason`` is connect_failed, tls_failed, tls_file_unusable (none of them was ever sent),
+    ack_timeout, connection_lost or not_committed; the connection is closed.
     """
 
 

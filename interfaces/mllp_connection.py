@@ -17,35 +17,25 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from interfaces.mllp_codec import (
-    FrameAbandoned,
-    FrameDecoder,
-    FrameEvent,
-    FrameReceived,
-    FrameTooLarge,
-    FrameWithoutStart,
-    GarbageSkipped,
-    encode_frame,
-)
+from interfaces.mllp_admission import Pacer
+from interfaces.mllp_answers import COMMITS, AnswerQueue
+from interfaces.mllp_codec import FrameDecoder, FrameEvent, FrameReceived, GarbageSkipped
 from interfaces.mllp_contract import FrameFault
+from interfaces.mllp_faults import BadFrame, FaultTally
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from interfaces.mllp_contract import Answer, Owner
+    from interfaces.mllp_contract import Owner
 
 log = structlog.get_logger()
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
-_FAULTS = {
-    FrameTooLarge: FrameFault.TOO_LARGE,
-    FrameAbandoned: FrameFault.ABANDONED,
-    FrameWithoutStart: FrameFault.NOT_FRAMED,
-}
 
 
 class MllpConnection(asyncio.Protocol):
-    """The shell around one socket. ``host`` and ``peer`` are the other end's address."""
+    """The shell around one socket. ``host`` and ``peer`` are the other end's address.
+
+    ``arrive`` comes first: until ``connection_made`` it only holds its place at the listener.
+    """
 
     host = ""
     peer = ""
@@ -53,14 +43,15 @@ class MllpConnection(asyncio.Protocol):
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._limits = owner.limits
+        self._loop = asyncio.get_running_loop()
+        self.quiet_since_s = self._loop.time()
         self._decoder = FrameDecoder(owner.limits.frame_bytes_max)
+        self._pacer = Pacer(owner.limits.messages_per_second_max)
         self._waiting: deque[FrameEvent] = deque()
-        self._answers: deque[tuple[asyncio.Task[bytes | None], int]] = deque()
-        self._bytes_in_flight = 0
+        self._answers = AnswerQueue(owner, self, self._send_ready)
         self._frames = 0
-        self._faults_in_row = 0
-        self._is_garbage_told = False
-        self._is_admitted = False
+        self._faults = FaultTally(owner, self)
+        self._is_made = False
         self._is_reading = True
         self._is_writable = True
         self._is_closed = False
@@ -68,21 +59,27 @@ class MllpConnection(asyncio.Protocol):
         self._is_frame_timed = False
         self._read_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._answer_timer: asyncio.TimerHandle | None = None
+        self._pace_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a frame is coming in or an answer is due."""
+        return bool(self._waiting or self._decoder.is_inside_frame or not self._answers.is_empty)
+
+    def arrive(self, transport: asyncio.Transport, address: tuple[str, int]) -> None:
+        """Take the socket and whose it is; a PROXY header may name another later."""
+        self._transport = transport
+        self.host, self.peer = address[0], f"{address[0]}:{address[1]}"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start, or close at once when the listener is full."""
+        """Start to take frames, on the socket itself or on what decrypts it."""
         self._transport = cast("asyncio.Transport", transport)
-        self._loop = asyncio.get_running_loop()
-        address = transport.get_extra_info("peername") or ("unknown", 0)
-        self.host, self.peer = address[0], f"{address[0]}:{address[1]}"
-        if not self._owner.admit(self):
-            self._is_closed = True
-            self._transport.abort()
-            return
-        self._is_admitted = True
+        self._is_made = True
         _keep_alive(transport.get_extra_info("socket"))
         # Any byte that the kernel does not take means that the peer does not read.
         self._transport.set_write_buffer_limits(high=0)
+        self._owner.counts.connections_opened += 1
         log.info("mllp.connection_opened", door=self._owner.door, peer=self.peer)
         self._watch_input(is_new=True)
 
@@ -94,6 +91,7 @@ class MllpConnection(asyncio.Protocol):
         """
         if self._ending is not None or self._is_closed:
             return
+        self.quiet_since_s = self._loop.time()
         events = self._decoder.receive(data)
         self._waiting.extend(events)
         self._take_waiting()
@@ -104,8 +102,7 @@ class MllpConnection(asyncio.Protocol):
         if self._ending is None and not self._is_closed:
             self._waiting.extend(self._decoder.finish())
             self._end("peer_closed")
-        is_half_open_possible = self._transport.get_extra_info("sslcontext") is None
-        return is_half_open_possible and not self._is_closed
+        return not self._is_closed
 
     def pause_writing(self) -> None:
         """Send nothing more until the peer reads, and wait for that only so long."""
@@ -122,42 +119,52 @@ class MllpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Count and tell what the loss leaves behind; running answers finish on their own."""
         self._stop_watching()
-        if self._write_timer is not None:
-            self._write_timer.cancel()
+        for timer in (self._write_timer, self._answer_timer, self._pace_timer):
+            if timer is not None:
+                timer.cancel()
         self._is_closed = True
-        if not self._is_admitted:
+        self._answers.is_open = False
+        self._owner.forget(self)
+        if not self._is_made:
             return
         if self._decoder.is_inside_frame and self._ending is None:
-            self._count_faults(self._decoder.finish())
+            for event in self._decoder.finish():
+                if isinstance(event, BadFrame):
+                    self._faults.count_frame(event)
         reason = self._ending or ("peer_closed" if exc is None else "peer_reset")
-        self._owner.counts.answers_unsent += len(self._answers)
+        unsent = len(self._answers)
+        self._owner.counts.answers_unsent += unsent
         door, peer = self._owner.door, self.peer
-        if self._answers:
-            unsent = len(self._answers)
+        if unsent:
             log.warning("mllp.answers_unsent", door=door, peer=peer, count=unsent, reason=reason)
         log.info("mllp.connection_closed", door=door, peer=peer, count=self._frames, reason=reason)
-        self._owner.forget(self)
 
     def drain(self) -> None:
         """Take nothing more, let the answers in flight be sent, then close."""
         self._waiting.clear()
-        if self._ending is None:
+        if not self._is_made:
+            self.abort("drained")
+        elif self._ending is None:
             self._end("drained")
+        else:
+            self._close_when_done()
 
     def abort(self, reason: str) -> None:
         """Close without sending what waits."""
         self._ending = reason
         self._is_closed = True
+        self._answers.is_open = False
         self._transport.abort()
 
     def _end(self, reason: str) -> None:
         self._ending = reason
+        self._answers.is_open = False
         self._stop_watching()
         self._take_waiting()
         self._close_when_done()
 
     def _close_when_done(self) -> None:
-        if self._ending is not None and not self._waiting and not self._answers:
+        if self._ending is not None and not self._waiting and self._answers.is_empty:
             self._close()
 
     def _close(self) -> None:
@@ -168,7 +175,7 @@ class MllpConnection(asyncio.Protocol):
             self._arm_write(self._limits.write_timeout_s)
 
     def _take_waiting(self) -> None:
-        while self._waiting and not self._is_full():
+        while self._waiting and not self._is_full() and not self._is_paced():
             self._take(self._waiting.popleft())
         should_read = self._ending is not None or not (self._waiting or self._is_full())
         if should_read == self._is_reading or self._is_closed:
@@ -183,106 +190,72 @@ class MllpConnection(asyncio.Protocol):
     def _is_full(self) -> bool:
         return (
             len(self._answers) >= self._limits.in_flight_max
-            or self._bytes_in_flight >= self._limits.frame_bytes_max
+            or self._answers.bytes_in_flight >= self._limits.frame_bytes_max
         )
 
+    def _is_paced(self) -> bool:
+        """Tell whether the next message comes too early; it is taken when its time has come."""
+        wait_s = self._pacer.wait_s(self._loop.time())
+        if wait_s and self._pace_timer is None:
+            self._pace_timer = self._loop.call_later(wait_s, self._on_pace)
+        return wait_s > 0
+
+    def _on_pace(self) -> None:
+        self._pace_timer = None
+        self._take_waiting()
+        self._close_when_done()
+
     def _take(self, event: FrameEvent) -> None:
-        door, handler = self._owner.door, self._owner.handler
+        door, handler, now_s = self._owner.door, self._owner.handler, self._loop.time()
         match event:
+            case FrameReceived(payload) if payload in COMMITS:
+                pass  # a peer of MLLP release 2 has taken what we sent later
             case FrameReceived(payload):
                 self._frames += 1
-                self._faults_in_row = 0
+                self._faults.forgive()
                 self._owner.counts.frames_received += 1
-                answer = partial(
-                    handler.answer, payload, door=door, peer=self.peer, later=self._send_later
-                )
-                self._start_answer(answer, len(payload))
+                self._pacer.take(now_s)
+                ask = partial(handler.answer, payload, door=door, peer=self.peer)
+                self._answers.start(lambda later: ask(later=later), len(payload), now_s)
             case GarbageSkipped(bytes_count):
-                self._count_garbage(bytes_count)
+                self._faults.count_garbage(bytes_count)
             case _:
-                self._count_faults([event])
-                fault = _FAULTS[type(event)]
-                refusal = partial(handler.refuse, event.head, fault, door=door, peer=self.peer)
-                self._start_answer(refusal, len(event.head))
-                self._faults_in_row += 1
-                if self._faults_in_row >= self._limits.faults_max and self._ending is None:
-                    self._waiting.clear()
-                    self._end("too_many_faults")
+                self._refuse(event)
+        if self._answer_timer is None and len(self._answers):
+            self._arm_answer(self._limits.answer_timeout_s)
 
-    def _count_garbage(self, bytes_count: int) -> None:
-        """Count always, but tell once a connection: some senders put a stray byte every time."""
-        self._owner.counts.garbage_bytes += bytes_count
-        if not self._is_garbage_told:
-            self._is_garbage_told = True
-            log.warning(
-                "mllp.garbage_skipped", door=self._owner.door, peer=self.peer, bytes=bytes_count
-            )
-
-    def _count_faults(self, events: list[FrameEvent]) -> None:
-        for event in events:
-            if isinstance(event, FrameTooLarge | FrameAbandoned | FrameWithoutStart):
-                fault = _FAULTS[type(event)]
-                self._owner.counts.frames_rejected[fault] += 1
-                log.warning(
-                    "mllp.frame_rejected",
-                    door=self._owner.door,
-                    peer=self.peer,
-                    reason=fault.value,
-                    bytes=event.bytes_count,
-                )
-
-    def _send_later(self, message: bytes) -> bool:
-        """Send one more message between the answers; False when that is no longer possible."""
-        if self._ending is not None or self._is_closed:
-            return False
-        self._transport.write(encode_frame(message))
-        return True
-
-    def _start_answer(self, work: Callable[[], Awaitable[Answer]], bytes_count: int) -> None:
-        task = self._owner.start_task(self._frame_answer(work))
-        self._answers.append((task, bytes_count))
-        self._bytes_in_flight += bytes_count
-        task.add_done_callback(lambda _: self._send_ready())
-
-    async def _frame_answer(self, work: Callable[[], Awaitable[Answer]]) -> bytes | None:
-        """Return the bytes to send, empty when there is no answer, or None when it failed."""
-        try:
-            answer = await work()
-            return b"".join(map(encode_frame, answer.messages))
-        except Exception as error:  # noqa: BLE001 - a task's top: told by class, connection closed
-            self._owner.counts.answers_failed += 1
-            log.error(
-                "mllp.answer_failed",
-                door=self._owner.door,
-                peer=self.peer,
-                error_class=type(error).__name__,
-            )
-            return None
+    def _refuse(self, event: BadFrame) -> None:
+        fault = self._faults.count_frame(event)
+        refuse = partial(self._owner.handler.refuse, event.head, fault)
+        self._answers.start(
+            lambda _: refuse(door=self._owner.door, peer=self.peer),
+            len(event.head),
+            self._loop.time(),
+            is_awaited=fault is not FrameFault.ABANDONED,
+        )
+        if self._faults.is_flood and self._ending is None:
+            self._waiting.clear()
+            self._end("too_many_faults")
 
     def _send_ready(self) -> None:
         """Send the answers that are ready and whose turn it is."""
-        if self._is_closed:
+        if self._is_closed or not self._is_writable:
             return
-        frames: list[bytes] = []
-        has_failed = False
-        while self._is_writable and self._answers and self._answers[0][0].done():
-            task, bytes_count = self._answers[0]
-            frame = None if task.cancelled() else task.result()
-            if frame is None:
-                has_failed = True
-                break
-            self._answers.popleft()
-            self._bytes_in_flight -= bytes_count
-            frames.append(frame)
-        self._owner.counts.answers_sent += sum(1 for frame in frames if frame)
-        self._transport.write(b"".join(frames))
-        if has_failed:
-            self._ending = "answer_failed"
-            self._close()
+        if frames := self._answers.take_ready():
+            self.quiet_since_s = self._loop.time()
+            self._transport.write(frames)
+        if self._answers.has_failed:
+            self._end_without_answer("answer_failed")
             return
         self._take_waiting()
         self._watch_input(is_new=False)
         self._close_when_done()
+
+    def _end_without_answer(self, reason: str) -> None:
+        """Close after what was sent before: no answer may follow one that is missing."""
+        self._ending = reason
+        self._answers.is_open = False
+        self._close()
 
     def _watch_input(self, *, is_new: bool) -> None:
         """Set the time limit that fits: for the unfinished frame, else for the quiet.
@@ -316,6 +289,24 @@ class MllpConnection(asyncio.Protocol):
             self._write_timer.cancel()
         self._write_timer = self._loop.call_later(seconds, self.abort, "write_timeout")
 
+    def _arm_answer(self, seconds: float) -> None:
+        self._answer_timer = self._loop.call_later(seconds, self._on_answer_timer)
+
+    def _on_answer_timer(self) -> None:
+        """Close when the answer that all others wait for is late; it may still be finished."""
+        self._answer_timer = None
+        if self._is_closed or not len(self._answers):
+            return
+        now_s, limit_s = self._loop.time(), self._limits.answer_timeout_s
+        since_s = self._answers.late_since_s
+        left_s = limit_s if since_s is None else since_s + limit_s - now_s
+        if left_s > 0:
+            self._arm_answer(left_s)
+            return
+        self._owner.counts.answers_late += 1
+        log.error("mllp.answer_late", door=self._owner.door, peer=self.peer, limit=limit_s)
+        self._end_without_answer("answer_timeout")
+
     def _on_frame_timeout(self) -> None:
         """End a started frame; forgive garbage to a peer that has sent frames before."""
         was_inside = self._decoder.is_inside_frame
@@ -328,7 +319,7 @@ class MllpConnection(asyncio.Protocol):
 
     def _on_idle_timeout(self) -> None:
         """Close a connection on which nothing came or went; a peer that waits is not quiet."""
-        if self._answers:
+        if len(self._answers):
             self._watch_input(is_new=True)
         else:
             self._end("idle_timeout")

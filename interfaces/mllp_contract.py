@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
     from collections.abc import Coroutine
 
 
@@ -67,13 +68,37 @@ class ListenerLimits:
     idle_timeout_s: float = 0
     write_timeout_s: float = 30
     """A peer must read the answers that wait for it within this."""
+    answer_timeout_s: float = 30
+    """From a frame's end to its answer; after it the connection is closed without one."""
+    handshake_timeout_s: float = 10
+    """For the PROXY header, and again for the TLS handshake."""
     connections_max: int = 256
     connections_per_host_max: int = 64
+    messages_per_second_max: float = 0
+    """Of one connection, evenly spaced; what comes faster waits in the socket. 0 means no limit."""
     in_flight_max: int = 64
     """Messages of one connection being answered at once; together at most ``frame_bytes_max``,
     or one alone."""
     faults_max: int = 100
     """Frames in a row that could not be taken, after which a connection is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerTerms:
+    """On what terms a listener takes a connection, and how it speaks.
+
+    Attributes:
+        allow_hosts: Addresses and networks that may connect; all when empty.
+        proxy_protocol: Whether each connection begins with a PROXY header, which is believed:
+            only where nothing but the proxy can reach the port.
+        release: Of MLLP; 2 puts a commit byte before each answer.
+        tls_context: Gives the context for the next handshake; None for no TLS.
+    """
+
+    allow_hosts: tuple[str, ...] = ()
+    proxy_protocol: bool = False
+    release: Literal[1, 2] = 1
+    tls_context: Callable[[], ssl.SSLContext] | None = None
 
 
 @dataclass(slots=True)
@@ -83,12 +108,15 @@ class MllpStats:
     connections: int = 0
     in_flight: int = 0
     connections_opened: int = 0
-    connections_refused: int = 0
+    connections_refused: Counter[str] = field(default_factory=Counter)
+    """By reason: a limit's name, ``host_not_allowed``, ``proxy_header``, ``tls_handshake``."""
+    connections_evicted: int = 0
     frames_received: int = 0
     frames_rejected: Counter[FrameFault] = field(default_factory=Counter)
     garbage_bytes: int = 0
     answers_sent: int = 0
     answers_failed: int = 0
+    answers_late: int = 0
     answers_unsent: int = 0
 
 
@@ -97,6 +125,12 @@ class Connection(Protocol):
 
     host: str
     peer: str
+    quiet_since_s: float
+    """When something last came or went, on the loop's clock."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a frame is coming in or an answer is due."""
 
     def drain(self) -> None:
         """Take nothing more, let the answers in flight be sent, then close."""
@@ -111,10 +145,8 @@ class Owner(Protocol):
     door: str
     handler: MessageHandler
     limits: ListenerLimits
+    terms: ListenerTerms
     counts: MllpStats
-
-    def admit(self, connection: Connection) -> bool:
-        """Count a new connection in, or say no."""
 
     def forget(self, connection: Connection) -> None:
         """Count a lost connection out."""

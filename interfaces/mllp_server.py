@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from interfaces.mllp_admission import Admission, HostList
 from interfaces.mllp_connection import MllpConnection
-from interfaces.mllp_contract import MllpStats
+from interfaces.mllp_contract import ListenerTerms, MllpStats
+from interfaces.mllp_entrance import MllpEntrance
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Coroutine
 
     from interfaces.mllp_contract import Connection, ListenerLimits, MessageHandler
@@ -36,33 +37,34 @@ class MllpServer:
     Args:
         handler: Gives the answers.
         limits: What the port bears.
+        terms: On what terms a connection is taken.
         door: The listener's name, for logs and for the handler.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
-        ssl_context: Makes it MLLP over TLS.
+
+    Raises:
+        ValueError: ``terms.allow_hosts`` has a text that is neither an address nor a network.
     """
 
     def __init__(
         self,
         handler: MessageHandler,
         limits: ListenerLimits,
+        terms: ListenerTerms = ListenerTerms(),  # noqa: B008 - frozen
         *,
         door: str,
         host: str = "127.0.0.1",
         port: int = 2575,
-        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.handler = handler
         self.limits = limits
+        self.terms = terms
         self.door = door
         self.counts = MllpStats()
+        self.admission = Admission(door, limits, HostList(terms.allow_hosts), self.counts)
         self._host = host
         self._port = port
-        self._ssl_context = ssl_context
         self._server: asyncio.Server | None = None
-        self._is_draining = False
-        self._connections: set[Connection] = set()
-        self._hosts: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[bytes | None]] = set()
         self._something_ended = asyncio.Event()
 
@@ -76,8 +78,9 @@ class MllpServer:
         """A copy of the counts, as they are now."""
         return replace(
             self.counts,
-            connections=len(self._connections),
+            connections=len(self.admission.connections),
             in_flight=len(self._tasks),
+            connections_refused=Counter(self.counts.connections_refused),
             frames_rejected=Counter(self.counts.frames_rejected),
         )
 
@@ -93,10 +96,9 @@ class MllpServer:
             OSError: The address cannot be bound.
         """
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: MllpConnection(self),
+            lambda: MllpEntrance(self, MllpConnection(self), self.admission),
             self._host,
             self._port,
-            ssl=self._ssl_context,
             backlog=_BACKLOG,
         )
         self._port = self._server.sockets[0].getsockname()[1]
@@ -109,50 +111,23 @@ class MllpServer:
             deadline_s: After this, connections are cut and answers that still run are cancelled:
                 their senders got no answer and send again.
         """
-        self._is_draining = True
+        self.admission.is_closed = True
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections):
+        for connection in list(self.admission.connections):
             connection.drain()
         await self._wait_for_end(deadline_s)
         unfinished = list(self._tasks)
-        for connection in list(self._connections):
+        for connection in list(self.admission.connections):
             connection.abort("drain_deadline")
         for task in unfinished:
             task.cancel()
         await self._wait_for_end(_CANCEL_S)
         log.info("mllp.listener_drained", door=self.door, count=len(unfinished))
 
-    def admit(self, connection: Connection) -> bool:
-        """Count a new connection in, or say no."""
-        if self._is_draining:
-            return False
-        refusal = None
-        if len(self._connections) >= self.limits.connections_max:
-            refusal = ("connections_max", self.limits.connections_max)
-        elif self._hosts[connection.host] >= self.limits.connections_per_host_max:
-            refusal = ("connections_per_host_max", self.limits.connections_per_host_max)
-        if refusal is not None:
-            self.counts.connections_refused += 1
-            log.warning(
-                "mllp.connection_refused",
-                door=self.door,
-                peer=connection.peer,
-                reason=refusal[0],
-                limit=refusal[1],
-            )
-            return False
-        self.counts.connections_opened += 1
-        self._connections.add(connection)
-        self._hosts[connection.host] += 1
-        return True
-
     def forget(self, connection: Connection) -> None:
         """Count a lost connection out."""
-        self._connections.discard(connection)
-        self._hosts[connection.host] -= 1
-        if not self._hosts[connection.host]:
-            del self._hosts[connection.host]
+        self.admission.leave(connection)
         self._something_ended.set()
 
     def start_task(self, work: Coroutine[None, None, bytes | None]) -> asyncio.Task[bytes | None]:
@@ -169,6 +144,6 @@ class MllpServer:
     async def _wait_for_end(self, deadline_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
-                while self._connections or self._tasks:
+                while self.admission.connections or self._tasks:
                     self._something_ended.clear()
                     await self._something_ended.wait()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from interfaces.mllp_server import MllpServer
 
     Serve = Callable[..., Awaitable[MllpServer]]
-    Connect = Callable[[MllpServer], Awaitable["Peer"]]
+    Connect = Callable[..., Awaitable["Peer"]]
 
 MESSAGE = b"MSH|^~\\&|RIS|A|B|C|20260101||ORU^R01|17|P|2.5.1\rOBX|1|TX\r"
 
@@ -26,6 +26,7 @@ class Handler:
     """Answers ``ack:`` and the payload, at once or when its gate is opened."""
 
     def __init__(self) -> None:
+        self.host = "127.0.0.1"
         self.taken: list[bytes] = []
         self.refused: list[tuple[bytes, FrameFault]] = []
         self.gates: dict[bytes, asyncio.Event] = {}
@@ -35,7 +36,7 @@ class Handler:
 
     async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:
         assert door == "test"
-        assert peer.startswith("127.0.0.1:")
+        assert peer.startswith(self.host + ":")
         async with self.changed:
             self.taken.append(payload)
             self.later[payload] = later
@@ -56,7 +57,7 @@ class Handler:
 
     async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
         assert door == "test"
-        assert peer.startswith("127.0.0.1:")
+        assert peer.startswith(self.host + ":")
         async with self.changed:
             self.refused.append((head, fault))
             self.changed.notify_all()
