@@ -47,6 +47,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         self._on_failed = on_failed
         self._is_open = False
         self._is_reading = True
+        self._is_socket_ended = False
         self._is_input_ended = False
         self._has_heard = False
 
@@ -65,7 +66,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
 
     def eof_received(self) -> bool:
         """End the input; the output stays open until the inner protocol closes it."""
-        self._incoming.write_eof()
+        self._is_socket_ended = True  # OpenSSL is not told: it would end the output as well
         if self._is_open:
             self._pass_on()
         elif self._has_heard:
@@ -165,8 +166,10 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
             try:
                 data = self._tls.read(_READ_BYTES)
             except ssl.SSLWantReadError:
-                break
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                if not self._is_socket_ended:
+                    break
+                data = b""  # without close_notify: a frame that was cut off is refused as such
+            except ssl.SSLZeroReturnError:
                 data = b""
             except ssl.SSLError:  # not TLS any more, or changed on its way
                 self._transport.abort()
