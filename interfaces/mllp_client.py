@@ -2,7 +2,8 @@
 
 An answer belongs to a message when MSA-2 is its MSH-10 byte for byte; any other is dropped and
 counted. When no answer comes in time the connection is closed, because a late answer on a reused
-connection is taken for that of the next message.
+connection is taken for that of the next message. A commit byte of release 2 is no answer, but its
+no (0x15) ends the wait.
 
 Standard: Minimal Lower Layer Protocol, Release 1; HL7 v2 control chapter, MSA.
 """
@@ -10,25 +11,34 @@ Standard: Minimal Lower Layer Protocol, Release 1; HL7 v2 control chapter, MSA.
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from interfaces.errors import SendRetryError, UnframeableError
+from interfaces.mllp_client_tls import make_client_context
 from interfaces.mllp_codec import FrameDecoder, FrameEvent, FrameReceived, encode_frame
 from mappings.errors import MessageRefusedError, UnreadableContentError
 from mappings.hl7_ack import parse_ack
 from mappings.hl7_header import best_effort_control_id, peek_header
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Iterable
 
+    from interfaces.mllp_client_tls import ClientTls
     from mappings.hl7_ack import AckCode
+
+Awaited: TypeAlias = Literal["first", "application", "none"]
+"""The answer that is waited for: the first (AA..AR or CA..CR); the application's, past a CA; or
+none, for messages that nobody answers."""
 
 _ANSWER_BYTES_MAX = 1024 * 1024
 _HEAD_BYTES = 4096
 _READ_BYTES = 65536
 _POSITIVE = ("AA", "CA")
+_ACCEPTED_ONLY = "CA"
+_COMMITTED, _NOT_COMMITTED = b"\x06", b"\x15"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,21 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What became of message ``index``: a ``code``, or else an ``error_reason``."""
+    """What became of message ``index``: a ``code``, or else an ``error_reason``.
+
+    It has neither when no answer was waited for.
+    """
 
     index: int
     code: AckCode | None
     control_id: bytes = field(repr=False)
     seconds: float
     error_reason: str | None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the peer has taken the message, as far as was asked."""
+        return self.code in _POSITIVE or (self.code is None and self.error_reason is None)
 
 
 class MllpClient:
@@ -68,18 +86,18 @@ class MllpClient:
         host: Name or address.
         port: TCP port.
         timeout_s: For connecting, and again for sending with its answer.
-        ssl_context: Makes it MLLP over TLS.
+        tls: Makes it MLLP over TLS.
     """
 
     def __init__(
-        self, host: str, port: int, *, timeout_s: float, ssl_context: ssl.SSLContext | None = None
+        self, host: str, port: int, *, timeout_s: float, tls: ClientTls | None = None
     ) -> None:
         self.discarded_count = 0
         """Frames that were no answer to the message on its way."""
         self._host = host
         self._port = port
         self._timeout_s = timeout_s
-        self._ssl_context = ssl_context
+        self._tls = tls
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._decoder = FrameDecoder(_ANSWER_BYTES_MAX)
@@ -90,6 +108,11 @@ class MllpClient:
     async def __aexit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection stands, as far as we know."""
+        return self._streams is not None
+
     def close(self) -> None:
         """Drop the connection; the next ``send`` opens a new one."""
         if self._streams is not None:
@@ -97,11 +120,14 @@ class MllpClient:
             self._streams[1].transport.abort()
             self._streams = None
 
-    async def send(self, payload: bytes) -> Acknowledgement:
+    async def send(
+        self, payload: bytes, awaited: Literal["first", "application"] = "first"
+    ) -> Acknowledgement:
         """Send one message and wait for its answer, whether yes or no.
 
         Args:
             payload: The message, without framing bytes.
+            awaited: Which answer; of a no, the first is the last.
 
         Returns:
             The peer's answer to this very message.
@@ -110,24 +136,39 @@ class MllpClient:
             SendRetryError: No answer came. The peer may or may not hold the message.
             UnframeableError: The payload holds bytes of MLLP; nothing was sent.
         """
+        answer = await self._talk(payload, awaited)
+        assert answer is not None, "an answer was waited for"
+        return answer
+
+    async def tell(self, payload: bytes) -> None:
+        """Send one message that nobody answers, such as an application acknowledgment.
+
+        Raises:
+            SendRetryError: It was not handed to the network.
+            UnframeableError: The payload holds bytes of MLLP; nothing was sent.
+        """
+        await self._talk(payload, "none")
+
+    async def _talk(self, payload: bytes, awaited: Awaited) -> Acknowledgement | None:
         frame = encode_frame(payload)
-        control_id = sent_control_id(payload)
+        question = _Question(sent_control_id(payload), awaited)
         async with self._turn:
             reader, writer = await self._connect()
+            is_clean = False
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    answer = await self._exchange(reader, writer, frame, control_id)
+                    answer = await self._exchange(reader, writer, frame, question)
+                # One that names no message: start afresh, that none is mistaken.
+                is_clean = answer is None or answer.is_match
             except TimeoutError:
-                self.close()
                 raise SendRetryError("ack_timeout", None) from None
+            except ssl.SSLError as error:  # a server's no to our certificate comes this late
+                raise _tls_failure(error) from None
             except OSError:
-                self.close()
                 raise SendRetryError("connection_lost", None) from None
-            except BaseException:
-                self.close()
-                raise
-            if not answer.is_match:
-                self.close()  # the answer named no message: start afresh, that none is mistaken
+            finally:
+                if not is_clean:
+                    self.close()
             return answer
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -136,13 +177,18 @@ class MllpClient:
             if not reader.at_eof() and reader.exception() is None and not writer.is_closing():
                 return self._streams
             self.close()
+        context = None if self._tls is None else make_client_context(self._tls)
+        name = None if self._tls is None else self._tls.server_name or self._host
         try:
             async with asyncio.timeout(self._timeout_s):
                 self._streams = await asyncio.open_connection(
-                    self._host, self._port, ssl=self._ssl_context
+                    self._host, self._port, ssl=context, server_hostname=name
                 )
+        except ssl.SSLError as error:
+            raise _tls_failure(error) from None
         except (OSError, UnicodeError):  # TimeoutError is one; a name that DNS cannot hold
             raise SendRetryError("connect_failed", None) from None
+        _prepare(self._streams[1])
         self._decoder = FrameDecoder(_ANSWER_BYTES_MAX)
         return self._streams
 
@@ -151,31 +197,51 @@ class MllpClient:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         frame: bytes,
-        control_id: bytes,
-    ) -> Acknowledgement:
+        question: _Question,
+    ) -> Acknowledgement | None:
         started_s = asyncio.get_running_loop().time()
         writer.write(frame)
         await writer.drain()
-        while True:
+        while question.awaited != "none":
             data = await reader.read(_READ_BYTES)
             events = self._decoder.receive(data) if data else self._decoder.finish()
             seconds = asyncio.get_running_loop().time() - started_s
-            if answer := self._find_answer(events, control_id, seconds):
+            if answer := self._find_answer(events, question, seconds):
                 return answer
             if not data:
                 raise ConnectionResetError
+        return None
 
     def _find_answer(
-        self, events: list[FrameEvent], control_id: bytes, seconds: float
+        self, events: list[FrameEvent], question: _Question, seconds: float
     ) -> Acknowledgement | None:
         found = None
         for event in events:
-            answer = _read_answer(event, control_id, seconds) if found is None else None
-            if answer is None:
-                self.discarded_count += 1
-            else:
+            answer = _read_answer(event, question, seconds) if found is None else None
+            if answer is not None:
                 found = answer
+            elif event != FrameReceived(_COMMITTED):
+                self.discarded_count += 1
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What an answer must fit."""
+
+    control_id: bytes = field(repr=False)
+    awaited: Awaited
+
+
+def _prepare(writer: asyncio.StreamWriter) -> None:
+    """Let ``drain`` wait for the network, and let a peer that vanished be noticed."""
+    writer.transport.set_write_buffer_limits(high=0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def _tls_failure(error: ssl.SSLError) -> SendRetryError:
+    """Return the failure with OpenSSL's word for it, such as ``certificate_verify_failed``."""
+    return SendRetryError("tls_failed", (error.reason or "unknown").lower())
 
 
 def sent_control_id(payload: bytes) -> bytes:
@@ -186,20 +252,24 @@ def sent_control_id(payload: bytes) -> bytes:
         return best_effort_control_id(payload[:_HEAD_BYTES])
 
 
-def _read_answer(event: FrameEvent, control_id: bytes, seconds: float) -> Acknowledgement | None:
-    """Return the answer if it is one to ``control_id``.
+def _read_answer(event: FrameEvent, question: _Question, seconds: float) -> Acknowledgement | None:
+    """Return the answer if it is the one that is waited for.
 
     A no with an empty MSA-2 is one too: only one message is on its way, and the peer could not
     read its MSH-10. A yes without MSA-2 says nothing about which message was taken.
     """
     if not isinstance(event, FrameReceived):
         return None
+    if event.payload == _NOT_COMMITTED:
+        raise SendRetryError("not_committed", None)
     try:
         ack = parse_ack(event.payload)
     except UnreadableContentError:
         return None
-    is_match = ack.control_id == control_id
+    is_match = ack.control_id == question.control_id
     if not is_match and (ack.control_id or ack.code in _POSITIVE):
+        return None
+    if question.awaited == "application" and ack.code == _ACCEPTED_ONLY:
         return None
     return Acknowledgement(ack.code, ack.control_id, is_match, event.payload, seconds)
 
@@ -211,7 +281,8 @@ async def run_send(
     *,
     concurrency: int = 1,
     timeout_s: float = 30,
-    ssl_context: ssl.SSLContext | None = None,
+    tls: ClientTls | None = None,
+    awaited: Awaited = "first",
 ) -> AsyncIterator[SendResult]:
     """Send many messages over ``concurrency`` connections, one at a time on each.
 
@@ -221,7 +292,8 @@ async def run_send(
         port: TCP port.
         concurrency: Connections at once, 1 or more; above 1 the order is not kept.
         timeout_s: For connecting, and again for each message with its answer.
-        ssl_context: Makes it MLLP over TLS.
+        tls: Makes it MLLP over TLS.
+        awaited: Which answer to wait for.
 
     Yields:
         One result a message, as they come; ``index`` counts ``payloads`` from 0. A message that
@@ -232,11 +304,9 @@ async def run_send(
 
     async def work() -> None:
         try:
-            async with MllpClient(
-                host, port, timeout_s=timeout_s, ssl_context=ssl_context
-            ) as client:
+            async with MllpClient(host, port, timeout_s=timeout_s, tls=tls) as client:
                 for index, payload in numbered:
-                    results.put_nowait(await _send_one(client, index, payload))
+                    results.put_nowait(await _send_one(client, index, payload, awaited))
         finally:
             results.put_nowait(None)
 
@@ -252,12 +322,16 @@ async def run_send(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def _send_one(client: MllpClient, index: int, payload: bytes) -> SendResult:
+async def _send_one(client: MllpClient, index: int, payload: bytes, awaited: Awaited) -> SendResult:
     control_id = sent_control_id(payload)
     started_s = asyncio.get_running_loop().time()
     try:
-        answer = await client.send(payload)
+        if awaited != "none":
+            answer = await client.send(payload, awaited)
+            return SendResult(index, answer.code, control_id, answer.seconds, None)
+        await client.tell(payload)
+        reason = None
     except (SendRetryError, UnframeableError) as error:
-        seconds = asyncio.get_running_loop().time() - started_s
-        return SendResult(index, None, control_id, seconds, error.reason)
-    return SendResult(index, answer.code, control_id, answer.seconds, None)
+        reason = error.reason
+    seconds = asyncio.get_running_loop().time() - started_s
+    return SendResult(index, None, control_id, seconds, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from interfaces.mllp_server import MllpServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+    from interfaces.mllp_client import Awaited
     from interfaces.mllp_contract import Later
 
     Script = Callable[[bytes], list[bytes]]
@@ -186,6 +188,128 @@ async def test_a_caller_that_gives_up_leaves_no_connection_behind(receive: Recei
     await asyncio.wait([sending])
 
     assert client._streams is None
+
+
+async def test_a_commit_byte_of_release_2_is_no_answer(receive: Receive) -> None:
+    port = await receive(lambda _: [encode_frame(b"\x06"), answer(b"AA", b"17")])
+
+    async with MllpClient("127.0.0.1", port, timeout_s=5) as client:
+        acknowledgement = await client.send(message(b"17"))
+
+        assert acknowledgement.code == "AA"
+        assert client.discarded_count == 0
+
+
+async def test_a_peer_that_could_not_commit_is_not_waited_for(receive: Receive) -> None:
+    port = await receive(lambda _: [encode_frame(b"\x15")])
+
+    async with MllpClient("127.0.0.1", port, timeout_s=60) as client:
+        with pytest.raises(SendRetryError) as failure:
+            await client.send(message(b"17"))
+
+        assert failure.value.reason == "not_committed"
+        assert client._streams is None
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [((b"CA", b"AA"), "AA"), ((b"CA", b"AE"), "AE"), ((b"CE",), "CE")]
+)
+async def test_the_applications_own_answer_can_be_waited_for(
+    receive: Receive, said: tuple[bytes, ...], code: str
+) -> None:
+    port = await receive(lambda _: [answer(each, b"17") for each in said])
+
+    async with MllpClient("127.0.0.1", port, timeout_s=5) as client:
+        assert (await client.send(message(b"17"), "application")).code == code
+
+
+async def test_an_application_answer_after_the_accept_is_not_that_of_the_next_message(
+    receive: Receive,
+) -> None:
+    def script(payload: bytes) -> list[bytes]:
+        if b"|1|" in payload:
+            return [answer(b"CA", b"1"), answer(b"AA", b"1")]
+        return [answer(b"CE", b"2")]
+
+    port = await receive(script)
+
+    async with MllpClient("127.0.0.1", port, timeout_s=5) as client:
+        first = await client.send(message(b"1"))
+        second = await client.send(message(b"2"))
+
+    assert (first.code, second.code) == ("CA", "CE")
+
+
+async def test_what_nobody_answers_is_told_and_not_waited_for(receive: Receive) -> None:
+    heard: list[bytes] = []
+    arrived = asyncio.Event()
+
+    def script(payload: bytes) -> list[bytes]:
+        heard.append(payload)
+        arrived.set()
+        return []
+
+    port = await receive(script)
+
+    async with MllpClient("127.0.0.1", port, timeout_s=5) as client:
+        await client.tell(message(b"17"))
+        await arrived.wait()
+
+    assert heard == [message(b"17")]
+
+
+async def test_a_connection_closed_in_the_middle_of_an_answer_is_told(receive: Receive) -> None:
+    port = await receive(lambda _: [answer(b"AA", b"17")[:-12], b""])
+
+    async with MllpClient("127.0.0.1", port, timeout_s=5) as client:
+        with pytest.raises(SendRetryError) as failure:
+            await client.send(message(b"17"))
+
+    assert failure.value.reason == "connection_lost"
+
+
+async def test_a_peer_that_does_not_read_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        async with MllpClient("127.0.0.1", port, timeout_s=0.2) as client:
+            with pytest.raises(SendRetryError) as failure:
+                await client.tell(message(b"17") + b"x" * 32_000_000)
+
+    assert failure.value.reason == "ack_timeout"
+
+
+async def test_a_peer_that_was_restarted_is_found_again(receive: Receive, unused_port: int) -> None:
+    first = await receive(lambda _: [answer(b"AA", b"1"), b""])
+    client = MllpClient("127.0.0.1", first, timeout_s=5)
+    await client.send(message(b"1"))
+
+    client._port = unused_port  # as if it had stopped
+    client.close()
+    with pytest.raises(SendRetryError) as failure:
+        await client.send(message(b"1"))
+    client._port = first
+    code = (await client.send(message(b"1"))).code
+
+    client.close()
+    assert (failure.value.reason, code) == ("connect_failed", "AA")
+
+
+@pytest.mark.parametrize(
+    ("awaited", "accepted", "reason"),
+    [("first", True, None), ("application", False, "connection_lost"), ("none", True, None)],
+)
+async def test_results_say_whether_the_answer_that_was_asked_for_came(
+    receive: Receive,
+    awaited: Awaited,
+    accepted: bool,  # noqa: FBT001 - a parameter of the case, not of an interface
+    reason: str | None,
+) -> None:
+    port = await receive(lambda _: [answer(b"CA", b"1"), b""])
+
+    sending = run_send([message(b"1")], "127.0.0.1", port, timeout_s=5, awaited=awaited)
+    [result] = [each async for each in sending]
+
+    assert (result.is_accepted, result.error_reason) == (accepted, reason)
 
 
 async def test_an_answer_in_pieces_and_without_its_last_byte_is_read(receive: Receive) -> None:
