@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from daemon.config import Settings
 
 PORT_MAX = 65_535
+Awaited = Literal["first", "application", "none"]
 Files = Annotated[
     list[str], typer.Argument(help="Message files: .hl7, one or many in each; - for stdin.")
 ]
@@ -45,7 +46,7 @@ def dry_run(
 
     sites = load_sites(read_settings(config).sites)
     is_all_ok = True
-    for source, index, payload in _messages(files):
+    for source, index, payload in read_messages(files):
         for record in describe(source, index, payload, sites):
             is_all_ok = is_all_ok and bool(record["ok"])
             if as_json:
@@ -87,7 +88,7 @@ async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> 
     is_all_ok = True
     try:
         await supervisor.wait_ready(settings.model.start_timeout_s)
-        for source, index, payload in _messages(files):
+        for source, index, payload in read_messages(files):
             async for record in preview(
                 source, index, payload, sites=sites, drafter=supervisor, prompt_of=prompt_of
             ):
@@ -101,38 +102,50 @@ async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> 
     return is_all_ok
 
 
-def send(
+def send(  # noqa: PLR0913, PLR0917 - each is an option of the command
     files: Files,
     to: Annotated[str, typer.Option("--to", help="HOST:PORT of an MLLP listener.")],
     concurrency: Annotated[int, typer.Option(min=1, help="Connections at once.")] = 1,
-    timeout_s: Annotated[float, typer.Option(min=0.1, help="Wait so long for an answer.")] = 30,
+    timeout_s: Annotated[
+        float,
+        typer.Option("--timeout", "--timeout-s", min=0.1, help="Seconds to wait for an answer."),
+    ] = 30,
+    wait_for: Annotated[
+        Awaited,
+        typer.Option(help="The first answer, the application's (past a CA), or none."),
+    ] = "first",
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="PEM of the authorities to believe; makes it TLS.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM of our certificate; makes it TLS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM of its key.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send messages over MLLP and print each answer: an honest client that matches MSA-2.
 
-    Exit 0 when every message was accepted (AA or CA), else 1.
+    Exit 0 when every message was accepted (AA or CA; sent, with --wait-for none), else 1.
     """
-    from daemon.sending import send_all
+    from daemon.sending import SendPlan, choose_tls, send_all
 
     host, _, port = to.rpartition(":")
     if not host or not port.isdecimal() or int(port) > PORT_MAX:
         raise ConfigurationError("not HOST:PORT", "--to")
-    payloads = [payload for _source, _index, payload in _messages(files)]
-    is_all_accepted = asyncio.run(
-        send_all(
-            payloads,
-            host=host.strip("[]"),
-            port=int(port),
-            concurrency=concurrency,
-            timeout_s=timeout_s,
-            as_json=as_json,
-        )
+    payloads = [payload for _source, _index, payload in read_messages(files)]
+    plan = SendPlan(
+        host.strip("[]"),
+        int(port),
+        concurrency=concurrency,
+        timeout_s=timeout_s,
+        tls=choose_tls(tls_ca, tls_certificate, tls_key),
+        awaited=wait_for,
     )
-    if not is_all_accepted:
+    if not asyncio.run(send_all(payloads, plan, as_json=as_json)):
         raise typer.Exit(1)
 
 
-def _messages(files: list[str]) -> Iterator[tuple[str, int, bytes]]:
+def read_messages(files: list[str]) -> Iterator[tuple[str, int, bytes]]:
     """Yield (source, index in the file, message bytes)."""
     from mappings.hl7_batch import split_messages
 

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
 
 from daemon.cli_options import print_json
+from daemon.errors import ConfigurationError
+from interfaces.errors import SendRetryError
 from interfaces.mllp_client import run_send
+from interfaces.mllp_client_tls import ClientTls, make_client_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from interfaces.mllp_client import SendResult
+    from interfaces.mllp_client import Awaited, SendResult
 
-ACCEPTED = frozenset({"AA", "CA"})
+SENT = "sent"
+"""What is said of a message that nobody was asked to answer."""
 LINES_MAX = 20
 """More messages than this are summed up, not listed."""
 
 
-async def send_all(
-    payloads: Sequence[bytes],
-    *,
-    host: str,
-    port: int,
-    concurrency: int,
-    timeout_s: float,
-    as_json: bool,
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class SendPlan:
+    """Where to and how; see ``interfaces.mllp_client.run_send``."""
+
+    host: str
+    port: int
+    concurrency: int = 1
+    timeout_s: float = 30
+    tls: ClientTls | None = None
+    awaited: Awaited = "first"
+
+
+async def send_all(payloads: Sequence[bytes], plan: SendPlan, *, as_json: bool) -> bool:
     """Send every message once.
 
     Args:
         payloads: Messages without framing bytes.
-        host: Of the listener.
-        port: Of the listener.
-        concurrency: Connections at once; on each, one message after the other.
-        timeout_s: For each answer.
+        plan: Where to and how.
         as_json: Print one JSON object a message, and one for all.
 
     Returns:
@@ -47,7 +55,13 @@ async def send_all(
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
         task = progress.add_task("sending", total=len(payloads))
         async for result in run_send(
-            payloads, host, port, concurrency=concurrency, timeout_s=timeout_s
+            payloads,
+            plan.host,
+            plan.port,
+            concurrency=plan.concurrency,
+            timeout_s=plan.timeout_s,
+            tls=plan.tls,
+            awaited=plan.awaited,
         ):
             results.append(result)
             progress.advance(task)
@@ -56,7 +70,25 @@ async def send_all(
             elif len(payloads) <= LINES_MAX:
                 _print_line(result)
     _print_sum(results, as_json=as_json)
-    return all(result.code in ACCEPTED for result in results)
+    return all(result.is_accepted for result in results)
+
+
+def choose_tls(ca: Path | None, certificate: Path | None, key: Path | None) -> ClientTls | None:
+    """Return what the files make; None, for plain MLLP, without any.
+
+    Raises:
+        ConfigurationError: A key without its certificate, or a file that cannot be used.
+    """
+    if key is not None and certificate is None:
+        raise ConfigurationError("a key needs its certificate", "--tls-certificate")
+    if ca is None and certificate is None:
+        return None
+    tls = ClientTls(ca, certificate, key)
+    try:
+        make_client_context(tls)
+    except SendRetryError as error:
+        raise ConfigurationError("file cannot be used", f"--tls-{error.where}") from None
+    return tls
 
 
 def percentile(sorted_seconds: Sequence[float], share: float) -> float:
@@ -76,14 +108,17 @@ def _record(result: SendResult) -> dict[str, object]:
 
 def _print_line(result: SendResult) -> None:
     control_id = result.control_id.decode("latin-1")
-    answer = result.code or f"no answer ({result.error_reason})"
+    answer = result.code or (f"no answer ({result.error_reason})" if result.error_reason else SENT)
     sys.stdout.write(f"{result.index:>4}  {control_id}  {answer}  {result.seconds * 1000:.1f} ms\n")
+
+
+def _word(result: SendResult) -> str:
+    return result.code or ("none" if result.error_reason else SENT)
 
 
 def _print_sum(results: Sequence[SendResult], *, as_json: bool) -> None:
     answered = sorted(result.seconds for result in results if result.code)
-    codes = sorted({result.code or "none" for result in results})
-    counts = {code: sum((result.code or "none") == code for result in results) for code in codes}
+    counts = dict(sorted(Counter(_word(result) for result in results).items()))
     quantiles = {
         f"p{round(share * 100)}_ms": round(percentile(answered, share) * 1000, 2)
         for share in (0.5, 0.99)

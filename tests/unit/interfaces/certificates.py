@@ -46,8 +46,10 @@ class Authority:
         ends: datetime,
         *,
         is_authority: bool = False,
+        host: str = "",
     ) -> x509.Certificate:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        names = [x509.DNSName(host)] if host else [x509.IPAddress(ip_address("127.0.0.1"))]
         issuer = subject if is_authority else self.certificate.subject
         builder = (
             x509.CertificateBuilder()
@@ -58,17 +60,21 @@ class Authority:
             .not_valid_before(begins)
             .not_valid_after(ends)
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
-                critical=False,
-            )
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
         )
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, name: str, *, ends: datetime = FAR_AWAY, password: bytes | None = None) -> Pair:
+    def issue(
+        self,
+        name: str,
+        *,
+        ends: datetime = FAR_AWAY,
+        password: bytes | None = None,
+        host: str = "",
+    ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         begins = min(LONG_AGO, ends - timedelta(days=1))
-        certificate = self.build(name, key, begins, ends)
+        certificate = self.build(name, key, begins, ends, host=host)
         pair = Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
         pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         pair.key.write_bytes(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,7 @@ from interfaces.errors import SendRetryError
 from interfaces.mllp_client import MllpClient
 from interfaces.mllp_client_tls import ClientTls
 from interfaces.mllp_codec import encode_frame
-from tests.unit.interfaces.authority import NOW, Authority
+from tests.unit.interfaces.certificates import LONG_AGO, Authority, Pair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,21 +25,19 @@ ANSWER = encode_frame(b"MSH|^~\\&|||||20260101||ACK|1|P|2.5.1\rMSA|AA|17\r")
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
+    return Authority(tmp_path_factory.mktemp("authority"), "authority")
 
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("stranger"), "someone else")
+    return Authority(tmp_path_factory.mktemp("stranger"), "stranger")
 
 
 @asynccontextmanager
-async def receiver(
-    certificate: tuple[Path, Path], client_ca: Path | None = None
-) -> AsyncIterator[int]:
+async def receiver(pair: Pair, client_ca: Path | None = None) -> AsyncIterator[int]:
     """Answer every message AA over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
+    context.load_cert_chain(pair.certificate, pair.key)
     if client_ca is not None:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
@@ -72,14 +69,14 @@ async def send(port: int, tls: ClientTls) -> str:
 
 async def test_a_server_that_is_believed_gets_the_message(authority: Authority) -> None:
     async with receiver(authority.issue("right")) as port:
-        assert await send(port, ClientTls(ca=authority.certificate)) == "AA"
+        assert await send(port, ClientTls(ca=authority.path)) == "AA"
 
 
 async def test_a_server_of_another_authority_gets_nothing(
     authority: Authority, stranger: Authority
 ) -> None:
     async with receiver(stranger.issue("foreign")) as port:
-        said = await send(port, ClientTls(ca=authority.certificate))
+        said = await send(port, ClientTls(ca=authority.path))
         without_ca = await send(port, ClientTls())
 
     assert said == "tls_failed certificate_verify_failed"
@@ -87,9 +84,9 @@ async def test_a_server_of_another_authority_gets_nothing(
 
 
 async def test_a_server_whose_certificate_has_ended_gets_nothing(authority: Authority) -> None:
-    ended = authority.issue("ended", until=NOW - timedelta(days=1))
+    ended = authority.issue("ended", ends=LONG_AGO)
     async with receiver(ended) as port:
-        said = await send(port, ClientTls(ca=authority.certificate))
+        said = await send(port, ClientTls(ca=authority.path))
 
     assert said == "tls_failed certificate_verify_failed"
 
@@ -97,10 +94,10 @@ async def test_a_server_whose_certificate_has_ended_gets_nothing(authority: Auth
 async def test_a_server_of_another_name_gets_nothing_unless_that_name_is_set(
     authority: Authority,
 ) -> None:
-    async with receiver(authority.issue("engine", "engine.hospital.example")) as port:
-        by_address = await send(port, ClientTls(ca=authority.certificate))
+    async with receiver(authority.issue("engine", host="engine.hospital.example")) as port:
+        by_address = await send(port, ClientTls(ca=authority.path))
         by_name = await send(
-            port, ClientTls(ca=authority.certificate, server_name="engine.hospital.example")
+            port, ClientTls(ca=authority.path, server_name="engine.hospital.example")
         )
 
     assert (by_address, by_name) == ("tls_failed certificate_verify_failed", "AA")
@@ -110,10 +107,10 @@ async def test_a_server_that_asks_for_our_certificate_takes_only_the_right_one(
     authority: Authority, stranger: Authority
 ) -> None:
     mine, wrong = authority.issue("prelim"), stranger.issue("intruder")
-    async with receiver(authority.issue("mutual"), authority.certificate) as port:
-        right = await send(port, ClientTls(authority.certificate, *mine))
-        refused = await send(port, ClientTls(authority.certificate, *wrong))
-        unproven = await send(port, ClientTls(ca=authority.certificate))
+    async with receiver(authority.issue("mutual"), authority.path) as port:
+        right = await send(port, ClientTls(authority.path, mine.certificate, mine.key))
+        refused = await send(port, ClientTls(authority.path, wrong.certificate, wrong.key))
+        unproven = await send(port, ClientTls(ca=authority.path))
 
     assert right == "AA"
     assert refused.split()[0] in {"tls_failed", "connection_lost"}
@@ -124,14 +121,14 @@ async def test_renewed_files_are_used_from_the_next_connection_on(
     authority: Authority, stranger: Authority, tmp_path: Path
 ) -> None:
     ca = tmp_path / "ca.pem"
-    ca.write_bytes(stranger.certificate.read_bytes())
+    ca.write_bytes(stranger.path.read_bytes())
     async with (
         receiver(authority.issue("renewed")) as port,
         MllpClient("127.0.0.1", port, timeout_s=5, tls=ClientTls(ca=ca)) as client,
     ):
         with pytest.raises(SendRetryError):
             await client.send(MESSAGE)
-        ca.write_bytes(authority.certificate.read_bytes())
+        ca.write_bytes(authority.path.read_bytes())
 
         assert (await client.send(MESSAGE)).code == "AA"
 
@@ -160,7 +157,7 @@ async def test_a_server_without_tls_gets_nothing(authority: Authority) -> None:
     is_over = asyncio.Event()
     heard: list[bytes] = []
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    said = await send(server.sockets[0].getsockname()[1], ClientTls(ca=authority.certificate))
+    said = await send(server.sockets[0].getsockname()[1], ClientTls(ca=authority.path))
     await is_over.wait()
     server.close()
 
