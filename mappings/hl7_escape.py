@@ -23,7 +23,7 @@ _INDENT_MAX = 40
 _CHAINED_MAX = 3
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0c\x0e-\x1b\x1d-\x1f]")
-_FRAMING = {"\x0b": "X0B", "\x1c": "X1C"}
+_FRAMING: dict[str | None, str] = {"\x0b": "X0B", "\x1c": "X1C"}
 """What MLLP frames with is written in hexadecimal: raw, it could end the frame."""
 
 
@@ -108,7 +108,7 @@ def _as_sent(sequence: str) -> str:
 def escape(text: str, separators: Separators) -> str:
     r"""Write text so that ``unescape`` gives it back; a line break becomes ``\.br\``."""
     mark = separators.escape
-    names = {
+    names: dict[str | None, str] = {
         separators.truncation: "P",
         separators.subcomponent: "T",
         separators.repetition: "R",
