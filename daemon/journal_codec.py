@@ -16,10 +16,12 @@ from mappings.domain import (
     Exam,
     Identifier,
     Laterality,
+    LinkedExam,
     Modality,
     Region,
     ReportStatus,
     Sections,
+    Span,
     Standard,
     StudyReport,
 )
@@ -57,7 +59,8 @@ def decode_study(text: str) -> StudyReport:
             "standard": Standard(stored["standard"]),
             "exam": _exam(stored["exam"]),
             "report_status": None if status is None else ReportStatus(status),
-            "sections": Sections(**stored["sections"]),
+            "sections": _sections(stored["sections"]),
+            "linked_exams": tuple(map(_linked_exam, stored.get("linked_exams", ()))),
         }
     )
 
@@ -73,6 +76,21 @@ def _by_field(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass tha
 
 def _identifier(stored: dict[str, Any] | None) -> Identifier | None:
     return None if stored is None else Identifier(**stored)
+
+
+def _sections(stored: dict[str, Any]) -> Sections:
+    spans = stored.get("spans", {})
+    read = {name: tuple(Span(*one) for one in spans[name]) for name in spans}
+    return Sections(**stored | {"spans": read})
+
+
+def _linked_exam(stored: dict[str, Any]) -> LinkedExam:
+    numbers = ("accession_number", "filler_order_number")
+    return LinkedExam(
+        **stored
+        | {name: _identifier(stored[name]) for name in numbers}
+        | {"exam": _exam(stored["exam"])}
+    )
 
 
 def _exam(stored: dict[str, Any]) -> Exam:

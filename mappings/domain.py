@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NewType
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 MessageId = NewType("MessageId", str)
@@ -124,15 +125,41 @@ class RawReport:
     payload: bytes = field(repr=False)
 
 
+class Span(NamedTuple):
+    """Where a text stood: in which OBX of its OBR group (from 0), from which character of its
+    decoded text up to which.
+    """
+
+    index: int
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """The narrative of a report by section; None where the report has none."""
+    """The narrative of a report by section; None where the report has none.
+
+    ``spans`` are by section: a text is what its spans point at, joined by line feeds. They say
+    where a text stood and not what the report says, so that they make no report another one.
+    """
 
     findings: str | None = field(default=None, repr=False)
     impression: str | None = field(default=None, repr=False)
     indication: str | None = field(default=None, repr=False)
     comparison: str | None = field(default=None, repr=False)
     technique: str | None = field(default=None, repr=False)
+    recommendation: str | None = field(default=None, repr=False)
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedExam:
+    """Another exam that a report is about: one whose OBR had no text of its own, or held a part."""
+
+    group: int
+    accession_number: Identifier | None = field(repr=False)
+    filler_order_number: Identifier | None = field(repr=False)
+    exam: Exam
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +168,7 @@ class StudyReport:
 
     ``observed_at`` and ``reported_at`` are ISO 8601; without an offset when neither the message
     nor the site says the time zone. ``is_radiology`` is False when the group holds laboratory
-    values and no report.
+    values and no report. ``linked_exams`` are the other exams of its message that it speaks for.
     """
 
     standard: Standard
@@ -163,6 +190,7 @@ class StudyReport:
     reported_at: str | None
     sections: Sections
     is_radiology: bool = True
+    linked_exams: tuple[LinkedExam, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +211,8 @@ class SkipReason(StrEnum):
     MESSAGE_TYPE_IGNORED = "message_type_ignored"
     NOT_RADIOLOGY = "not_radiology"
     NO_FINDINGS = "no_findings"
+    NO_OBSERVATIONS = "no_observations"
+    PART_OF_REPORT = "part_of_report"
     IMPRESSION_PRESENT = "impression_present"
     REPORT_CANCELLED = "report_cancelled"
     EXAM_NOT_CONFIGURED = "exam_not_configured"

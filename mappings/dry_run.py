@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from mappings.domain import Exam, Findings
 from mappings.errors import PrelimError
 from mappings.hl7_header import judge_header, peek_header
-from mappings.message_plan import plan_message
+from mappings.message_plan import plan_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mappings.domain import Identifier, StudyReport
+    from mappings.domain import Identifier, LinkedExam, StudyReport
     from mappings.hl7_header import Header
     from mappings.sites import SiteSet
 
@@ -39,18 +39,23 @@ _EMPTY: Record = dict.fromkeys(
         "findings",
         "impression",
         "indication",
+        "linked_exams",
+        "codec",
+        "warnings",
     )
 )
 
 
-def describe(source: str, index: int, payload: bytes, sites: SiteSet) -> Iterator[Record]:
+def describe(
+    source: str, index: int, payload: bytes, sites: SiteSet, door: str = ""
+) -> Iterator[Record]:
     """Say what would be done with one message; see ``describe_findings``."""
-    for record, _ in describe_findings(source, index, payload, sites):
+    for record, _ in describe_findings(source, index, payload, sites, door):
         yield record
 
 
 def describe_findings(
-    source: str, index: int, payload: bytes, sites: SiteSet
+    source: str, index: int, payload: bytes, sites: SiteSet, door: str = ""
 ) -> Iterator[tuple[Record, Findings | None]]:
     """Say what would be done with one message, and give the findings that would be drafted for.
 
@@ -59,6 +64,7 @@ def describe_findings(
         index: Which message of the file, from 0.
         payload: The message, without framing bytes.
         sites: The configured sites.
+        door: The listener or topic that it would come by.
 
     Yields:
         One record for each OBR group; one for a message without a group or with an error.
@@ -73,11 +79,12 @@ def describe_findings(
         known = _EMPTY | _describe_header(header)
         if not header.is_ack:
             judge_header(header)
-        plan = plan_message(payload, sites)
+        plan = plan_whole(payload, sites, door)
     except PrelimError as error:
         yield _refused(start, "hl7v2", error, known), None
         return
-    for study, decision in plan:
+    known = known | {"codec": plan.codec, "warnings": list(plan.warnings)}
+    for study, decision in plan.reports:
         record = start | {"standard": "hl7v2"} | known | _describe_report(study)
         if isinstance(decision, Findings):
             yield record | {"decision": "draft", "reason": None}, decision
@@ -119,6 +126,16 @@ def _describe_report(report: StudyReport) -> Record:
         "findings": report.sections.findings,
         "impression": report.sections.impression,
         "indication": report.sections.indication,
+        "linked_exams": [_describe_linked(linked) for linked in report.linked_exams],
+    }
+
+
+def _describe_linked(linked: LinkedExam) -> Record:
+    return {
+        "group": linked.group,
+        "accession_number": _value(linked.accession_number),
+        "filler_order_number": _value(linked.filler_order_number),
+        "exam": _describe_exam(linked.exam),
     }
 
 

@@ -1,7 +1,7 @@
-"""The lazy reader of HL7 v2: nothing is split before it is asked for.
+"""The reader of HL7 v2 segments: decode first, cut then (see charset.py), split what is asked for.
 
-Decode first, split then (see charset.py). A line that does not begin with a segment name is the
-rest of a field with a line end in it: it goes back to where it was cut, it is never dropped.
+A row that does not begin with a segment name is the rest of a field with a line end in it: it goes
+back to where it was cut, it is never dropped. Every step takes time in proportion to the length.
 
 Standard: HL7 v2 control chapter, message construction rules.
 """
@@ -10,22 +10,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mappings.charset import decode_text
+from mappings.charset import UNDECLARED_CODECS, decode_message
 from mappings.errors import UnreadableContentError
 from mappings.hl7_escape import unescape
 from mappings.hl7_header import peek_header
+from mappings.hl7_separators import parse_separators
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mappings.hl7_header import Header
     from mappings.hl7_separators import Separators
 
+STRAY_LINES_ATTACHED = "stray_lines_attached"
+"""Warning: a row was no segment and went back to the field before it."""
+
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+_COMMON_NAMES = (
+    *("OBX", "OBR", "ORC", "PID", "PD1", "PV1", "PV2", "NTE", "DG1", "AL1", "IN1", "IN2", "GT1"),
+    *("NK1", "EVN", "SFT", "UAC", "TQ1", "TQ2", "CTD", "CTI", "SPM", "PRT", "FT1", "ZDS", "IPC"),
+)
+"""Known without a closer look; any other name is looked at."""
 _BATCH_NAMES = frozenset({"BHS", "BTS", "FHS", "FTS"})
 _FRAGMENT_NAMES = frozenset({"ADD", "DSC"})
+_BLANK = " \t\x00\x0b\x0c\x1a\x1c\ufeff"
+"""What a row may hold and still be blank: some senders double a start or end block, or pad."""
 
 
 @dataclass(slots=True)
@@ -42,7 +54,8 @@ class Segment:
 
     def raw(self, number: int) -> str:
         """Return a field as sent; empty when absent."""
-        return self.fields[number] if number < len(self.fields) else ""
+        fields = self.fields
+        return fields[number] if number < len(fields) else ""
 
     def text(self, number: int) -> str:
         """Return a whole field as text: repetitions become line breaks, escapes are read.
@@ -50,10 +63,11 @@ class Segment:
         For TX, FT and ST, in which ``^`` and ``&`` are letters like any other.
         """
         raw = self.raw(number)
-        separators = self.message.separators
+        message = self.message
+        separators = message.separators
         if separators.repetition in raw:
             raw = raw.replace(separators.repetition, "\n")
-        return unescape(raw, separators, self.message.codec)
+        return unescape(raw, separators, message.codec) if separators.escape in raw else raw
 
     def repetitions(self, number: int) -> list[str]:
         """Return the repetitions of a field as sent; none when it is empty."""
@@ -63,7 +77,8 @@ class Segment:
     def components(self, number: int) -> list[str]:
         """Return the components of the first repetition, trimmed, escapes read."""
         raw = self.raw(number)
-        return self.message.components(self.repetitions(number)[0]) if raw else []
+        message = self.message
+        return message.components(raw.split(message.separators.repetition, 1)[0]) if raw else []
 
     def component(self, number: int, component: int = 1) -> str:
         """Return one component of the first repetition; empty when absent."""
@@ -73,35 +88,45 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A decoded message. ``codec`` is the Python codec that read it."""
+    """A decoded message.
+
+    ``codec`` is the Python codec that read it, ``separators`` are its own, ``lines`` its segments
+    unsplit, without MSH. ``warnings`` are stable words for what was read with a doubt.
+    """
 
     header: Header
     codec: str
+    separators: Separators
     lines: tuple[str, ...] = field(repr=False)
-
-    @property
-    def separators(self) -> Separators:
-        """The message's own."""
-        return self.header.separators
+    warnings: tuple[str, ...] = ()
 
     def segments(self) -> Iterator[Segment]:
         """Yield the segments after MSH, in order."""
-        mark = self.header.separators.field
         for line in self.lines:
-            yield Segment(line.split(mark), self)
+            yield self.split(line)
+
+    def split(self, line: str) -> Segment:
+        """Split one of the lines, or a line like them, into its fields."""
+        return Segment(line.split(self.separators.field), self)
 
     def components(self, repetition: str) -> list[str]:
         """Split one repetition of a field, trim the components and read their escapes."""
         separators = self.separators
         parts = repetition.split(separators.component)
-        return [unescape(part, separators, self.codec).strip() for part in parts]
+        if separators.escape in repetition:
+            parts = [unescape(part, separators, self.codec) for part in parts]
+        return [part.strip() for part in parts]
 
 
-def read_message(payload: bytes) -> Message:
+def read_message(
+    payload: bytes, header: Header | None = None, undeclared: Sequence[str] = UNDECLARED_CODECS
+) -> Message:
     """Decode a message and find its segments.
 
     Args:
         payload: Without framing bytes. Segments end in CR, LF or both.
+        header: What ``peek_header`` said of the payload, where it was asked already.
+        undeclared: Python codecs to try, in order, where MSH-18 is empty.
 
     Returns:
         The message, its segments still unsplit.
@@ -111,32 +136,71 @@ def read_message(payload: bytes) -> Message:
         UnreadableContentError: The bytes are not what MSH-18 says; the message is a fragment, or
             several messages are in one frame.
     """
-    header = peek_header(payload)
+    header = header or peek_header(payload)
     if header.raw(14).strip():  # the door says no to it, but an operator may replay it
         raise UnreadableContentError("fragment_of_message", "MSH-14")
-    text, codec = decode_text(payload[header.start :], header.charset)
-    rows = text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
-    return Message(header, codec, tuple(_join_rows(rows, header.separators.field)[1:]))
+    text, codec, doubt = decode_message(
+        payload[header.start :],
+        header.charsets,
+        separators=header.separators,
+        undeclared=undeclared,
+    )
+    if "\n" in text:
+        text = text.replace("\r\n", "\r").replace("\n", "\r")
+    lines, has_stray = _cut_lines(text, header.separators.field)
+    warnings = (doubt, STRAY_LINES_ATTACHED if has_stray else None)
+    known = tuple(one for one in warnings if one is not None)
+    return Message(header, codec, header.separators, tuple(lines), known)
 
 
-def _join_rows(rows: list[str], mark: str) -> list[str]:
-    """Put the rows together to segments; the first is MSH."""
+def _cut_lines(text: str, mark: str) -> tuple[list[str], bool]:
+    """Cut the text into segments; say whether a row had to go back to the one before it."""
+    rows = text.split("\r")
+    lines = rows[:1]  # MSH: rows after it may go back to it
+    known = _known_starts(mark)
+    has_stray = False
     # Pieces are joined at the end: a document in lines of 76 characters has 150,000 of them.
-    lines = [rows[:1]]
-    blanks = 0
+    pieces: list[str] = []
     for row in rows[1:]:
-        if row[3:4] == mark and _NAME.match(row):
-            name = row[:3]
-            if name == "MSH":
-                raise UnreadableContentError("several_messages_in_frame", "MSH[2]")
-            if name in _FRAGMENT_NAMES and row[4:].strip():
-                raise UnreadableContentError("fragment_of_message", name)
-            if name not in _BATCH_NAMES:
-                lines.append([row])
-            blanks = 0
-        elif not row.strip():
-            blanks += 1
-        else:
-            lines[-1].append("\n" * blanks + row)
-            blanks = 0
-    return ["\n".join(pieces) for pieces in lines]
+        if row[:4] in known or (row[3:4] == mark and _NAME.match(row) and _is_kept(row)):
+            if pieces:
+                has_stray |= _give_back(pieces, lines)
+            lines.append(row)
+        elif row[3:4] != mark or row[:3] not in _BATCH_NAMES:
+            _refuse_message(row, mark)
+            pieces.append(row)
+    has_stray |= _give_back(pieces, lines)
+    return lines[1:], has_stray
+
+
+@lru_cache(maxsize=8)
+def _known_starts(mark: str) -> frozenset[str]:
+    return frozenset(f"{name}{mark}" for name in _COMMON_NAMES)
+
+
+def _is_kept(row: str) -> bool:
+    """Say whether a segment with a less common name is part of the message."""
+    name = row[:3]
+    if name in _FRAGMENT_NAMES and row[4:].strip(_BLANK):
+        raise UnreadableContentError("fragment_of_message", name)
+    return name != "MSH" and name not in _BATCH_NAMES
+
+
+def _refuse_message(row: str, mark: str) -> None:
+    """Refuse a second MSH, whatever its separators: two patients are never read as one."""
+    if row.startswith("MSH") and row[3:4]:
+        encoding = row.split(row[3], 2)[1]
+        if row[3] == mark or parse_separators(row[3], encoding) is not None:
+            raise UnreadableContentError("several_messages_in_frame", "MSH[2]")
+
+
+def _give_back(pieces: list[str], lines: list[str]) -> bool:
+    """Put the rows that are no segment back to the last one, less the blank ones at their end."""
+    count = len(pieces)
+    while count and not pieces[count - 1].strip(_BLANK):
+        count -= 1
+    if count:
+        blank_or_row = (row if row.strip(_BLANK) else "" for row in pieces[:count])
+        lines[-1] = "\n".join([lines[-1], *blank_or_row])
+    pieces.clear()
+    return count > 0

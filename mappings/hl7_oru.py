@@ -1,9 +1,7 @@
 """ORU^R01 to one StudyReport for each OBR group.
 
-An OBX belongs to the nearest OBR before it, by position: grammars that group by structure lose it
-after a DG1 or Z segment. One before the first OBR speaks of the patient (a height, a weight),
-unless the group has none of its own. A PID speaks for the OBR after it, until the next PID: one
-message may hold several patients. A number, a code or a document is never findings.
+A number, a code or a document is never findings. Where a field may stand in several places, the
+site says in which order they are looked at.
 
 Standard: HL7 v2 observation reporting; field choices follow IHE Radiology and real feeds.
 """
@@ -14,55 +12,54 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mappings.domain import Identifier, Standard, StudyReport
-from mappings.errors import UnreadableContentError
+from mappings.domain import Exam, Sections, Standard, StudyReport
 from mappings.exam_codes import ExamSource, is_laboratory, is_modality, read_exam
-from mappings.hl7_message import Segment, read_message
+from mappings.hl7_groups import cut_groups
+from mappings.hl7_header import peek_header
+from mappings.hl7_message import read_message
 from mappings.hl7_observations import read_observations
 from mappings.hl7_time import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    from mappings.domain import Sections
-    from mappings.hl7_message import Message
+    from mappings.domain import Identifier
+    from mappings.hl7_groups import Group
+    from mappings.hl7_header import Header
+    from mappings.hl7_message import Segment
+    from mappings.hl7_observations import Observations
     from mappings.sites import Site, SiteSet
 
-_RECORD_NUMBER_TYPES = frozenset({"MR", "MRN", "PI", "PT"})
 _DIGIT = re.compile(r"\d")
-GROUPS_MAX = 1_000
-"""OBR of one message: more are no report, and would fill the journal with empty ones."""
-
-
-@dataclass(slots=True)
-class _Group:
-    """The segments of one OBR; ``order`` is the ORC that came with it, ``early`` the OBX between
-    its PID and it.
-    """
-
-    request: Segment
-    order: Segment | None
-    patient: Identifier | None = field(repr=False)
-    early: list[Segment]
-    observations: list[Segment] = field(default_factory=list)
-    study_instance_uid: str | None = None
+_CODED_REASON = 31
+"""OBR-31 is coded: its text is the second component. OBR-13 is text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a result message says: its site, its patient, one report for each OBR."""
+    """What a result message says: its site, its last patient, one report for each OBR.
 
+    ``codec`` read it and ``warnings`` say what was read with a doubt. ``silent`` are the groups
+    without any OBX; ``addenda`` the texts of addenda that stand in a group without findings.
+    """
+
+    header: Header
     site: Site
+    codec: str
+    warnings: list[str]
     patient: Identifier | None = field(repr=False)
-    reports: list[StudyReport]
+    reports: list[StudyReport] = field(default_factory=list)
+    silent: set[int] = field(default_factory=set)
+    addenda: dict[int, str] = field(default_factory=dict, repr=False)
 
 
-def parse_oru(payload: bytes, sites: SiteSet) -> Result:
+def parse_oru(payload: bytes, sites: SiteSet, door: str = "") -> Result:
     """Read a result message and each of its OBR groups.
 
     Args:
         payload: The message, without framing bytes.
-        sites: The configured sites; MSH-3 and MSH-4 choose.
+        sites: The configured sites; MSH-3, MSH-4 and the door choose.
+        door: The listener or topic that it came by.
 
     Returns:
         Its reports in order, one a group; none when the message has no OBR.
@@ -72,106 +69,112 @@ def parse_oru(payload: bytes, sites: SiteSet) -> Result:
         UnreadableContentError: The bytes are not in the declared character set, or the message is
             a fragment, or several messages are in one frame.
     """
-    message = read_message(payload)
-    site = sites.match(message.header.sending_application, message.header.sending_facility)
-    patient, groups = _group(message, site)
-    reports = [_read_group(message, site, *numbered) for numbered in enumerate(groups)]
-    return Result(site, patient, reports)
+    header = peek_header(payload)
+    site = sites.match(header.sending_application, header.sending_facility, door)
+    message = read_message(payload, header, site.undeclared_codecs)
+    patient, groups = cut_groups(message, site)
+    blank = blank_report(header, site)
+    result = Result(header, site, message.codec, [*message.warnings], patient)
+    for group in groups:
+        result.reports.append(_read_group(group, result, blank))
+    return result
 
 
-def _group(message: Message, site: Site) -> tuple[Identifier | None, list[_Group]]:
-    patient: Identifier | None = None
-    order: Segment | None = None
-    group: _Group | None = None
-    early: list[Segment] = []
-    groups: list[_Group] = []
-    for segment in message.segments():
-        name = segment.name
-        if name == "OBX":
-            (early if group is None else group.observations).append(segment)
-        elif name == "OBR":
-            if len(groups) == GROUPS_MAX:
-                raise UnreadableContentError("too_many_groups", f"OBR[{GROUPS_MAX + 1}]")
-            group = _Group(segment, order, patient, early)
-            groups.append(group)
-            order, early = None, []
-        elif name == "ORC":
-            order = segment
-        elif name == "PID":
-            patient, order, group, early = _read_patient(segment, site), None, None, []
-        elif name == "ZDS" and group is not None:
-            group.study_instance_uid = segment.component(1) or None
-    return patient, groups
-
-
-def _read_group(message: Message, site: Site, number: int, group: _Group) -> StudyReport:
-    header, request = message.header, group.request
-    service_section = request.component(24)
-    read = read_observations(group.observations or group.early, request.component(25), site)
-    code = request.components(4)
-    exam = read_exam(
-        ExamSource(code, " ".join(request.components(15)), service_section, read.title), site.exams
-    )
-    is_report = is_modality(service_section) or read.has_sections or not read.has_values
-    placer = _identifier(group.order, 2) or _identifier(request, 2)
-    filler = _identifier(request, 3) or _identifier(group.order, 3)
-    observed = parse_time(request.component(7), site.time_zone)
-    reported = parse_time(request.component(22), site.time_zone)
+def blank_report(header: Header, site: Site, patient: Identifier | None = None) -> StudyReport:
+    """Return what MSH says of every report of a message; the rest is unknown."""
     return StudyReport(
         standard=Standard.HL7V2,
-        group=number,
+        group=0,
         site=site.name,
         language=site.language,
         message_control_id=header.control_id,
         message_type=header.message_type,
         sending_application=header.sending_application,
         sending_facility=header.sending_facility,
-        patient=group.patient,
-        accession_number=_accession(group, site.accession_fields),
-        placer_order_number=placer,
-        filler_order_number=filler,
-        study_instance_uid=group.study_instance_uid or read.study_instance_uid,
-        exam=exam,
-        report_status=read.status,
-        observed_at=observed or parse_time(read.observed_at, site.time_zone),
-        reported_at=reported or parse_time(header.message_time, site.time_zone),
-        sections=_with_indication(read.sections, request),
-        is_radiology=is_report and not is_laboratory(service_section),
+        patient=patient,
+        accession_number=None,
+        placer_order_number=None,
+        filler_order_number=None,
+        study_instance_uid=None,
+        exam=Exam(),
+        report_status=None,
+        observed_at=None,
+        reported_at=parse_time(header.message_time, site.time_zone),
+        sections=Sections(),
     )
 
 
-def _with_indication(sections: Sections, request: Segment) -> Sections:
-    """Take the reason for the study (OBR-31, OBR-13) where the report gives no indication."""
-    if sections.indication is not None:
-        return sections
-    *_, reason = [part for part in request.components(31)[:2] if part] or [request.component(13)]
-    return replace(sections, indication=reason or None)
+def _read_group(group: Group, result: Result, blank: StudyReport) -> StudyReport:
+    request, site, zone = group.request, result.site, result.site.time_zone
+    section = request.component(24)
+    read = read_observations(group.narrated, request.component(25), site)
+    _note(group, read, result)
+    is_report = is_modality(section) or read.has_sections or not read.has_values
+    sections = read.sections
+    if sections.indication is None:
+        sections = replace(sections, indication=_read_reason(request, site.reason_fields))
+    return replace(
+        blank,
+        group=group.number,
+        patient=group.patient,
+        accession_number=_find(group, site.accession_fields, _DIGIT),
+        placer_order_number=_find(group, site.placer_fields),
+        filler_order_number=_find(group, site.filler_fields),
+        study_instance_uid=group.study_instance_uid or read.study_instance_uid,
+        exam=read_exam(_exam_source(group, site, read.title), site.exams),
+        report_status=read.status,
+        observed_at=parse_time(request.component(7), zone) or parse_time(read.observed_at, zone),
+        reported_at=parse_time(request.component(22), zone) or blank.reported_at,
+        sections=sections,
+        is_radiology=is_report and not is_laboratory(section),
+    )
 
 
-def _accession(group: _Group, fields: Iterable[str]) -> Identifier | None:
-    """Return the first that can be one. Feeds put words into OBR-18 ("CHEST"): a digit is asked."""
+def _note(group: Group, read: Observations, result: Result) -> None:
+    """Keep what the report of a group does not say by itself."""
+    if not group.narrated:
+        result.silent.add(group.number)
+    if read.addendum is not None:
+        result.addenda[group.number] = read.addendum
+    for kind in read.documents:
+        warning = f"document_not_read_{kind}"
+        if warning not in result.warnings:
+            result.warnings.append(warning)
+
+
+def _exam_source(group: Group, site: Site, title: str | None) -> ExamSource:
+    request = group.request
+    found = [group.read(name) for name in site.modality_fields]
+    return ExamSource(
+        code=request.components(4) or request.components(44),
+        body_site=" ".join(request.components(15)),
+        service_section=request.component(24),
+        title=title,
+        modality_codes=[one.value for one in found if one is not None],
+        language=site.language,
+    )
+
+
+def _read_reason(request: Segment, fields: Sequence[str]) -> str | None:
+    """Return the reason for the study where the report gives no indication."""
     for name in fields:
-        segment = group.request if name.startswith("OBR") else group.order
-        found = _identifier(segment, int(name[4:]))
-        if found is not None and _DIGIT.search(found.value):
-            return found
+        number = int(name[4:])
+        width = 2 if number == _CODED_REASON else 1
+        *_, reason = ["", *filter(None, request.components(number)[:width])]
+        if reason:
+            return reason
     return None
 
 
-def _identifier(segment: Segment | None, number: int) -> Identifier | None:
-    parts = [] if segment is None else [*segment.components(number), "", ""]
-    return Identifier(parts[0], parts[1] or None) if parts and parts[0] else None
+def _find(
+    group: Group, fields: Sequence[str], pattern: re.Pattern[str] | None = None
+) -> Identifier | None:
+    """Return the first of the fields that holds an identifier.
 
-
-def _read_patient(segment: Segment, site: Site) -> Identifier | None:
-    message = segment.message
-    rows = [message.components(one) for one in segment.repetitions(3) or segment.repetitions(2)]
-    known = [[*row, *[""] * 5][:5] for row in rows if row[0]]
-    subcomponent = message.separators.subcomponent
-    found = [
-        (Identifier(row[0], row[3].split(subcomponent)[0] or None), row[4].upper()) for row in known
-    ]
-    chosen = [one for one, _ in found if one.authority == site.patient_authority is not None]
-    chosen += [one for one, kind in found if kind in _RECORD_NUMBER_TYPES]
-    chosen += [one for one, _ in found]
-    return chosen[0] if chosen else None
+    Feeds put words into OBR-18 ("CHEST"): of an accession number a digit is asked.
+    """
+    for name in fields:
+        found = group.read(name)
+        if found is not None and (pattern is None or pattern.search(found.value)):
+            return found
+    return None

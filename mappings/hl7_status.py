@@ -8,14 +8,18 @@ Standard: HL7 tables 0085 and 0123, in the words of FHIR DiagnosticReport.status
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 
 from mappings.domain import ReportStatus
 from mappings.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+StatusWords: TypeAlias = "Mapping[tuple[str, str], ReportStatus]"
+"""(``OBX-11``, ``OBR-25`` or ``any``; the word in capitals) -> status."""
+_NO_WORDS: StatusWords = MappingProxyType({})
 _TABLE = {
     (row["source"], row["word"]): ReportStatus(row["status"]) for row in read_table("status_words")
 }
@@ -27,43 +31,58 @@ _ADVANCE = (
     ReportStatus.AMENDED,
     ReportStatus.CORRECTED,
 )
-_WITHDRAWN = (ReportStatus.ENTERED_IN_ERROR, ReportStatus.CANCELLED)
+WITHDRAWN = (ReportStatus.ENTERED_IN_ERROR, ReportStatus.CANCELLED)
 _OVERRULING = frozenset({ReportStatus.CANCELLED, ReportStatus.CORRECTED, ReportStatus.AMENDED})
 
 
-def read_observation_status(word: str) -> ReportStatus | None:
-    """Read OBX-11; None when empty or unknown."""
-    return _read("OBX-11", word)
+def read_observation_status(word: str, own: StatusWords = _NO_WORDS) -> ReportStatus | None:
+    """Read OBX-11; None when empty or unknown. ``own`` are the site's words, which win."""
+    return _read("OBX-11", word, own)
 
 
 def is_withdrawn(status: ReportStatus | None) -> bool:
     """Say whether a line with this status no longer holds."""
-    return status in _WITHDRAWN
+    return status in WITHDRAWN
+
+
+def choose_furthest(statuses: Iterable[ReportStatus | None]) -> ReportStatus | None:
+    """Return how far a report is whose parts stand here: the furthest; when none stands, why."""
+    seen = set(statuses)
+    standing = [status for status in _ADVANCE if status in seen]
+    withdrawn = [status for status in WITHDRAWN if status in seen]
+    return standing[-1] if standing else (withdrawn[0] if withdrawn else None)
 
 
 def choose_status(
-    observations: Iterable[ReportStatus | None], result_status: str
+    observations: Iterable[ReportStatus | None], result_status: str, own: StatusWords = _NO_WORDS
 ) -> ReportStatus | None:
     """Choose the status of a report.
 
     Args:
         observations: OBX-11 of its narrative lines, read.
         result_status: OBR-25 as sent.
+        own: The site's words by field (``OBX-11``, ``OBR-25`` or ``any``), which win.
 
     Returns:
         The furthest of the lines that stand; when none stands, why; OBR-25 when the lines are
         silent, or when it says that a final text was cancelled, corrected or amended.
     """
-    seen = set(observations)
-    standing = [status for status in _ADVANCE if status in seen]
-    withdrawn = [status for status in _WITHDRAWN if status in seen]
-    chosen = standing[-1] if standing else (withdrawn[0] if withdrawn else None)
-    ordered = _read("OBR-25", result_status)
+    chosen = choose_furthest(observations)
+    ordered = _read("OBR-25", result_status, own)
     if chosen is None or (chosen is ReportStatus.FINAL and ordered in _OVERRULING):
         return ordered
     return ReportStatus.CANCELLED if ordered is ReportStatus.CANCELLED else chosen
 
 
-def _read(source: str, word: str) -> ReportStatus | None:
-    key = " ".join(word.upper().split())
-    return _TABLE.get((source, key)) or _TABLE.get(("any", key))
+def fold_word(word: str) -> str:
+    """Bring a status word into the form in which it is looked for."""
+    return " ".join(word.upper().split())
+
+
+def _read(source: str, word: str, own: StatusWords) -> ReportStatus | None:
+    # A stray line may have gone back to the field: the word is what stands before it.
+    key = fold_word(word.partition("\n")[0])
+    return next(
+        (table[at, key] for table in (own, _TABLE) for at in (source, "any") if (at, key) in table),
+        None,
+    )

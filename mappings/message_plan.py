@@ -5,17 +5,25 @@ The daemon and dry-run both ask here, so that what dry-run says is what the daem
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mappings.domain import Exam, Findings, Sections, Skip, SkipReason, Standard, StudyReport
-from mappings.hl7_header import peek_header
-from mappings.hl7_oru import parse_oru
+from mappings.domain import Findings, ReportStatus, Skip, SkipReason, StudyReport
+from mappings.hl7_oru import blank_report, parse_oru
+from mappings.hl7_status import is_withdrawn
+from mappings.report_key import report_key
+from mappings.report_parts import join_parts, link_silent
 from mappings.scope import plan_draft
 
 if TYPE_CHECKING:
-    from mappings.hl7_header import Header
+    from mappings.domain import Identifier, ReportKey
     from mappings.hl7_oru import Result
-    from mappings.sites import SiteSet
+    from mappings.sites import Site, SiteSet
+
+_NO_FINDINGS = Skip(SkipReason.NO_FINDINGS)
+_SPEAKING = frozenset({ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.CORRECTED})
+"""Statuses that say, even without any text, that a person has spoken."""
 
 
 class PlannedReport(NamedTuple):
@@ -24,51 +32,112 @@ class PlannedReport(NamedTuple):
     study: StudyReport
     decision: Findings | Skip
 
+    @property
+    def key(self) -> ReportKey | None:
+        """The key under which it is a version of its report; None for what is no version: a part
+        of another, and an OBR without text that says no more than that the report is under way.
+        """
+        if isinstance(self.decision, Skip):
+            is_silent = self.decision.reason is SkipReason.NO_OBSERVATIONS
+            is_silent = is_silent and self.study.report_status not in _SPEAKING
+            if is_silent or self.decision.reason is SkipReason.PART_OF_REPORT:
+                return None
+        return report_key(self.study)
 
-def plan_message(payload: bytes, sites: SiteSet) -> list[PlannedReport]:
-    """Read a message and decide about each of its reports.
+
+@dataclass(frozen=True, slots=True)
+class MessagePlan:
+    """What is done about a whole message.
+
+    ``codec`` is the Python codec that read it; ``warnings`` are stable words for what was read
+    with a doubt.
+    """
+
+    site: Site
+    codec: str
+    warnings: tuple[str, ...]
+    reports: list[PlannedReport] = field(repr=False)
+
+
+def plan_message(payload: bytes, sites: SiteSet, door: str = "") -> list[PlannedReport]:
+    """Read a message and decide about each of its reports; see ``plan_whole``."""
+    return plan_whole(payload, sites, door).reports
+
+
+def plan_whole(payload: bytes, sites: SiteSet, door: str = "") -> MessagePlan:
+    """Read a message and decide about it.
 
     Args:
         payload: The message, without framing bytes; its header was accepted.
         sites: The configured sites.
+        door: The listener or topic that it came by.
 
     Returns:
-        One for each OBR group; one, skipped, for a message without a group.
+        One report for each OBR group; one, skipped, for a message without a group.
 
     Raises:
         MessageRefusedError: There is no MSH.
         UnreadableContentError: The content cannot be read.
     """
-    header = peek_header(payload)
-    result = parse_oru(payload, sites)
-    ignored = None if header.is_report else Skip(SkipReason.MESSAGE_TYPE_IGNORED)
+    result = parse_oru(payload, sites, door)
+    return MessagePlan(result.site, result.codec, tuple(result.warnings), _decide(result))
+
+
+def _decide(result: Result) -> list[PlannedReport]:
+    is_ignored = not result.header.is_report
     if not result.reports:
-        skip = ignored or Skip(SkipReason.NO_REPORT_GROUP)
-        return [PlannedReport(_without_group(header, result), skip)]
+        reason = SkipReason.MESSAGE_TYPE_IGNORED if is_ignored else SkipReason.NO_REPORT_GROUP
+        blank = blank_report(result.header, result.site, result.patient)
+        return [PlannedReport(replace(blank, reported_at=None), Skip(reason))]
+    if is_ignored:
+        skip = Skip(SkipReason.MESSAGE_TYPE_IGNORED)
+        return [PlannedReport(study, skip) for study in result.reports]
+    if len(result.reports) == 1:
+        return [_plan_one(result.reports[0], result)]
+    return _plan_several(result)
+
+
+def _plan_one(study: StudyReport, result: Result) -> PlannedReport:
+    decision = plan_draft(study, result.site)
+    if decision == _NO_FINDINGS and study.group in result.silent:
+        decision = Skip(SkipReason.NO_OBSERVATIONS)
+    return PlannedReport(study, decision)
+
+
+def _plan_several(result: Result) -> list[PlannedReport]:
+    """Decide where the reports of a message may be parts of one, or speak for each other."""
+    joined, others = join_parts(result.reports, result.addenda)
+    linked = link_silent(result.reports, result.silent)
+    planned = []
+    for report in result.reports:
+        if report.group in others:
+            planned.append(PlannedReport(report, Skip(SkipReason.PART_OF_REPORT)))
+            continue
+        study = joined.get(report.group, report)
+        if report.group in linked:
+            study = replace(study, linked_exams=study.linked_exams + linked[report.group])
+        planned.append(_plan_one(study, result))
+    return _heed_impressions(planned)
+
+
+def _heed_impressions(planned: list[PlannedReport]) -> list[PlannedReport]:
+    """Leave alone what a person's impression under another OBR of the patient speaks for.
+
+    That is an impression without findings of its own (one for linked exams), or one that stands
+    beside the very same findings.
+    """
+    spoken_for: dict[Identifier | None, set[str | None]] = defaultdict(set)
+    for study, _ in planned:
+        if study.sections.impression is not None and _stands(study):
+            spoken_for[study.patient].add(study.sections.findings)
     return [
-        PlannedReport(study, ignored or plan_draft(study, result.site)) for study in result.reports
+        PlannedReport(study, Skip(SkipReason.IMPRESSION_PRESENT))
+        if isinstance(decision, Findings)
+        and not spoken_for[study.patient].isdisjoint((None, decision.text))
+        else PlannedReport(study, decision)
+        for study, decision in planned
     ]
 
 
-def _without_group(header: Header, result: Result) -> StudyReport:
-    """Stand in for the report of a message that has none, so that its skip can be seen."""
-    return StudyReport(
-        standard=Standard.HL7V2,
-        group=0,
-        site=result.site.name,
-        language=result.site.language,
-        message_control_id=header.control_id,
-        message_type=header.message_type,
-        sending_application=header.sending_application,
-        sending_facility=header.sending_facility,
-        patient=result.patient,
-        accession_number=None,
-        placer_order_number=None,
-        filler_order_number=None,
-        study_instance_uid=None,
-        exam=Exam(),
-        report_status=None,
-        observed_at=None,
-        reported_at=None,
-        sections=Sections(),
-    )
+def _stands(study: StudyReport) -> bool:
+    return study.is_radiology and not is_withdrawn(study.report_status)

@@ -17,7 +17,7 @@ KEYS = {
     *("message_type", "sending_application", "sending_facility", "patient_id"),
     *("accession_number", "placer_order_number", "filler_order_number", "exam"),
     *("report_status", "observed_at", "site", "language", "findings", "impression"),
-    *("indication", "decision", "reason"),
+    *("indication", "decision", "reason", "linked_exams", "codec", "warnings"),
 }
 MSH = "MSH|^~\\&|RIS|HOSP|||20260101||{kind}|7|P|2.4\rPID|1||P1\r"
 
@@ -65,6 +65,9 @@ def test_a_report_to_draft_for_is_described_whole() -> None:
         "indication": "Fall two days ago",
         "decision": "draft",
         "reason": None,
+        "linked_exams": [],
+        "codec": "utf-8",
+        "warnings": [],
     }
     assert str(record["findings"]).startswith("There is a moderate joint effusion")
 
@@ -112,7 +115,7 @@ def test_an_ignored_type_is_skipped_group_by_group() -> None:
         ),
         (
             MSH.format(kind="ORU^R01").encode().replace(b"2.4\r", b"2.4||||||ASCII\rNTE|\xff\r"),
-            {"reason": "undecodable_content", "where": "MSH-18"},
+            {"reason": "undecodable_content", "where": "NTE[1]-1"},
         ),
     ],
 )
@@ -134,6 +137,36 @@ def test_fhir_is_not_read_yet_and_says_so(source: str, payload: bytes) -> None:
 
     assert (record["ok"], record["standard"]) == (False, "fhir")
     assert record["error"] == {"reason": "fhir_not_supported_yet", "where": None}
+
+
+def test_a_doubt_in_the_reading_and_the_codec_are_said() -> None:
+    payload = (ROOT / "tests/vectors/hl7/carriage_return_in_field.hl7").read_bytes()
+    latin = (ROOT / "tests/vectors/hl7/latin1.hl7").read_bytes()
+
+    (record,), (other,) = records(payload), records(latin)
+
+    assert (record["codec"], record["warnings"]) == ("utf-8", ["stray_lines_attached"])
+    assert (other["codec"], other["warnings"]) == ("iso8859-1", [])
+
+
+def test_an_exam_without_text_of_its_own_is_linked_to_the_report_that_speaks_for_it() -> None:
+    payload = MSH.format(kind="ORU^R01") + (
+        "OBR|1|P1|F1|CTAB^CT ABDOMEN^L||||||||||||||A1\r"
+        "OBR|2|P2|F2|CTPE^CT PELVIS^L||||||||||||||A2\r"
+        "OBX|1|TX|&GDT||The liver and the bladder are normal.||||||P\r"
+    )
+
+    first, second = records(payload.encode())
+
+    assert (first["decision"], first["reason"]) == ("skip", "no_observations")
+    assert second["decision"] == "draft"
+    (linked,) = second["linked_exams"]  # type: ignore[misc,attr-defined] - a record holds any JSON
+    assert linked | {"exam": linked["exam"]["code"]} == {
+        "group": 0,
+        "accession_number": "A1",
+        "filler_order_number": "F1",
+        "exam": "CTAB",
+    }
 
 
 def test_a_batch_file_gives_its_messages() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mappings.domain import Identifier, ReportStatus, Skip, SkipReason, StudyReport
 from mappings.errors import PrelimError, UnreadableContentError
-from mappings.hl7_oru import GROUPS_MAX, parse_oru
+from mappings.hl7_groups import GROUPS_MAX
+from mappings.hl7_oru import parse_oru
 from mappings.scope import plan_draft
 from mappings.sites import DEFAULT_SITE, SiteSet
 

@@ -73,3 +73,17 @@ def test_cancelled_and_wrong_lines_are_withdrawn() -> None:
     assert is_withdrawn(ReportStatus.ENTERED_IN_ERROR)
     assert not is_withdrawn(ReportStatus.FINAL)
     assert not is_withdrawn(None)
+
+
+def test_the_words_of_a_site_win_over_the_shipped_ones() -> None:
+    own = {
+        ("OBX-11", "VIDIERT"): ReportStatus.FINAL,
+        ("any", "F"): ReportStatus.PRELIMINARY,
+        ("OBR-25", "STORNO"): ReportStatus.CANCELLED,
+    }
+
+    assert read_observation_status("vidiert", own) is ReportStatus.FINAL
+    assert read_observation_status("F", own) is ReportStatus.PRELIMINARY
+    assert read_observation_status("C", own) is ReportStatus.CORRECTED
+    assert read_observation_status("STORNO", own) is None
+    assert choose_status([ReportStatus.FINAL], "Storno", own) is ReportStatus.CANCELLED

@@ -1,0 +1,153 @@
+"""The segments of a message, sorted to its OBR groups by position.
+
+An OBX belongs to the nearest OBR before it: grammars that group by structure lose it after a DG1,
+PRT, SPM or Z segment. One before the first OBR speaks of the patient (a height, a weight), unless
+the group has none of its own. A PID speaks for the OBR after it, until the next PID: one message
+may hold several patients. An ORC speaks for the one OBR after it.
+
+Standard: HL7 v2 ORU_R01; IHE Radiology ZDS (Study Instance UID).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mappings.domain import Identifier
+from mappings.errors import UnreadableContentError
+
+if TYPE_CHECKING:
+    from mappings.hl7_message import Message, Segment
+    from mappings.sites import Site
+
+GROUPS_MAX = 1_000
+"""OBR of one message: more are no report, and would fill the journal with empty ones."""
+_RECORD_NUMBER_TYPES = frozenset({"MR", "MRN", "PI", "PT"})
+
+
+@dataclass(slots=True)
+class Group:
+    """The segments of one OBR.
+
+    ``number`` counts the OBR of the message from 0; ``order`` is the ORC that came with it,
+    ``early`` the OBX between its PID and it.
+    """
+
+    number: int
+    request: Segment
+    order: Segment | None
+    patient: Identifier | None = field(repr=False)
+    early: list[Segment]
+    observations: list[Segment] = field(default_factory=list)
+    study_instance_uid: str | None = field(default=None, repr=False)
+
+    @property
+    def narrated(self) -> list[Segment]:
+        """The OBX that speak for the group."""
+        return self.observations or self.early
+
+    def read(self, name: str) -> Identifier | None:
+        """Return a field such as ``ORC-3`` as an identifier; None when it is absent or empty."""
+        segment = self.request if name.startswith("OBR") else self.order
+        return None if segment is None else read_identifier(segment.components(int(name[4:])))
+
+
+def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Group]]:
+    """Sort the segments of a message.
+
+    Args:
+        message: Decoded and cut.
+        site: How its patients are numbered.
+
+    Returns:
+        The last patient, and the groups in order.
+
+    Raises:
+        UnreadableContentError: More than ``GROUPS_MAX`` OBR.
+    """
+    cutter = _Cutter(message, site)
+    split, group, early = message.split, None, cutter.early
+    for line in message.lines:
+        name = line[:3]
+        if name == "OBX":
+            (early if group is None else group.observations).append(split(line))
+        elif name in _STEPS:
+            _STEPS[name](cutter, split(line))
+            group, early = cutter.group, cutter.early
+    return cutter.patient, cutter.groups
+
+
+def read_identifier(parts: list[str]) -> Identifier | None:
+    """Read an entity identifier (EI): value and who assigned it."""
+    value, authority, *_ = [*parts, "", ""]
+    return Identifier(value, authority or None) if value else None
+
+
+class _Cutter:
+    """What is known at one place of the message."""
+
+    def __init__(self, message: Message, site: Site) -> None:
+        self._message = message
+        self._site = site
+        self.patient: Identifier | None = None
+        self.group: Group | None = None
+        self.groups: list[Group] = []
+        self.early: list[Segment] = []
+        self._order: Segment | None = None
+        self._study_instance_uid: str | None = None
+
+    def take_patient(self, segment: Segment) -> None:
+        """PID: what follows is somebody else's."""
+        self.patient = _read_patient(segment, self._site)
+        self.group, self.early = None, []
+        self._order = self._study_instance_uid = None
+
+    def take_order(self, segment: Segment) -> None:
+        """ORC: speaks for the next OBR."""
+        self._order = segment
+
+    def take_request(self, segment: Segment) -> None:
+        """OBR: a group begins."""
+        number = len(self.groups)
+        if number == GROUPS_MAX:
+            raise UnreadableContentError("too_many_groups", f"OBR[{GROUPS_MAX + 1}]")
+        self.group = Group(number, segment, self._order, self.patient, self.early)
+        self.group.study_instance_uid = self._study_instance_uid
+        self.groups.append(self.group)
+        self.early = []
+        self._order = self._study_instance_uid = None
+
+    def take_study(self, segment: Segment) -> None:
+        """ZDS: of the OBR before it; of the next one when it stands before all, or after an ORC."""
+        study_instance_uid = segment.component(1) or None
+        if self.group is None or self._order is not None:
+            self._study_instance_uid = study_instance_uid
+        else:
+            self.group.study_instance_uid = study_instance_uid
+
+
+_STEPS = {
+    "PID": _Cutter.take_patient,
+    "ORC": _Cutter.take_order,
+    "OBR": _Cutter.take_request,
+    "ZDS": _Cutter.take_study,
+}
+
+
+def _read_patient(segment: Segment, site: Site) -> Identifier | None:
+    """Choose of the first field that holds any: of the site's authority, else a record number."""
+    message = segment.message
+    subcomponent = message.separators.subcomponent
+    for name in site.patient_fields:
+        rows = [message.components(one) for one in segment.repetitions(int(name[4:]))]
+        known = [[*row, *[""] * 5][:5] for row in rows if row[0]]
+        found = [
+            (Identifier(row[0], row[3].split(subcomponent)[0] or None), row[4].upper())
+            for row in known
+        ]
+        chosen = [one for one, _ in found if one.authority == site.patient_authority is not None]
+        chosen += [one for one, kind in found if kind in _RECORD_NUMBER_TYPES]
+        chosen += [one for one, _ in found]
+        if chosen:
+            return chosen[0]
+    return None
