@@ -16,6 +16,8 @@ import structlog
 
 from daemon.clock import SystemClock
 from daemon.courtesy import Courtesy
+from daemon.door_metrics import DoorMetrics
+from daemon.doors import Doors
 from daemon.drafting import DraftStep
 from daemon.errors import ConfigurationError
 from daemon.health import Health
@@ -31,8 +33,6 @@ from daemon.validating import make_structure_check
 from interfaces.fhir_client import FhirClient
 from interfaces.fhir_store_app import build_store
 from interfaces.http_server import STORE_PATH, HttpServer, build_app
-from interfaces.mllp_contract import ListenerLimits
-from interfaces.mllp_server import MllpServer
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_observation import build_observation
 from mappings.hl7_header import HeaderPolicy
@@ -78,11 +78,12 @@ class App:
         """
         self.settings = settings
         self.metrics = Metrics()
-        self.doors: dict[str, MllpServer] = {}
+        self.doors = Doors()
         self.http: HttpServer
         self.journal: SqliteJournal
         self.pipeline: Pipeline
         self._clock = clock or SystemClock()
+        self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
         self._sites = load_sites(settings.sites)
         self._prompt_of = PromptMaker(settings)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
@@ -225,15 +226,12 @@ class App:
                 drafts_in_flight_max=settings.model.requests_in_flight_max,
                 posts_in_flight_max=settings.fhir.posts_in_flight_max,
                 is_shadow=settings.fhir_write == "off",
-                wait_turn=Courtesy(self._is_answering, self._clock).wait_turn,
+                wait_turn=Courtesy(lambda: self.doors.is_answering, self._clock).wait_turn,
             ),
             is_model_ready=lambda: self.supervisor.is_ready,
             clock=self._clock,
         )
         self.pipeline.start()
-
-    def _is_answering(self) -> bool:
-        return any(door.is_answering for door in self.doors.values())
 
     def _make_check(self) -> StructureCheck | None:
         made = make_structure_check(self._sites, self.metrics)
@@ -269,29 +267,11 @@ class App:
             metrics=self.metrics,
             wake_next=self.pipeline.wake_mapping,
         )
-        door = MllpServer(
-            intake,
-            ListenerLimits(
-                frame_bytes_max=listener.frame_bytes_max,
-                frame_timeout_s=listener.frame_timeout_s,
-                idle_timeout_s=listener.idle_timeout_s,
-                write_timeout_s=listener.write_timeout_s,
-                connections_max=listener.connections_max,
-                connections_per_host_max=listener.connections_per_host_max,
-            ),
-            door=name,
-            host=listener.host,
-            port=listener.port,
-        )
-        try:
-            await door.start()
-        except OSError:
-            raise ConfigurationError("cannot bind", f"mllp.listeners.{name}") from None
-        self.doors[name] = door
+        await self.doors.open(name, listener, intake)
         self._stack.push_async_callback(self._close_door, name)
 
     async def _close_door(self, name: str) -> None:
-        await self.doors.pop(name).drain(self._left_s())
+        await self.doors.close(name, self._left_s())
 
 
 def log_head(sequence: int, head: str) -> None:

@@ -30,7 +30,8 @@ def add_commands(app: typer.Typer) -> None:
 def serve(config: Config = None, data: Data = None, engine: Engine = None) -> None:
     """Run the daemon. Without a file: loopback ports, a journal of its own, an embedded store.
 
-    SIGTERM or Ctrl-C finishes what is under way and exits 0; a second one exits at once.
+    SIGTERM or Ctrl-C finishes what is under way and exits 0; a second one exits at once. With TLS,
+    SIGHUP reads the certificates again at once.
     """
     asyncio.run(_serve(read_settings(config, data, engine)))
 
@@ -52,6 +53,8 @@ async def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    if any(listener.tls for listener in settings.mllp.listeners.values()):
+        loop.add_signal_handler(signal.SIGHUP, app.doors.reload_certificates)
     async with app:
         await stop.wait()
     # All is closed and durable. A thread that still reads a huge message must not hold the process.
@@ -80,6 +83,7 @@ def check_config(
     as_json: AsJson = False,
 ) -> None:
     """Print the effective settings. Exit 2 and the field's path when one is wrong."""
+    from daemon.doors import check_doors
     from daemon.model_choice import PromptMaker, choose_engine
     from daemon.site_files import load_sites
 
@@ -87,6 +91,7 @@ def check_config(
     sites = load_sites(settings.sites)
     choose_engine(settings)
     PromptMaker(settings, sites)
+    check_doors(settings.mllp)
     values = settings.model_dump(mode="json")
     values["fhir"]["write"] = settings.fhir_write
     values["journal"]["url"] = f"sqlite:///{settings.journal_path}"

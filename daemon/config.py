@@ -294,4 +294,12 @@ def _is_known(model: type[BaseModel], path: list[str]) -> bool:
         kind, rest = get_args(kind)[1], rest[1:]
     if not rest:
         return True
-    return isinstance(kind, type) and issubclass(kind, BaseModel) and _is_known(kind, rest)
+    area = find_area(kind)
+    return area is not None and _is_known(area, rest)
+
+
+def find_area(kind: object) -> type[BaseModel] | None:
+    """Return the area that a setting holds, or may hold (`ListenerTls | None`)."""
+    options = [kind, *get_args(kind)]
+    areas = [each for each in options if isinstance(each, type) and issubclass(each, BaseModel)]
+    return areas[0] if areas else None

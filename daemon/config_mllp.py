@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from interfaces.mllp_admission import HostList
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrOff = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -16,6 +20,17 @@ class Area(BaseModel):
     """A part of the settings: frozen, and closed to unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ListenerTls(Area):
+    """What a door proves itself with; files that are replaced are taken without a restart."""
+
+    certificate: Path = Field(description="PEM file, the door's own certificate first")
+    key: Path = Field(description="PEM file, not encrypted")
+    client_ca: Path | None = Field(
+        None, description="PEM file; with it a client must show a certificate signed by one of it"
+    )
+    minimum_version: Literal["1.2", "1.3"] = Field("1.2", description="lowest TLS version taken")
 
 
 class Listener(Area):
@@ -27,11 +42,41 @@ class Listener(Area):
     frame_timeout_s: Seconds = Field(60, description="a started frame must end within this")
     idle_timeout_s: SecondsOrOff = Field(0, description="close a quiet connection after; 0 never")
     write_timeout_s: Seconds = Field(30, description="a peer must read its answers within this")
-    connections_max: Count = Field(256, description="connections at once")
-    connections_per_host_max: Count = Field(64, description="connections at once from one host")
+    answer_timeout_s: Seconds = Field(
+        30, description="an answer that takes longer closes the connection unanswered"
+    )
+    handshake_timeout_s: Seconds = Field(
+        10, description="a PROXY header must come within this, and TLS be agreed on"
+    )
+    connections_max: Count = Field(
+        256, description="connections at once; the quietest idle one makes room for a new one"
+    )
+    connections_per_host_max: Count = Field(
+        64, description="connections at once from one host, in the same way"
+    )
+    messages_per_second_max: Rate = Field(
+        0, description="of one connection; faster ones wait in the network; 0 is no limit"
+    )
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="addresses and networks (10.0.0.0/8) that may connect; empty is all"
+    )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="each connection begins with a PROXY header, and its address is believed",
+    )
+    release: Literal[1, 2] = Field(
+        1, description="of MLLP; 2 puts a commit byte (0x06 or 0x15) before each answer"
+    )
+    tls: ListenerTls | None = Field(None, description="TLS; null is none")
     processing_ids: tuple[str, ...] = Field(
         ("P", "T", "D"), description="MSH-11 values taken; any other is answered AR"
     )
+
+    @field_validator("allow_hosts")
+    @classmethod
+    def _be_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        HostList(value)
+        return value
 
 
 class Mllp(Area):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from daemon.config import Settings
+from daemon.config import Settings, find_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,8 @@ def describe_settings(model: type[BaseModel] = Settings, prefix: str = "") -> It
         path, kind = prefix + name, field.annotation
         if get_origin(kind) is dict and issubclass(get_args(kind)[1], BaseModel):
             path, kind = f"{path}.NAME", get_args(kind)[1]
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from describe_settings(kind, f"{path}.")
+        if (area := find_area(kind)) is not None:
+            yield from describe_settings(area, f"{path}.")
         else:
             yield SettingRow(path, _kind(kind), _default(name, field), field.description or "")
 

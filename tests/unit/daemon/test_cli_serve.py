@@ -58,3 +58,16 @@ def test_an_unknown_engine_is_refused_by_its_setting(command: str, tmp_path: Pat
 
     assert isinstance(result.exception, ConfigurationError)
     assert result.exception.where == "model.engine"
+
+
+def test_a_certificate_that_cannot_be_used_is_told_before_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "prelim.yaml"
+    file.write_text(
+        "model: {engine: extractive}\n"
+        "mllp: {listeners: {ct: {tls: {certificate: /nowhere.crt, key: /nowhere.key}}}}\n"
+    )
+
+    result = CliRunner().invoke(app, ["check-config", "-c", str(file), "--data", str(tmp_path)])
+
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.where == "mllp.listeners.ct.tls.certificate"

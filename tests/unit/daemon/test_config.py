@@ -59,6 +59,20 @@ def test_a_listener_can_be_made_by_variables_alone() -> None:
     assert load_settings(environment=environment).mllp.listeners["ct"].port == 7
 
 
+def test_a_part_that_may_be_missing_can_be_set_by_variables() -> None:
+    names = {"CERTIFICATE": "door.crt", "KEY": "door.key"}
+    environment = {
+        f"PRELIM_MLLP__LISTENERS__DEFAULT__TLS__{name}": value for name, value in names.items()
+    }
+
+    tls = load_settings(environment=environment).mllp.listeners["default"].tls
+
+    assert tls is not None
+    assert (str(tls.certificate), str(tls.key)) == ("door.crt", "door.key")
+    with pytest.raises(ConfigurationError):
+        load_settings(environment={"PRELIM_MLLP__LISTENERS__DEFAULT__TLS__CERTIFICAT": "x"})
+
+
 def test_lists_in_variables_are_yaml() -> None:
     environment = {"PRELIM_MLLP__LISTENERS__DEFAULT__PROCESSING_IDS": "[P]"}
 
@@ -95,6 +109,15 @@ def test_variables_that_a_container_platform_injects_are_left_alone() -> None:
         ({"model": {"batch": {"size_max": 0}}}, "model.batch.size_max"),
         ({"mllp": {"listeners": {"a": {"port": 70000}}}}, "mllp.listeners.a.port"),
         ({"mllp": {"listeners": {}}}, "mllp.listeners"),
+        (
+            {"mllp": {"listeners": {"a": {"allow_hosts": ["10.0.0.5/8"]}}}},
+            "mllp.listeners.a.allow_hosts",
+        ),
+        (
+            {"mllp": {"listeners": {"a": {"tls": {"key": "k"}}}}},
+            "mllp.listeners.a.tls.certificate",
+        ),
+        ({"mllp": {"listeners": {"a": {"release": 3}}}}, "mllp.listeners.a.release"),
         ({"journal": {"url": "mysql://x"}}, "journal.url"),
         ({"model": {"default_adapter": "ct"}}, "model.default_adapter"),
         ({"model": {"adapters": {"ct": "/a", "mr": "/b"}}}, "model.default_adapter"),
