@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from daemon import site_files
 from daemon.site_files import load_sites
+from mappings.domain import Exam, Laterality, Modality, ReportStatus
 from mappings.errors import SiteMappingError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def write_site(folder: Path, name: str, text: str) -> None:
@@ -94,3 +92,15 @@ def test_a_file_of_a_site_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     with pytest.raises(SiteMappingError, match=r"file_too_large at north/loinc\.csv"):
         load_sites(tmp_path)
+
+
+def test_the_example_that_is_shipped_can_be_used() -> None:
+    sites = load_sites(Path(__file__).parents[3] / "deploy" / "sites")
+
+    site = sites.match("ANNAPACS2", "ST-ANNA")
+    assert site.name == "st-anna"
+    assert site.exams["0815"].laterality is Laterality.LEFT
+    assert site.observation_codes["BEU"] == "impression"
+    assert site.status_words["OBR-25", "VIDIERT"] is ReportStatus.FINAL
+    assert [one.section for one in site.headings.find("Ergebnis: unauffällig")] == ["impression"]
+    assert site.style_for(Exam(modality=Modality.CT)) == "Numbered list, most important first."

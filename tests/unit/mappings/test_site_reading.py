@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mappings.domain import Laterality, Modality, Region, ReportStatus
 from mappings.errors import SiteMappingError
 from mappings.exam_codes import ExamEntry
-from mappings.site_reading import parse_site
+from mappings.site_reading import TABLE_FILES, parse_site
 from mappings.sites import DEFAULT_SITE, DraftingRule
 
 MATCH = "match: {sending_application: RIS}\n"
@@ -202,3 +204,15 @@ def test_a_mistake_in_a_file_is_named_by_its_row(
         parse_site("anna", MATCH + text, files)
 
     assert (refused.value.reason, refused.value.where) == (reason, where)
+
+
+def test_the_example_of_the_documentation_can_be_read() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "SITES.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+
+    site = parse_site("st-anna", example)
+
+    assert (site.listeners, site.topics) == (("ct-ris",), ("reports.st-anna",))
+    assert site.exams["4711"].modality is Modality.CT
+    assert (site.validation, site.oru_target) == ("off", "ris")
+    assert {name for name in TABLE_FILES if f"| `{name}` |" in text} == TABLE_FILES
