@@ -1,8 +1,9 @@
 """Which of two versions of one report is the newer, and which of a message's reports leads.
 
-Rule: a late preliminary never takes the place of a final. Versions are ordered by status, then by
-the time they were reported, then by arrival; a time that cannot be compared (absent, or one with
-and one without an offset) decides nothing.
+Rule: a late preliminary never takes the place of a final. From final on, versions are ordered by
+the time they were reported (a cancelled or corrected report may be finalised again), then by
+status, then by arrival; before, by status and then the same. A time that cannot be compared
+(absent, or one with and one without an offset) decides nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from daemon.journal import NewReport
     from mappings.domain import ReportKey
 
+FINAL_RANK = 2
 RANKS = {
-    ReportStatus.FINAL: 2,
+    ReportStatus.FINAL: FINAL_RANK,
     ReportStatus.AMENDED: 3,
     ReportStatus.CORRECTED: 3,
     ReportStatus.CANCELLED: 4,
@@ -63,9 +65,14 @@ def version_of(report: NewReport) -> Version:
 
 def is_newer(version: Version, than: Version) -> bool:
     """Return whether ``version`` is newer by its own words; False when only arrival can tell."""
-    if version.rank != than.rank:
-        return version.rank > than.rank
-    return _is_later(version.reported_at, than.reported_at)
+    is_later = _is_later(version.reported_at, than.reported_at)
+    if version.rank == than.rank:
+        return is_later
+    if min(version.rank, than.rank) >= FINAL_RANK:
+        # A person has spoken twice: the later word holds, whichever it is.
+        is_earlier = _is_later(than.reported_at, version.reported_at)
+        return is_later or (version.rank > than.rank and not is_earlier)
+    return version.rank > than.rank
 
 
 def plan_births(reports: Sequence[NewReport]) -> list[Birth]:

@@ -245,7 +245,11 @@ async def test_a_newer_version_supersedes_an_older_one_that_is_not_posted(
         ((PRELIMINARY, NOON), (FINAL, NOON), "SUPERSEDED MAPPED"),
         ((FINAL, NOON), (PRELIMINARY, ONE), "MAPPED SUPERSEDED"),
         ((FINAL, NOON), (CORRECTED, None), "SUPERSEDED MAPPED"),
-        ((CORRECTED, NOON), (FINAL, ONE), "MAPPED SUPERSEDED"),
+        ((CORRECTED, NOON), (FINAL, ONE), "SUPERSEDED MAPPED"),  # finalised again
+        ((ReportStatus.CANCELLED, NOON), (FINAL, ONE), "SUPERSEDED MAPPED"),
+        ((CORRECTED, ONE), (FINAL, NOON), "MAPPED SUPERSEDED"),
+        ((CORRECTED, NOON), (FINAL, None), "MAPPED SUPERSEDED"),
+        ((ReportStatus.CANCELLED, NOON), (PRELIMINARY, ONE), "MAPPED SUPERSEDED"),
         ((FINAL, NOON), (FINAL, ONE), "SUPERSEDED MAPPED"),
         ((FINAL, ONE), (FINAL, NOON), "MAPPED SUPERSEDED"),
         # Where the times do not tell, arrival does.

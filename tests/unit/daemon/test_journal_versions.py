@@ -43,6 +43,16 @@ def test_a_late_preliminary_is_not_newer_than_a_final() -> None:
     assert is_newer(Version(2, NOON), than=Version(1, ONE))
 
 
+@pytest.mark.parametrize("rank", [3, 4])
+def test_a_final_after_a_correction_or_a_cancellation_is_newer_by_its_time_only(rank: int) -> None:
+    assert is_newer(Version(2, ONE), than=Version(rank, NOON))
+    assert not is_newer(Version(rank, NOON), than=Version(2, ONE))
+    for unclear in (NOON, None, "2026-03-01", "2026-03-01T12:00:00+01:00"):
+        assert not is_newer(Version(2, unclear), than=Version(rank, NOON))
+        assert is_newer(Version(rank, NOON), than=Version(2, unclear))
+    assert not is_newer(Version(1, ONE), than=Version(rank, NOON))
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
