@@ -57,6 +57,15 @@ class Metrics:
             "outcome",
         )
         self.withheld = self._counter("prelim_drafts_withheld", "Drafts refused, by check", "check")
+        self.deliveries = self._counter(
+            "prelim_deliveries",
+            "Tries to deliver, by receiver and outcome (sent, retry, failed)",
+            "target",
+            "outcome",
+        )
+        self.deliveries_due = self._gauge(
+            "prelim_deliveries_due", "Messages that wait to be sent", "target"
+        )
         self.worker_ready = self._gauge(
             "prelim_model_worker_ready", "1 while the model worker answers"
         )
@@ -84,6 +93,12 @@ class Metrics:
         """Show how many messages and reports are in each state."""
         for state in State:
             self.in_state.labels(state=state.value).set(counts.get(state, 0))
+
+    def set_deliveries_due(self, counts: Mapping[str, int]) -> None:
+        """Show how many messages wait to be sent, by receiver."""
+        self.deliveries_due.clear()
+        for target, count in counts.items():
+            self.deliveries_due.labels(target=target).set(count)
 
     def render(self) -> bytes:
         """Return the Prometheus text format."""

@@ -16,13 +16,20 @@ from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryErro
 from mappings.domain import SkipReason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from daemon.clock import Clock
     from daemon.config import PostRetry
     from daemon.journal import Journal, PendingReport
+    from daemon.journal_outbox import NewDelivery
     from daemon.metrics import Metrics
     from mappings.domain import DraftObservation, PostReceipt
 
 log = structlog.get_logger()
+
+
+def _owe_nothing(_report: PendingReport) -> Sequence[NewDelivery]:
+    return ()
 
 
 class Poster(Protocol):
@@ -42,14 +49,24 @@ class PostStep:
     """The post step of the pipeline."""
 
     def __init__(
-        self, journal: Journal, *, poster: Poster, retry: PostRetry, clock: Clock, metrics: Metrics
+        self,
+        journal: Journal,
+        *,
+        poster: Poster,
+        retry: PostRetry,
+        clock: Clock,
+        metrics: Metrics,
+        owed: Callable[[PendingReport], Sequence[NewDelivery]] = _owe_nothing,
+        wake_next: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the ports."""
+        """Take the ports; ``owed`` says what is to be sent to others once a draft is posted."""
         self._journal = journal
         self._poster = poster
         self._retry = retry
         self._clock = clock
         self._metrics = metrics
+        self._owed = owed
+        self._wake_next = wake_next
         self._retrying = Retrying(
             "post", journal, attempts_max=retry.attempts_max, clock=clock, metrics=metrics
         )
@@ -78,7 +95,9 @@ class PostStep:
             reference=receipt.reference,
             version_id=receipt.version_id,
             outcome=receipt.outcome.value,
+            deliveries=self._owed(report),
         )
+        self._wake_next()
         seconds = self._clock.monotonic_s() - started_s
         self._metrics.stage_seconds.labels(stage="post").observe(seconds)
         self._metrics.steps.labels(stage="post", outcome=receipt.outcome.value).inc()

@@ -6,7 +6,7 @@ Waiting is data in the journal, never a task that sleeps: a restart keeps it.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -14,14 +14,25 @@ from daemon.lifecycle import Event, IllegalTransitionError
 
 if TYPE_CHECKING:
     from daemon.clock import Clock
-    from daemon.config import PostRetry
     from daemon.journal import Journal, PendingReport
     from daemon.metrics import Metrics
 
 log = structlog.get_logger()
 
 
-def plan_wait_s(attempts: int, retry: PostRetry, retry_after_s: float | None) -> float:
+class WaitLimits(Protocol):
+    """The shortest and the longest wait, in seconds."""
+
+    @property
+    def wait_min_s(self) -> float:
+        """The first wait."""
+
+    @property
+    def wait_max_s(self) -> float:
+        """No wait is longer."""
+
+
+def plan_wait_s(attempts: int, retry: WaitLimits, retry_after_s: float | None) -> float:
     """Choose the wait before the next claim.
 
     Args:

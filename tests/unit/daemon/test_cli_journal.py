@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from daemon.cli import app
 from daemon.errors import ConfigurationError
 from daemon.journal import NewReport
+from daemon.journal_outbox import NewDelivery
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import Event, State
 from mappings.domain import ReportKey
@@ -41,7 +42,10 @@ def filled(
         withheld = NewReport(make_study(), ReportKey("k1"), Event.MAP)
         skipped = NewReport(make_study(), ReportKey("k2"), Event.SKIP, "no_findings")
         await journal.record_mapped(first.message_id, [withheld])
-        await journal.record_mapped(second.message_id, [skipped])
+        owed = NewDelivery("application_ack", "ris", b"MSH|ack\r", "A1")
+        await journal.record_mapped(second.message_id, [skipped], deliveries=[owed])
+        [delivery] = await journal.pending_deliveries(now=clock.now(), limit=1)
+        await journal.record_delivery_failed(delivery.delivery_id, reason="sender_gone")
         [report] = await journal.pending_reports(State.MAPPED, now=clock.now(), limit=1)
         await journal.record_withheld(report.report_id, make_draft(), "empty:no_words")
         await journal.close()
@@ -76,6 +80,23 @@ def test_the_list_for_people_has_a_line_for_each_report(filled: Path) -> None:
 
     assert "WITHHELD" in out
     assert "SKIPPED" in out
+
+
+def test_a_failed_delivery_is_shown_and_a_replay_sends_it_again(filled: Path) -> None:
+    [row] = rows(filled, "--state", "SKIPPED")
+    message_id = str(row["message_id"])
+    _, out = run(filled, "show", message_id)
+    [failed] = json.loads(run(filled, "show", message_id, "--json")[1])["deliveries"]
+
+    said = run(filled, "replay", failed["delivery_id"])
+    again, refused = run(filled, "replay", failed["delivery_id"], "--json")
+
+    [due] = json.loads(run(filled, "show", message_id, "--json")[1])["deliveries"]
+    assert f"delivery {failed['delivery_id']}  application_ack to ris  failed  sender_gone" in out
+    assert (failed["payload"], failed["reason"]) == ("MSH|ack\r", "sender_gone")
+    assert said == (0, f"{failed['delivery_id']}: failed -> due\n")
+    assert (again, json.loads(refused)["error"]) == (1, "delivery_moved_on")
+    assert due["state"] == "due"
 
 
 def test_show_prints_texts_and_the_whole_trail(filled: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.errors import JournalUnavailableError
 from daemon.health import Health
+from daemon.journal_outbox import NewDelivery
 from daemon.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -94,8 +95,12 @@ async def test_metrics_count_what_the_journal_holds_now(
     journal: SqliteJournal, make_raw: Callable[..., RawReport]
 ) -> None:
     await journal.receive(make_raw(), peer="test")
+    other = await journal.receive(make_raw(b"MSH|^~\\&|B\r", message_control_id="M2"), peer="test")
+    owed = NewDelivery("application_ack", "ris", b"MSH|", "A1")
+    await journal.record_rejected(other.message_id, "bad", None, deliveries=[owed])
 
     metrics = (await health(journal).metrics_text()).decode()
 
     assert 'prelim_in_state{state="RECEIVED"} 1.0' in metrics
+    assert 'prelim_deliveries_due{target="ris"} 1.0' in metrics
     assert 'prelim_connections{door="default"} 3.0' in metrics

@@ -16,6 +16,17 @@ def test_every_state_is_shown_even_when_empty() -> None:
     assert 'prelim_in_state{state="FAILED"} 0.0' in text
 
 
+def test_a_receiver_for_whom_nothing_waits_any_more_is_not_shown() -> None:
+    metrics = Metrics()
+
+    metrics.set_deliveries_due({"ris": 2, "pacs": 1})
+    metrics.set_deliveries_due({"pacs": 3})
+
+    text = metrics.render().decode()
+    assert 'prelim_deliveries_due{target="pacs"} 3.0' in text
+    assert "ris" not in text
+
+
 def test_two_daemons_in_one_process_do_not_share_counts() -> None:
     first, second = Metrics(), Metrics()
 

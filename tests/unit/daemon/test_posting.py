@@ -8,6 +8,7 @@ import pytest
 
 from daemon.config import PostRetry
 from daemon.journal import NewReport
+from daemon.journal_outbox import NewDelivery
 from daemon.lifecycle import Event, State
 from daemon.metrics import Metrics
 from daemon.posting import PostStep
@@ -109,6 +110,29 @@ async def test_each_fate_leads_to_its_state(
     await step(journal, clock, ScriptedServer(answer))(drafted)
 
     assert (await state_of(journal, drafted))[0] is state
+
+
+async def test_what_is_owed_for_a_post_is_queued_with_it_and_only_then(
+    journal: SqliteJournal, clock: HandClock, drafted: PendingReport
+) -> None:
+    owed = NewDelivery("oru", "ris", b"MSH|", "D1")
+    woken: list[int] = []
+    run = PostStep(
+        journal,
+        poster=ScriptedServer(PostRetryError("http_503", "fhir"), STORED),
+        retry=RETRY,
+        clock=clock,
+        metrics=Metrics(),
+        owed=lambda report: [owed] if report.report_id == drafted.report_id else [],
+        wake_next=lambda: woken.append(1),
+    )
+
+    await run(drafted)
+    before = await journal.deliveries_due()
+    await run(drafted)
+
+    assert (before, await journal.deliveries_due()) == ({}, {"ris": 1})
+    assert woken == [1]
 
 
 async def test_a_wait_that_the_server_asked_for_is_kept_to_the_second(
