@@ -61,6 +61,7 @@ def decode_study(text: str) -> StudyReport:
             "report_status": None if status is None else ReportStatus(status),
             "sections": _sections(stored["sections"]),
             "linked_exams": tuple(map(_linked_exam, stored.get("linked_exams", ()))),
+            "documents": tuple(stored.get("documents", ())),
         }
     )
 

@@ -35,6 +35,7 @@ HUMAN_WORDS = {
     SkipReason.IMPRESSION_PRESENT,
     SkipReason.REPORT_CANCELLED,
     SkipReason.FINAL_PRESENT,
+    SkipReason.DOCUMENT_NOT_READ,
 }
 """Skips because a person has spoken: they speak for the whole report."""
 

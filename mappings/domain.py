@@ -169,6 +169,7 @@ class StudyReport:
     ``observed_at`` and ``reported_at`` are ISO 8601; without an offset when neither the message
     nor the site says the time zone. ``is_radiology`` is False when the group holds laboratory
     values and no report. ``linked_exams`` are the other exams of its message that it speaks for.
+    ``documents`` are the kinds of those in it that are not read, such as ``pdf``.
     """
 
     standard: Standard
@@ -191,6 +192,7 @@ class StudyReport:
     sections: Sections
     is_radiology: bool = True
     linked_exams: tuple[LinkedExam, ...] = ()
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ class SkipReason(StrEnum):
     NOT_RADIOLOGY = "not_radiology"
     NO_FINDINGS = "no_findings"
     NO_OBSERVATIONS = "no_observations"
+    DOCUMENT_NOT_READ = "document_not_read"
     PART_OF_REPORT = "part_of_report"
     IMPRESSION_PRESENT = "impression_present"
     REPORT_CANCELLED = "report_cancelled"

@@ -40,6 +40,7 @@ _EMPTY: Record = dict.fromkeys(
         "impression",
         "indication",
         "linked_exams",
+        "documents",
         "codec",
         "warnings",
     )
@@ -127,6 +128,7 @@ def _describe_report(report: StudyReport) -> Record:
         "impression": report.sections.impression,
         "indication": report.sections.indication,
         "linked_exams": [_describe_linked(linked) for linked in report.linked_exams],
+        "documents": list(report.documents),
     }
 
 

@@ -148,6 +148,7 @@ def _join(parts: Sequence[StudyReport], addenda: Mapping[int, str]) -> StudyRepo
             recommendation=_joined(texts["recommendation"]),
         ),
         linked_exams=tuple(map(linked_exam, parts[1:])),
+        documents=tuple(dict.fromkeys(kind for part in parts for kind in part.documents)),
     )
 
 

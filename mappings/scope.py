@@ -1,4 +1,7 @@
-"""Whether a report is drafted for. A person's impression ends the question, whatever the status."""
+"""Whether a report is drafted for. A person's impression ends the question, whatever the status.
+
+A signed report with a document that cannot be read here (PDF, RTF, CDA) is taken to have one.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from mappings.domain import Exam, StudyReport
     from mappings.sites import Site
 
+_UNSIGNED = frozenset({ReportStatus.REGISTERED, ReportStatus.PARTIAL, ReportStatus.PRELIMINARY})
 _WITHDRAWN = frozenset({ReportStatus.CANCELLED, ReportStatus.ENTERED_IN_ERROR})
 
 
@@ -38,6 +42,8 @@ def _skip_reason(report: StudyReport, site: Site) -> SkipReason | None:
         SkipReason.NOT_RADIOLOGY: not report.is_radiology,
         SkipReason.REPORT_CANCELLED: report.report_status in _WITHDRAWN,
         SkipReason.NO_FINDINGS: report.sections.findings is None,
+        # The impression of a signed report may stand in its PDF, where it is not seen.
+        SkipReason.DOCUMENT_NOT_READ: report.documents and report.report_status not in _UNSIGNED,
         SkipReason.EXAM_NOT_CONFIGURED: not _is_configured(report.exam, site),
         SkipReason.NO_REPORT_KEY: report_key(report) is None,
     }

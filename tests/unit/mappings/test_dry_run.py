@@ -17,7 +17,7 @@ KEYS = {
     *("message_type", "sending_application", "sending_facility", "patient_id"),
     *("accession_number", "placer_order_number", "filler_order_number", "exam"),
     *("report_status", "observed_at", "site", "language", "findings", "impression"),
-    *("indication", "decision", "reason", "linked_exams", "codec", "warnings"),
+    *("indication", "decision", "reason", "linked_exams", "documents", "codec", "warnings"),
 }
 MSH = "MSH|^~\\&|RIS|HOSP|||20260101||{kind}|7|P|2.4\rPID|1||P1\r"
 
@@ -66,6 +66,7 @@ def test_a_report_to_draft_for_is_described_whole() -> None:
         "decision": "draft",
         "reason": None,
         "linked_exams": [],
+        "documents": [],
         "codec": "utf-8",
         "warnings": [],
     }

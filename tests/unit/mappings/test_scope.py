@@ -50,6 +50,36 @@ def test_an_impression_is_never_drafted_over_whatever_the_status(
     assert decision == Skip(SkipReason.IMPRESSION_PRESENT)
 
 
+@pytest.mark.parametrize(
+    "status", [ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.CORRECTED, None]
+)
+def test_a_signed_report_may_have_its_impression_in_a_document_that_is_not_read(
+    report: StudyReport, status: ReportStatus | None
+) -> None:
+    decision = plan_draft(replace(report, documents=("pdf",), report_status=status))
+
+    assert decision == Skip(SkipReason.DOCUMENT_NOT_READ)
+
+
+@pytest.mark.parametrize(
+    "status", [ReportStatus.REGISTERED, ReportStatus.PARTIAL, ReportStatus.PRELIMINARY]
+)
+def test_beside_a_report_that_is_not_signed_a_document_hides_no_impression(
+    report: StudyReport, status: ReportStatus
+) -> None:
+    decision = plan_draft(replace(report, documents=("pdf",), report_status=status))
+
+    assert isinstance(decision, Findings)
+
+
+def test_a_report_that_stands_in_a_document_alone_has_no_findings(report: StudyReport) -> None:
+    sections = replace(report.sections, findings=None)
+
+    decision = plan_draft(replace(report, documents=("pdf",), sections=sections))
+
+    assert decision == Skip(SkipReason.NO_FINDINGS)
+
+
 @pytest.mark.parametrize("status", [ReportStatus.CANCELLED, ReportStatus.ENTERED_IN_ERROR])
 def test_a_withdrawn_report_is_left_alone(report: StudyReport, status: ReportStatus) -> None:
     assert plan_draft(replace(report, report_status=status)) == Skip(SkipReason.REPORT_CANCELLED)
