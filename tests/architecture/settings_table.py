@@ -46,7 +46,9 @@ def _kind(kind: Any) -> str:  # noqa: ANN401 - an annotation is any object
     if get_origin(kind) in (tuple, dict):
         return "list" if get_origin(kind) is tuple else "mapping"
     if options and not isinstance(kind, type):
-        names = [option if isinstance(option, str) else _kind(option) for option in options]
+        names = [
+            str(option) if isinstance(option, str | int) else _kind(option) for option in options
+        ]
         return " \\| ".join(names)
     words = {"Path": "path", "bool": "true/false", "str": "text", "HttpUrl": "URL"}
     return words.get(kind.__name__, str(kind.__name__))
