@@ -20,6 +20,9 @@ Data = Annotated[
     typer.Option("--data", help="Folder of the journal and the embedded store (PRELIM_DATA)."),
 ]
 Engine = Annotated[str | None, typer.Option(help="transformers or extractive; over the settings.")]
+Listener = Annotated[
+    str, typer.Option(help="The listener or topic that the messages are taken to come by.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 

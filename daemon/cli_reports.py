@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from daemon.cli_options import AsJson, Config, Engine, print_json, read_settings
+from daemon.cli_options import AsJson, Config, Engine, Listener, print_json, read_settings
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def add_commands(app: typer.Typer) -> None:
 def dry_run(
     files: Files,
     config: Config = None,
+    listener: Listener = "",
     as_json: AsJson = False,
 ) -> None:
     """Say what would be done with messages: one line per OBR group; nothing is drafted or posted.
@@ -47,7 +48,7 @@ def dry_run(
     sites = load_sites(read_settings(config).sites)
     is_all_ok = True
     for source, index, payload in read_messages(files):
-        for record in describe(source, index, payload, sites):
+        for record in describe(source, index, payload, sites, listener):
             is_all_ok = is_all_ok and bool(record["ok"])
             if as_json:
                 print_json(record)
@@ -61,6 +62,7 @@ def draft(
     files: Files,
     config: Config = None,
     engine: Engine = None,
+    listener: Listener = "",
     as_json: AsJson = False,
 ) -> None:
     """Do what dry-run does, and draft: prints the impression and the checks' verdicts.
@@ -68,11 +70,11 @@ def draft(
     Nothing is stored or posted.
     """
     settings = read_settings(config, engine=engine)
-    if not asyncio.run(_draft_all(settings, files, as_json=as_json)):
+    if not asyncio.run(_draft_all(settings, files, listener, as_json=as_json)):
         raise typer.Exit(1)
 
 
-async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> bool:
+async def _draft_all(settings: Settings, files: list[str], listener: str, *, as_json: bool) -> bool:
     from daemon.clock import SystemClock
     from daemon.logs import start_logging
     from daemon.model_choice import PromptMaker, make_supervisor
@@ -90,7 +92,13 @@ async def _draft_all(settings: Settings, files: list[str], *, as_json: bool) -> 
         await supervisor.wait_ready(settings.model.start_timeout_s)
         for source, index, payload in read_messages(files):
             async for record in preview(
-                source, index, payload, sites=sites, drafter=supervisor, prompt_of=prompt_of
+                source,
+                index,
+                payload,
+                sites=sites,
+                drafter=supervisor,
+                prompt_of=prompt_of,
+                door=listener,
             ):
                 is_all_ok = is_all_ok and bool(record["ok"])
                 if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli_options import AsJson, print_json
+from daemon.cli_options import AsJson, Listener, print_json
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def check(
         list[str] | None,
         typer.Option(metavar="FILES", help="Sample messages, files or folders; see what is known."),
     ] = None,
-    listener: Annotated[
-        str, typer.Option(help="The listener or topic that the messages are taken to come by.")
-    ] = "",
+    listener: Listener = "",
     as_json: AsJson = False,
 ) -> None:
     """Read mapping folders as the daemon would: whom they take, where they overlap, what they hold.

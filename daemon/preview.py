@@ -25,9 +25,10 @@ async def preview(
     sites: SiteSet,
     drafter: Drafter,
     prompt_of: Callable[[Findings], Prompt],
+    door: str = "",
 ) -> AsyncIterator[dict[str, object]]:
     """Yield dry-run's records with ``draft``, ``checks`` and ``engine`` added."""
-    for record, findings in describe_findings(source, index, payload, sites):
+    for record, findings in describe_findings(source, index, payload, sites, door):
         if findings is None:
             yield {**record, "draft": None, "checks": [], "engine": None}
         else:

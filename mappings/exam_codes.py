@@ -87,7 +87,7 @@ def read_exam(source: ExamSource, table: Mapping[str, ExamEntry]) -> Exam:
     """
     parts = [part or None for part in [*source.code, *[""] * 6][:6]]
     code, display, system, alternate_code, alternate_display, alternate_system = parts
-    own = _look_up(table, code, system).over(_look_up(table, alternate_code, alternate_system))
+    own = _look_up(table, parts)
     display = display or own.display
     texts = (source.body_site, display, alternate_display, source.title)
     names = [read_name(text or "", source.language) for text in texts]
@@ -105,13 +105,17 @@ def read_exam(source: ExamSource, table: Mapping[str, ExamEntry]) -> Exam:
     )
 
 
-def _look_up(table: Mapping[str, ExamEntry], code: str | None, system: str | None) -> ExamEntry:
-    if not code or not table:
-        return _NOTHING
-    return table.get(f"{code}^{system}", _NOTHING).over(table.get(code, _NOTHING))
-
-
 _NOTHING = ExamEntry()
+
+
+def _look_up(table: Mapping[str, ExamEntry], parts: Sequence[str | None]) -> ExamEntry:
+    """Look up OBR-4.1, then OBR-4.4, each first with its system."""
+    found = _NOTHING
+    for code, _, system in (parts[:3], parts[3:]) if table else ():
+        for key in (f"{code}^{system}", code) if code else ():
+            if key in table:
+                found = found.over(table[key])
+    return found
 
 
 def _read_modality(

@@ -57,6 +57,22 @@ def test_a_file_of_many_messages_and_stdin_are_read() -> None:
     assert {record["source"] for record in records} == {"-"}
 
 
+@pytest.mark.parametrize("command", [("dry-run",), ("draft", "--engine", "extractive")])
+def test_the_listener_that_messages_are_taken_to_come_by_chooses_the_site(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "sites" / "anna").mkdir(parents=True)
+    (tmp_path / "sites" / "anna" / "site.yaml").write_text("match: {listener: ct}", "utf-8")
+    (tmp_path / "prelim.yaml").write_text(f"sites: {tmp_path / 'sites'}", "utf-8")
+    sample = str(SAMPLES / "01_ct_chest_nodule.hl7")
+    asked = (*command, "--json", "--config", str(tmp_path / "prelim.yaml"), sample)
+
+    _, [by_listener] = run(*asked, "--listener", "ct")
+    _, [by_none] = run(*asked)
+
+    assert (by_listener["site"], by_none["site"]) == ("anna", "default")
+
+
 def test_people_are_told_the_decision_first() -> None:
     result = CliRunner().invoke(app, ["dry-run", str(SAMPLES / "11_laboratory_blood_count.hl7")])
 
