@@ -126,11 +126,11 @@ class RawReport:
 
 
 class Span(NamedTuple):
-    """Where a text stood: in which OBX of its OBR group (from 0), from which character of its
-    decoded text up to which.
+    """Where a text stood: in which OBX of its OBR group (from 0), from which character of that
+    OBX's decoded text up to which.
     """
 
-    index: int
+    observation: int
     start: int
     end: int
 

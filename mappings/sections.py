@@ -2,61 +2,67 @@
 
 Three rules a reader must not break: a person's impression must be found wherever it stands, because
 a report that has one is not drafted; an exam title, a banner or a signature is never findings; and
-the text of a section keeps its letters and line breaks.
+the text of a section keeps its letters and line breaks: it is what its spans point at, joined by
+line feeds.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from itertools import accumulate, repeat
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from mappings.domain import Sections
-from mappings.headings import (
-    DEFAULT_HEADINGS,
-    find_conclusion,
-    is_noise,
-    is_trailer,
-    may_hold_heading,
-)
+from mappings.domain import Sections, Span
+from mappings.headings import DEFAULT_HEADINGS
+from mappings.section_blocks import cut_blocks
+from mappings.trailers import is_noise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from mappings.headings import Heading, Headings
+    from mappings.headings import Headings
+    from mappings.section_blocks import Block
 
-_MAIN = frozenset({"findings", "impression", "addendum", "other"})
 _SENTENCE_END = re.compile(r"[.!?](?:\s+[^\sa-z]|\s*$)|[\u3002\uff01\uff1f]", re.MULTILINE)
 _SENTENCE_WORDS_MIN = 2
 _LINE_WORDS_MIN = 8
+_SPAN: Callable[[tuple[int, int, int]], Span] = partial(tuple.__new__, Span)
+_TEXTS = ("findings", "impression", "indication", "comparison", "technique", "recommendation")
 
 
 class CodedText(NamedTuple):
-    """The text of one OBX and its meaning: a section, ``body`` (the report), or None (unknown)."""
+    """The text of one OBX and its meaning: a section, ``body`` (the report), or None (unknown).
+
+    ``observation`` is which OBX of its group it is, from 0.
+    """
 
     section: str | None
     text: str
+    observation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Narrative:
-    """What the texts came to; ``title`` is what the report itself calls the exam."""
+    """What the texts came to; ``title`` is what the report itself calls the exam. ``addendum`` is
+    one that stands without findings: they may stand under another OBR.
+    """
 
     sections: Sections
     title: str | None = field(repr=False)
+    addendum: str | None = field(default=None, repr=False)
 
 
-@dataclass(slots=True)
-class _Block:
-    """Lines of one section. ``then`` is the section after a blank line, None to go on."""
+class _Part(NamedTuple):
+    """A stretch of a section and where it stood."""
 
-    section: str | None
-    is_headed: bool
-    then: str | None = None
-    lines: list[str] = field(default_factory=list, repr=False)
+    text: str
+    spans: list[Span]
 
-    def has_text(self) -> bool:
-        return any(not is_noise(line) for line in self.lines)
+
+_Parts: TypeAlias = dict[str, list[_Part]]
 
 
 def read_narrative(texts: Sequence[CodedText], headings: Headings = DEFAULT_HEADINGS) -> Narrative:
@@ -71,29 +77,33 @@ def read_narrative(texts: Sequence[CodedText], headings: Headings = DEFAULT_HEAD
         Each section's text without outer blank lines; None where there is none. An addendum's text
         follows the findings: they are not to be read without it.
     """
-    found: dict[str, list[str]] = {}
-    for section, text in _join_by_meaning(texts):
-        for block in _kept(_Splitter(section, headings).split(text)):
-            trimmed = _trimmed(block.lines)
-            if block.section is not None and trimmed:
-                found.setdefault(block.section, []).append(trimmed)
-    joined = _with_conclusion({name: "\n".join(parts) for name, parts in found.items()})
-    findings = joined.get("findings")
-    if findings is not None and "addendum" in joined:
-        findings = f"{findings}\n{joined['addendum']}"
-    names = ("impression", "indication", "comparison", "technique")
-    return Narrative(Sections(findings, *map(joined.get, names)), joined.get("title"))
+    parts: _Parts = {}
+    by_meaning: dict[str | None, list[CodedText]] = {}
+    for one in texts:  # what means the same is joined: a report may come one line an OBX
+        by_meaning.setdefault(one[0], []).append(one)
+    for section, alike in by_meaning.items():
+        _read_alike(section, alike, headings, parts)
+    _settle(parts)
+    joined = {name: "\n".join([part.text for part in found]) for name, found in parts.items()}
+    addendum = joined.get("addendum") if "findings" not in joined else None
+    spans = {
+        name: tuple([span for part in parts[name] for span in part.spans])
+        for name in _TEXTS
+        if name in parts
+    }
+    sections = Sections(**{name: joined.get(name) for name in _TEXTS}, spans=spans)
+    return Narrative(sections, joined.get("title"), addendum)
 
 
-def _with_conclusion(joined: dict[str, str]) -> dict[str, str]:
-    """Take a conclusion that no heading sets off out of the findings."""
-    findings = joined.get("findings", "")
-    start = None if "impression" in joined else find_conclusion(findings)
-    if start is None:
-        return joined
-    before = {"findings": findings[:start].rstrip()}
-    rest = {name: text for name, text in joined.items() if name != "findings"}
-    return {**rest, **(before if before["findings"] else {}), "impression": findings[start:]}
+def _settle(parts: _Parts) -> None:
+    """Decide on what only the whole report can: a diagnosis is an impression unless there is one
+    beside it (then it is what the patient came with); an addendum follows the findings.
+    """
+    if "diagnosis" in parts:
+        wanted = "indication" if "impression" in parts else "impression"
+        parts.setdefault(wanted, parts["diagnosis"])
+    if "addendum" in parts and "findings" in parts:
+        parts["findings"] += parts["addendum"]
 
 
 def is_prose(text: str) -> bool:
@@ -106,106 +116,73 @@ def is_prose(text: str) -> bool:
     )
 
 
-def _join_by_meaning(texts: Sequence[CodedText]) -> list[CodedText]:
-    """Join what means the same: a report may come one line an OBX."""
-    parts: dict[str | None, list[str]] = {}
-    for section, text in texts:
-        parts.setdefault(section, []).append(text)
-    return [CodedText(section, "\n".join(lines)) for section, lines in parts.items()]
+def _read_alike(
+    section: str | None, alike: Sequence[CodedText], headings: Headings, parts: _Parts
+) -> None:
+    """Add the sections of the texts that have one code."""
+    # A line feed before the first line, so that it begins as every other.
+    lines = [one.text for one in alike]
+    source = "\n" + "\n".join(lines)
+    starts = list(accumulate([len(line) + 1 for line in lines], initial=1))
+    blocks = cut_blocks(source, section, headings)
+    _judge_unheaded(blocks, source)
+    for block in blocks:
+        start, end = _trimmed(source, block.start, block.end)
+        if block.section is not None and start < end:
+            spans = _spans(alike, starts, start, end)
+            parts.setdefault(block.section, []).append(_Part(source[start:end], spans))
 
 
-def _kept(blocks: list[_Block]) -> list[_Block]:
+def _judge_unheaded(blocks: list[Block], source: str) -> None:
     """Decide on what stands under no heading: findings, or only what comes before them."""
     has_heading = any(block.is_headed and block.section == "findings" for block in blocks)
-    unheaded = [block for block in blocks if not block.is_headed]
-    body = "\n".join(line for block in unheaded for line in block.lines)
-    for block in unheaded:
-        if block.section in {"body", "findings"} and has_heading:
-            block.section = None
-        elif block.section == "body":
-            block.section = "findings" if is_prose(body) else None
-    return blocks
+    body = [block for block in blocks if block.section == "body"]
+    if has_heading:
+        for block in blocks:
+            if block.section == "findings" and not block.is_headed:
+                block.section = None
+    is_findings = (
+        body
+        and not has_heading
+        and is_prose("\n".join([source[block.start : block.end] for block in body]))
+    )
+    for block in body:
+        block.section = "findings" if is_findings else None
 
 
-def _trimmed(lines: list[str]) -> str:
-    """Join the lines less blank lines, rules and banners at both ends."""
-    first, last = 0, len(lines)
-    while first < last and is_noise(lines[first]):
-        first += 1
-    while last > first and is_noise(lines[last - 1]):
-        last -= 1
-    return "\n".join(lines[first:last]).strip()
+def _trimmed(source: str, start: int, end: int) -> tuple[int, int]:
+    """Leave out blank lines, rules and banners at both ends of a stretch."""
+    while start < end:
+        line_end = source.find("\n", start, end)
+        if not is_noise(source[start : line_end if line_end >= 0 else end]):
+            break
+        start = line_end + 1 if line_end >= 0 else end
+    while start < end:
+        line_start = max(source.rfind("\n", start, end) + 1, start)
+        if not is_noise(source[line_start:end]):
+            break
+        end = max(line_start - 1, start)
+    while start < end and source[start].isspace():
+        start += 1
+    while start < end and source[end - 1].isspace():
+        end -= 1
+    return start, end
 
 
-class _Splitter:
-    """Cuts one text at its headings and signatures."""
-
-    def __init__(self, default: str | None, headings: Headings) -> None:
-        self._default = default
-        self._headings = headings
-        self._is_after_blank = True
-        self._blocks = [_Block(default, is_headed=False)]
-
-    def split(self, text: str) -> list[_Block]:
-        """Return the blocks in order."""
-        for line in text.split("\n"):
-            if is_trailer(line):
-                self._blocks.append(_Block("trailer", is_headed=True, then=self._default))
-            else:
-                self._add_line(line)
-            self._is_after_blank = not line.strip()
-        return self._blocks
-
-    def _add_line(self, line: str) -> None:
-        if not may_hold_heading(line):
-            self._add_text(line)
-            return
-        position = 0
-        for heading in self._headings.find(line):
-            before = line[position : heading.start]
-            if not self._opens(heading, before):
-                continue
-            if before.strip():
-                self._add_text(before)
-            self._open(heading.section)
-            position = heading.end
-        if position:
-            self._blocks[-1].lines.append(line[position:])
-        else:
-            self._add_text(line)
-
-    def _add_text(self, line: str) -> None:
-        block = self._blocks[-1]
-        if self._is_over(block, line):
-            is_headed = block.then == "findings" != self._default
-            self._blocks.append(_Block(block.then, is_headed=is_headed))
-        self._blocks[-1].lines.append(line)
-
-    def _open(self, section: str) -> None:
-        """Begin a section; a side section within findings lasts to the next blank line."""
-        current = self._blocks[-1]
-        then = None if section in _MAIN else self._default
-        if section not in _MAIN and current.section == "findings" and current.is_headed:
-            then = "findings"
-        self._blocks.append(_Block(section, is_headed=True, then=then))
-
-    def _opens(self, heading: Heading, before: str) -> bool:
-        """Say whether a heading ends what stands before it.
-
-        Within findings a side heading ("Comparison: stable.") is a part of the sentence, unless it
-        begins a paragraph in capitals: else the findings after it would be lost.
-        """
-        current = self._blocks[-1]
-        if heading.section in _MAIN or current.section != "findings":
-            return True
-        if is_noise(before) and not current.has_text():
-            return True
-        return self._is_after_blank and heading.start == 0 and heading.text.isupper()
-
-    @staticmethod
-    def _is_over(block: _Block, line: str) -> bool:
-        if block.section == "title":
-            return block.has_text()
-        if block.section == "trailer":
-            return not line.strip()
-        return block.then is not None and not line.strip() and block.has_text()
+def _spans(alike: Sequence[CodedText], starts: list[int], start: int, end: int) -> list[Span]:
+    """Return where a stretch stood, one span for each OBX."""
+    first = bisect_right(starts, start) - 1
+    last = bisect_right(starts, end) - 1
+    held = alike[first : last + 1]
+    # Whole lines, for every OBX of a long report: made without a call in Python for each.
+    spans = list(
+        map(
+            _SPAN,
+            zip([one.observation for one in held], repeat(0), [len(one.text) for one in held]),
+        )
+    )
+    if first == last:
+        return [Span(spans[0].observation, start - starts[first], end - starts[first])]
+    spans[0] = spans[0]._replace(start=start - starts[first])
+    spans[-1] = spans[-1]._replace(end=min(end - starts[last], spans[-1].end))
+    return spans

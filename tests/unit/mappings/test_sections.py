@@ -155,10 +155,10 @@ def test_a_findings_code_needs_no_sentence() -> None:
     )
 
 
-def test_other_sections_are_left_out() -> None:
-    sections = body("FINDINGS: Nodule.", "RECOMMENDATION: CT in 3 months.")
+def test_a_recommendation_is_a_section_and_what_is_none_of_them_is_left_out() -> None:
+    sections = body("Date: 2026-01-01", "FINDINGS: Nodule.", "RECOMMENDATION: CT in 3 months.")
 
-    assert sections == Sections(findings="Nodule.")
+    assert sections == Sections(findings="Nodule.", recommendation="CT in 3 months.")
 
 
 @pytest.mark.parametrize("text", ["Head MRI", "MRI.", "CT w. contrast", ""])
@@ -198,7 +198,7 @@ def test_a_conclusion_without_a_heading_is_a_persons_impression() -> None:
     sections = body("FINDINGS: The lungs are clear.", "[IMPRESSION] No acute disease.")
 
     assert sections.findings == "The lungs are clear."
-    assert sections.impression == "[IMPRESSION] No acute disease."
+    assert sections.impression == "No acute disease."
 
 
 def test_a_conclusion_alone_leaves_no_findings() -> None:

@@ -1,0 +1,115 @@
+"""What is no part of a report's text: who dictated or signed it, its end, courtesies, banners.
+
+A signature begins with a capital, at the start of a line or of a sentence: a wrapped line of prose
+may begin "reviewed by". What it begins is left out to the next blank line or heading.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from mappings.phrases import any_of, fold, spellings
+from mappings.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def _phrases(kind: str) -> list[str]:
+    rows = [row["phrase"] for row in read_table("report_trailers") if row["kind"] == kind]
+    return sorted({one for phrase in rows for one in spellings(phrase)})
+
+
+# A phrase of letters ends where its letters end; one in an ideographic script needs no blank after.
+_END = r"(?:(?<=[^a-z\u00df-\u024f])|(?![^\W\d_]))"
+
+
+class _Patterns(NamedTuple):
+    """The phrases that begin a line, and those that begin a sentence in it."""
+
+    at_line: re.Pattern[str]
+    at_sentence: re.Pattern[str]
+
+
+@cache
+def _patterns(*, is_ascii: bool) -> _Patterns:
+    phrases = [phrase for phrase in _phrases("start") if phrase.isascii() or not is_ascii]
+    named = rf"(?P<phrase>{any_of(phrases)}){_END}"
+    return _Patterns(
+        re.compile(rf"\n[\W\d_]{{0,8}}+{named}"), re.compile(rf"\.[^\w\n]{{0,8}}+{named}")
+    )
+
+
+_INLINE = _phrases("inline")
+_SENTENCE = _phrases("sentence")
+_DEGREE = ", m.d."
+_NAME = re.compile(r"(?:[A-Z\u00c0-\u00de][\w.'-]*+\s?){1,4}")
+_TAIL_CHARACTERS_MAX = 800
+"""How far from the end of a section a signature in the middle of a line is looked for."""
+_BANNER = re.compile(
+    r"\W*(?:(?:final|preliminary|prelim|draft|corrected|amended|wet\s+read|radiology|imaging)\s+)*"
+    r"(?:report|wet\s+read)\W*",
+    re.IGNORECASE,
+)
+_BANNERS = frozenset(_phrases("banner"))
+_BANNER_LENGTH_MAX = 60
+_EDGES = " \t\u3000*-=_#.:<>[]()\u3010"
+_HAS_TEXT = re.compile(r"[^\W_]")
+
+
+def find_trailers(text: str, folded: str, ends: Iterable[int]) -> list[int]:
+    """Return where signatures and courtesies begin, in any order.
+
+    Args:
+        text: Begins with a line feed, so that its first line begins as every other.
+        folded: The text, folded.
+        ends: Where sections end, in order: a signature in the middle of a line is looked for there.
+    """
+    at_line, at_sentence = _patterns(is_ascii=folded.isascii())
+    starts = [match.start("phrase") for match in at_line.finditer(folded)]
+    sentences: list[int] = []
+    last = 0
+    for end in ends:
+        tail = max(last, end - _TAIL_CHARACTERS_MAX)
+        starts += [match.start("phrase") for match in at_sentence.finditer(folded, tail, end)]
+        starts += [at for phrase in _INLINE for at in _places(folded, phrase, tail, end)]
+        sentences += _sentences(text, folded, tail, end)
+        last = end
+    return sentences + [start for start in starts if not text[start].islower()]
+
+
+def _sentences(text: str, folded: str, tail: int, end: int) -> Iterator[int]:
+    """Yield the sentences that are courtesies, or a name with its degree."""
+    for phrase in _SENTENCE:
+        for place in _places(folded, phrase, tail, end):
+            yield _sentence_start(folded, tail, place)
+    for place in _places(folded, _DEGREE, tail, end):
+        start = _sentence_start(folded, tail, place)
+        if _NAME.fullmatch(text, start, place):
+            yield start
+
+
+def _places(folded: str, phrase: str, start: int, end: int) -> Iterator[int]:
+    place = folded.find(phrase, start, end)
+    while place >= 0:
+        yield place
+        place = folded.find(phrase, place + 1, end)
+
+
+def _sentence_start(folded: str, tail: int, place: int) -> int:
+    """Return where the sentence or line around a place begins."""
+    start = max(folded.rfind("\n", tail, place), folded.rfind(". ", tail, place), tail - 1) + 1
+    while folded[start].isspace():
+        start += 1
+    return start
+
+
+def is_noise(line: str) -> bool:
+    """Say whether a line is blank, a rule, or a banner such as ``*** FINAL REPORT ***``."""
+    if _HAS_TEXT.search(line) is None:
+        return True
+    if len(line) > _BANNER_LENGTH_MAX:
+        return False
+    return fold(line).strip(_EDGES) in _BANNERS or _BANNER.fullmatch(line) is not None

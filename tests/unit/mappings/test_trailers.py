@@ -1,0 +1,59 @@
+"""Signatures, courtesies and banners."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings.phrases import fold
+from mappings.trailers import find_trailers, is_noise
+
+
+def is_trailer(line: str) -> bool:
+    text = "\n" + line
+    return bool(find_trailers(text, fold(text), [len(text)]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Dictated by: A. Probe",
+        "DICTATED BY A. Probe",
+        "Electronically signed by A. Probe",
+        "This document has been electronically signed by: A",
+        "*** END OF REPORT ***",
+        "Requested By: Muster,Max M.D.",
+        "Pending review by: A. Probe",
+        "Read by: A. Probe",
+        "Transcribed by AP on 2026-01-01",
+        "Attending Radiologist: A. Probe",
+    ],
+)
+def test_a_signature_is_known(line: str) -> None:
+    assert is_trailer(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dictated by the position of the arm",
+        "Reviewed by comparison with the prior study",
+        "The study was compared with the prior",
+        "This report",
+        "",
+        "The end of reporting",
+    ],
+)
+def test_prose_is_no_signature(line: str) -> None:
+    assert not is_trailer(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "  ", "-----", "********FINAL REPORT********", "Wet Read", "[ ]"]
+)
+def test_blank_lines_rules_and_banners_are_noise(line: str) -> None:
+    assert is_noise(line)
+
+
+@pytest.mark.parametrize("line", ["Report of a nodule", "5 mm", "结节"])
+def test_text_is_no_noise(line: str) -> None:
+    assert not is_noise(line)
