@@ -50,10 +50,11 @@ class NewReport:
 
 @dataclass(frozen=True, slots=True)
 class PendingMessage:
-    """A RECEIVED message that waits to be mapped."""
+    """A RECEIVED message that waits to be mapped; ``attempts`` as ``count_attempt`` counts."""
 
     message_id: MessageId
     raw: RawReport
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,9 @@ class Journal(Protocol):
     ) -> None:
         """Give birth to the reports of a message (1..n), superseding older unposted versions.
 
-        A report whose key already has a newer version (final before preliminary, then reported_at,
-        then arrival) is born SUPERSEDED. ``deliveries`` are what the sender is owed for it; what
-        waits to be sent of an older version is withdrawn.
+        A report whose key already has a newer version (journal_versions.py) is born SUPERSEDED.
+        ``deliveries`` are what the sender is owed for it; what waits to be sent of an older version
+        is withdrawn.
         """
 
     async def record_rejected(
@@ -174,6 +175,9 @@ class Journal(Protocol):
         deliveries: Sequence[NewDelivery] = (),
     ) -> None:
         """RECEIVED -> REJECTED: the content cannot be read."""
+
+    async def count_attempt(self, message_id: MessageId) -> None:
+        """Count that a RECEIVED message is about to be read once more."""
 
     async def record_drafted(
         self, report_id: ReportId, draft: Draft, observation: DraftObservation

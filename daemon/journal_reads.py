@@ -122,11 +122,11 @@ def is_paused(connection: Connection) -> bool:
 def pending_messages(connection: Connection, limit: int) -> list[PendingMessage]:
     """Messages to map, oldest first."""
     rows = connection.execute(
-        f"""SELECT {RAW} FROM message JOIN payload USING (arrival)
+        f"""SELECT {RAW}, attempts FROM message JOIN payload USING (arrival)
             WHERE state = 'RECEIVED' AND is_mapped = 0 ORDER BY message.arrival LIMIT ?""",
         (limit,),
     )
-    return [PendingMessage(MessageId(row[0]), _raw(row)) for row in rows]
+    return [PendingMessage(MessageId(row[0]), _raw(row), row[-1]) for row in rows]
 
 
 def pending_reports(

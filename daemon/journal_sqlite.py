@@ -180,6 +180,10 @@ class SqliteJournal:
             )
         )
 
+    async def count_attempt(self, message_id: MessageId) -> None:
+        """Count that a RECEIVED message is about to be read once more."""
+        await self.writer.submit(lambda t: journal_messages.count_attempt(t, message_id))
+
     async def record_drafted(
         self, report_id: ReportId, draft: Draft, observation: DraftObservation
     ) -> None:
