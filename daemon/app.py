@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from daemon.acknowledging import policy_of, rules_of
+from daemon.application_acks import ApplicationAcks
 from daemon.clock import SystemClock
 from daemon.courtesy import Courtesy
 from daemon.door_metrics import DoorMetrics
@@ -35,7 +37,6 @@ from interfaces.fhir_store_app import build_store
 from interfaces.http_server import STORE_PATH, HttpServer, build_app
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_observation import build_observation
-from mappings.hl7_header import HeaderPolicy
 from mappings.scope import plan_draft
 
 if TYPE_CHECKING:
@@ -84,6 +85,10 @@ class App:
         self.pipeline: Pipeline
         self._clock = clock or SystemClock()
         self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
+        self.application_acks = ApplicationAcks(
+            {name: rules_of(listener) for name, listener in settings.mllp.listeners.items()},
+            clock=self._clock,
+        )
         self._sites = load_sites(settings.sites)
         self._prompt_of = PromptMaker(settings)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
@@ -202,6 +207,7 @@ class App:
                 metrics=self.metrics,
                 wake_next=lambda: self.pipeline.wake_drafting(),  # noqa: PLW0108 - made below
                 check=self._make_check(),
+                owed=self.application_acks.plan,
             ),
             draft_step=DraftStep(
                 self.journal,
@@ -262,7 +268,9 @@ class App:
     async def _open_door(self, name: str, listener: Listener) -> None:
         intake = MllpIntake(
             self.journal,
-            policy=HeaderPolicy(processing_ids=frozenset(listener.processing_ids)),
+            policy=policy_of(listener),
+            rules=rules_of(listener),
+            application_acks=self.application_acks,
             clock=self._clock,
             metrics=self.metrics,
             wake_next=self.pipeline.wake_mapping,

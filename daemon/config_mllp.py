@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from interfaces.mllp_admission import HostList
+from mappings.ack_mode import AckMode  # noqa: TC001 - pydantic reads it at run time
+from mappings.hl7_header import VERSIONS
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrOff = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -70,6 +72,24 @@ class Listener(Area):
     tls: ListenerTls | None = Field(None, description="TLS; null is none")
     processing_ids: tuple[str, ...] = Field(
         ("P", "T", "D"), description="MSH-11 values taken; any other is answered AR"
+    )
+    versions: tuple[str, ...] = Field(
+        VERSIONS, description="MSH-12 values taken; any other is answered AR"
+    )
+    ack_mode: AckMode = Field(
+        "auto", description="auto is enhanced (CA, then AA) for a message with MSH-15 or MSH-16"
+    )
+    application_ack_to: str | None = Field(
+        None, description="name of mllp.send for application acks; null is the sender's connection"
+    )
+    transient_failure_code: Literal["AR", "AE"] = Field(
+        "AR", description="MSA-1 for trouble of ours (CR, CE in enhanced mode)"
+    )
+    batch_answer: Literal["message", "batch"] = Field(
+        "message", description="answer each message of a batch, or all in one BHS/BTS"
+    )
+    messages_per_frame_max: Count = Field(
+        1000, description="messages in one frame; a frame with more is refused whole"
     )
 
     @field_validator("allow_hosts")

@@ -4,38 +4,63 @@
 MSH alone; a fault of content found later makes the message REJECTED. Whatever is answered with no
 is kept too, as REJECTED, so that an operator can see what was sent.
 
-Source: HL7 v2 control chapter, original acknowledgment mode (AA, AE, AR).
+Source: HL7 v2 control chapter, original and enhanced acknowledgment mode, batch protocol.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from daemon.acknowledging import Acknowledger
 from daemon.errors import JournalUnavailableError
 from daemon.journal_messages import FRAME_REASON
 from interfaces.mllp_contract import Answer, FrameFault
 from mappings.domain import RawReport, Standard
 from mappings.errors import MessageRefusedError
-from mappings.hl7_ack import render_ack
-from mappings.hl7_header import best_effort_control_id, judge_header, message_digest, peek_header
+from mappings.hl7_batch import is_batch, split_batch
+from mappings.hl7_header import (
+    best_effort_is_ack,
+    judge_header,
+    message_digest,
+    peek_head,
+    peek_header,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from daemon.acknowledging import AckRules
+    from daemon.application_acks import ApplicationAcks
     from daemon.clock import Clock
-    from daemon.journal import Journal
+    from daemon.journal import Journal, Received
     from daemon.metrics import Metrics
     from interfaces.mllp_contract import Later
-    from mappings.hl7_ack import AckCode
+    from mappings.hl7_batch import Batch
     from mappings.hl7_header import Header, HeaderPolicy
 
 log = structlog.get_logger()
-INTERNAL_ERROR = 207
 SEQUENCE_ERROR = 100
+INLINE_BYTES_MAX = 65_536
+"""A longer batch is cut on a thread, so that the answers of other senders do not wait."""
+
+
+class _Sender(NamedTuple):
+    """Where a message comes from. ``later`` is None when nothing can be said later."""
+
+    door: str
+    peer: str
+    later: Later | None = None
+
+
+class _Reply(NamedTuple):
+    """What one message gets: None is silence. ``is_stored``: nothing of it would be lost now."""
+
+    message: bytes | None
+    is_stored: bool
 
 
 class MllpIntake:
@@ -46,30 +71,31 @@ class MllpIntake:
         journal: Journal,
         *,
         policy: HeaderPolicy,
+        rules: AckRules,
+        application_acks: ApplicationAcks,
         clock: Clock,
         metrics: Metrics,
         wake_next: Callable[[], None],
     ) -> None:
-        """Take the journal and what the listener accepts."""
+        """Take the journal, what the listener accepts and how it answers."""
         self._journal = journal
         self._policy = policy
+        self._rules = rules
+        self._acknowledger = Acknowledger(rules, clock)
+        self._application_acks = application_acks
         self._clock = clock
         self._metrics = metrics
         self._wake_next = wake_next
 
-    async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:  # noqa: ARG002 - the contract's: no answer of original mode comes later
-        """Store a message and return its acknowledgment; silence for an acknowledgment."""
+    async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:
+        """Store the messages of a frame and return their acknowledgments."""
         started_s = self._clock.monotonic_s()
-        header: Header | None = None
-        try:
-            header = peek_header(payload)
-            if header.is_ack:
-                log.warning("mllp.acknowledgment_ignored", door=door, peer=peer)
-                return Answer()
-            judge_header(header, self._policy)
-        except MessageRefusedError as error:
-            return await self._refuse(payload, header, error, door=door, peer=peer)
-        answer = await self._accept(payload, header, door=door, peer=peer)
+        sender = _Sender(door, peer, later)
+        if is_batch(payload):
+            answer = await self._answer_batch(payload, sender)
+        else:
+            reply = await self._answer_message(payload, sender)
+            answer = Answer(_said(reply), is_stored=reply.is_stored)
         seconds = self._clock.monotonic_s() - started_s
         self._metrics.answer_seconds.labels(door=door).observe(seconds)
         return answer
@@ -78,20 +104,82 @@ class MllpIntake:
         """Answer a frame that could not be taken, with MSA-2 where its head holds MSH-10."""
         self._metrics.frames_bad.labels(door=door, fault=fault.value).inc()
         error = MessageRefusedError(f"{FRAME_REASON}{fault.value}", None, "AE", SEQUENCE_ERROR)
-        answer = await self._refuse(head, None, error, door=door, peer=peer)
+        reply = await self._refuse(head, peek_head(head), error, _Sender(door, peer))
         # The end of an abandoned frame never came: its sender has moved on and waits for nothing.
-        return Answer() if fault is FrameFault.ABANDONED else answer
+        said = () if fault is FrameFault.ABANDONED else _said(reply)
+        return Answer(said, is_stored=reply.is_stored)
 
-    async def _accept(self, payload: bytes, header: Header, *, door: str, peer: str) -> Answer:
-        raw = self._raw(payload, header, door)
+    async def _answer_batch(self, payload: bytes, sender: _Sender) -> Answer:
+        """Answer each message of a frame by its own merit."""
         try:
-            received = await self._journal.receive(raw, peer=peer)
+            batch = await self._split(payload)
+        except MessageRefusedError as error:
+            header = peek_head(payload)
+            reply = await self._refuse(payload, header, error, sender)
+            return Answer(_said(reply), is_stored=reply.is_stored)
+        if len(batch.messages) == 1 and batch.envelope is None:
+            reply = await self._answer_message(payload, sender)
+            return Answer(_said(reply), is_stored=reply.is_stored)
+        # Together, so that they share an fsync; the journal gets them in their order.
+        replies = await asyncio.gather(
+            *(self._answer_message(message, sender) for message in batch.messages)
+        )
+        answers = [said for reply in replies for said in _said(reply)]
+        return Answer(
+            self._acknowledger.join(batch.envelope, answers),
+            is_stored=all(reply.is_stored for reply in replies),
+        )
+
+    async def _split(self, payload: bytes) -> Batch:
+        if len(payload) <= INLINE_BYTES_MAX:
+            return split_batch(payload, messages_max=self._rules.messages_max)
+        return await asyncio.to_thread(split_batch, payload, messages_max=self._rules.messages_max)
+
+    async def _answer_message(self, payload: bytes, sender: _Sender) -> _Reply:
+        header: Header | None = None
+        try:
+            header = peek_header(payload)
+            if not header.is_ack:
+                judge_header(header, self._policy)
+        except MessageRefusedError as error:
+            return await self._refuse(payload, header, error, sender)
+        if header.is_ack:
+            return self._ignore(sender)
+        return await self._accept(payload, header, sender)
+
+    def _ignore(self, sender: _Sender) -> _Reply:
+        """Leave an acknowledgment alone: two that answer each other's would never end.
+
+        There is nothing in it to keep, and a no to its frame would have it sent again.
+        """
+        log.warning("mllp.acknowledgment_ignored", door=sender.door, peer=sender.peer)
+        return _Reply(None, is_stored=True)
+
+    async def _accept(self, payload: bytes, header: Header, sender: _Sender) -> _Reply:
+        plan = self._acknowledger.plan(header)
+        if plan.may_come_later and sender.later is not None:
+            self._application_acks.remember_sender(header, sender.later)
+        try:
+            raw = self._raw(payload, header, sender.door)
+            received = await self._journal.receive(raw, peer=sender.peer)
         except JournalUnavailableError as error:
-            self._count(door, "unstored")
-            log.error("journal.message_unstored", door=door, peer=peer, reason=error.reason)
-            refusal = MessageRefusedError(error.reason, None, "AR", INTERNAL_ERROR)
-            return Answer((self._render(header, "AR", header.control_id_bytes, refusal),))
-        message_id = received.message_id
+            self._count(sender.door, "unstored")
+            log.error(
+                "journal.message_unstored",
+                door=sender.door,
+                peer=sender.peer,
+                reason=error.reason,
+            )
+            # The sender is told what is wrong with us, not where.
+            trouble = JournalUnavailableError(error.reason)
+            return _Reply(self._acknowledger.refuse(header, payload, trouble), is_stored=False)
+        if plan.may_come_later and sender.later is not None:
+            self._application_acks.remember_message(received.message_id, sender.later)
+        self._tell(received, len(payload), sender)
+        return _Reply(self._acknowledger.accept(header, plan), is_stored=True)
+
+    def _tell(self, received: Received, bytes_count: int, sender: _Sender) -> None:
+        message_id, door, peer = received.message_id, sender.door, sender.peer
         if received.is_duplicate:
             self._count(door, "duplicate")
             log.info("journal.duplicate_received", message_id=message_id, door=door, peer=peer)
@@ -102,44 +190,45 @@ class MllpIntake:
                 message_id=message_id,
                 door=door,
                 peer=peer,
-                bytes=len(payload),
+                bytes=bytes_count,
             )
             self._wake_next()
         if received.is_control_id_reused:
             log.warning("journal.control_id_reused", message_id=message_id, door=door, peer=peer)
-        answer = self._render(header, "AA", header.control_id_bytes, None)
-        return Answer((answer,), is_stored=True)
 
     async def _refuse(
-        self,
-        payload: bytes,
-        header: Header | None,
-        error: MessageRefusedError,
-        *,
-        door: str,
-        peer: str,
-    ) -> Answer:
+        self, payload: bytes, header: Header | None, error: MessageRefusedError, sender: _Sender
+    ) -> _Reply:
         """Keep the bytes as REJECTED and answer no; a full disk does not silence the answer."""
-        self._count(door, "refused")
+        if header.is_ack if header else best_effort_is_ack(payload):
+            return self._ignore(sender)
+        self._count(sender.door, "refused")
         message_id = None
         try:
             message_id = await self._journal.refuse(
-                self._raw(payload, header, door), peer=peer, reason=error.reason, where=error.where
+                self._raw(payload, header, sender.door),
+                peer=sender.peer,
+                reason=error.reason,
+                where=error.where,
             )
         except JournalUnavailableError as unavailable:
-            log.error("journal.message_unstored", door=door, peer=peer, reason=unavailable.reason)
+            log.error(
+                "journal.message_unstored",
+                door=sender.door,
+                peer=sender.peer,
+                reason=unavailable.reason,
+            )
         log.warning(
             "journal.message_refused",
             message_id=message_id,
-            door=door,
-            peer=peer,
+            door=sender.door,
+            peer=sender.peer,
             reason=error.reason,
             where=error.where,
             code=error.ack_code,
         )
-        control_id = header.control_id_bytes if header else best_effort_control_id(payload)
-        answer = self._render(header, error.ack_code, control_id, error)
-        return Answer((answer,), is_stored=message_id is not None)
+        message = self._acknowledger.refuse(header, payload, error)
+        return _Reply(message, is_stored=message_id is not None)
 
     def _raw(self, payload: bytes, header: Header | None, door: str) -> RawReport:
         sender, control_id, kind, digest = "", "", "", ""
@@ -158,21 +247,9 @@ class MllpIntake:
             payload=payload,
         )
 
-    def _render(
-        self,
-        header: Header | None,
-        code: AckCode,
-        control_id: bytes,
-        error: MessageRefusedError | None,
-    ) -> bytes:
-        return render_ack(
-            header,
-            code=code,
-            control_id=control_id,
-            ack_control_id=secrets.token_hex(10),
-            now=self._clock.now(),
-            error=error,
-        )
-
     def _count(self, door: str, result: str) -> None:
         self._metrics.messages.labels(door=door, result=result).inc()
+
+
+def _said(reply: _Reply) -> tuple[bytes, ...]:
+    return () if reply.message is None else (reply.message,)

@@ -35,6 +35,7 @@ def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) 
     """Store an accepted message, or find it there already."""
     sent = _find_sent(transaction, raw, is_refused=False)
     if sent is not None:
+        journal_outbox.repeat_application_ack(transaction, sent)
         return Received(MessageId(sent), is_duplicate=True, is_control_id_reused=False)
     # An empty control id is no id: nothing is reused.
     is_reused = bool(raw.message_control_id) and bool(
@@ -127,6 +128,13 @@ def record_rejected(
     journal_outbox.queue(transaction, message_id, None, deliveries, new_id)
 
 
+def count_attempt(transaction: Transaction, message_id: str) -> None:
+    """Count a read that is about to begin. Of a refused message the same column counts arrivals."""
+    transaction.execute(
+        "UPDATE message SET attempts = attempts + 1 WHERE id = ? AND is_mapped = 0", (message_id,)
+    )
+
+
 def unmapped_state(transaction: Transaction, message_id: str, event: Event) -> State:
     """Return a message's state when ``event`` may happen to it."""
     row = transaction.find("SELECT state, is_mapped FROM message WHERE id = ?", (message_id,))
@@ -166,4 +174,5 @@ def reread(transaction: Transaction, message_id: str, actor: str) -> tuple[State
     # It is accepted now, so the same content sent again is a duplicate; IGNORE when it was sent
     # again and accepted before.
     transaction.execute("UPDATE OR IGNORE message SET is_refused = 0 WHERE id = ?", (message_id,))
+    transaction.execute("UPDATE message SET attempts = 0 WHERE id = ?", (message_id,))
     return State.REJECTED, state

@@ -50,6 +50,7 @@ PUT_OFF = _Step("put_off_delivery", "due")
 FAIL = _Step("fail_delivery", "failed")
 WITHDRAW = _Step("withdraw_delivery", "withdrawn")
 RESEND = _Step("resend_delivery", "due", ("failed",))
+REPEAT = _Step("repeat_delivery", "due", ("sent", "failed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,18 @@ def record_retry(
 def record_failed(transaction: Transaction, delivery_id: DeliveryId, reason: str) -> None:
     """Due -> failed, for good."""
     _move(transaction, delivery_id, FAIL, reason)
+
+
+def repeat_application_ack(transaction: Transaction, message_id: str) -> None:
+    """Send the last application acknowledgment of a message again: its sender sent it again."""
+    row = transaction.find(
+        """SELECT id, state FROM delivery WHERE message_id = ? AND kind = 'application_ack'
+            ORDER BY arrival DESC LIMIT 1""",
+        (message_id,),
+    )
+    if row is not None and row[1] in REPEAT.may_leave:
+        _move(transaction, row[0], REPEAT, None)
+        transaction.execute("UPDATE delivery SET attempts = 0 WHERE id = ?", (row[0],))
 
 
 def is_delivery(transaction: Transaction, id_: str) -> bool:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import structlog
 
+from daemon.errors import JournalUnavailableError
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, IllegalTransitionError
 from mappings.domain import Skip
 from mappings.errors import PrelimError
 from mappings.message_plan import plan_message
-from mappings.report_key import report_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from daemon.journal import Journal, PendingMessage
+    from daemon.journal_outbox import NewDelivery
     from daemon.metrics import Metrics
     from mappings.domain import RawReport
     from mappings.message_plan import PlannedReport
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 INLINE_BYTES_MAX = 65_536
 """Longer messages are read on a thread, so that the answers of other senders do not wait."""
+DISK_WAIT_S = 1.0
+"""Before a message is read again whose reports could not be written down."""
 
 
 def plan_reports(raw: RawReport, sites: SiteSet) -> list[NewReport]:
@@ -41,14 +46,22 @@ def plan_reports(raw: RawReport, sites: SiteSet) -> list[NewReport]:
     Raises:
         PrelimError: The content cannot be read.
     """
-    return [_first_step(planned) for planned in plan_message(raw.payload, sites)]
+    return [_first_step(planned) for planned in plan_message(raw.payload, sites, raw.door)]
 
 
 def _first_step(planned: PlannedReport) -> NewReport:
     study, decision = planned
     if isinstance(decision, Skip):
-        return NewReport(study, report_key(study), Event.SKIP, decision.reason.value)
-    return NewReport(study, report_key(study), Event.MAP)
+        return NewReport(study, planned.key, Event.SKIP, decision.reason.value)
+    return NewReport(study, planned.key, Event.MAP)
+
+
+def _read_at_once(_pending: PendingMessage) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
+def _owe_nothing(_raw: RawReport, _error: PrelimError | None) -> Sequence[NewDelivery]:
+    return ()
 
 
 class MapStep:
@@ -62,13 +75,21 @@ class MapStep:
         metrics: Metrics,
         wake_next: Callable[[], None],
         check: Callable[[PendingMessage], Awaitable[None]] | None = None,
+        owed: Callable[[RawReport, PrelimError | None], Sequence[NewDelivery]] = _owe_nothing,
+        guard: Callable[[PendingMessage], AbstractAsyncContextManager[None]] = _read_at_once,
     ) -> None:
-        """Take the reader, which knows the sites, and what else may reject a message before it."""
+        """Take the reader, which knows the sites, and what else may reject a message before it.
+
+        ``owed`` says what the sender is to hear of a message that was read, or of the error;
+        within ``guard`` a message is read.
+        """
+        self._guard = guard
         self._journal = journal
         self._plan = plan
         self._metrics = metrics
         self._wake_next = wake_next
         self._check = check
+        self._owed = owed
 
     async def __call__(self, pending: PendingMessage) -> None:
         """Map one message: to its reports, or to REJECTED."""
@@ -76,27 +97,37 @@ class MapStep:
         try:
             if self._check is not None:
                 await self._check(pending)
-            if len(pending.raw.payload) > INLINE_BYTES_MAX:
-                reports = await asyncio.to_thread(self._plan, pending.raw)
-            else:
-                reports = self._plan(pending.raw)
-            await self._journal.record_mapped(message_id, reports)
+            async with self._guard(pending):
+                reports = await self._read(pending.raw)
+            owed = self._owed(pending.raw, None)
+            await self._journal.record_mapped(message_id, reports, deliveries=owed)
         except IllegalTransitionError:
             return  # an operator or another step was faster; the journal has the truth
+        except JournalUnavailableError as error:
+            log.error("pipeline.mapping_unrecorded", message_id=message_id, reason=error.reason)
+            await asyncio.sleep(DISK_WAIT_S)  # no fault of the message: it stays RECEIVED
+            return
         except PrelimError as error:
-            await self._reject(pending, error.reason, error.where)
+            await self._reject(pending, error)
             return
         self._metrics.steps.labels(stage="map", outcome="mapped").inc()
         log.info("pipeline.message_mapped", message_id=message_id, count=len(reports))
         self._wake_next()
 
+    async def _read(self, raw: RawReport) -> Sequence[NewReport]:
+        if len(raw.payload) > INLINE_BYTES_MAX:
+            return await asyncio.to_thread(self._plan, raw)
+        return self._plan(raw)
+
     async def put_off(self, pending: PendingMessage, error_class: str) -> None:
         """Reject what our reader fell over: its bytes stay, and it can be replayed."""
-        await self._reject(pending, f"reader_failed_{error_class}", None)
+        await self._reject(pending, PrelimError(f"reader_failed_{error_class}"))
 
-    async def _reject(self, pending: PendingMessage, reason: str, where: str | None) -> None:
-        await self._journal.record_rejected(pending.message_id, reason, where)
+    async def _reject(self, pending: PendingMessage, error: PrelimError) -> None:
+        message_id, reason, where = pending.message_id, error.reason, error.where
+        owed = self._owed(pending.raw, error)
+        await self._journal.record_rejected(message_id, reason, where, deliveries=owed)
         self._metrics.steps.labels(stage="map", outcome="rejected").inc()
-        log.warning(
-            "pipeline.message_rejected", message_id=pending.message_id, reason=reason, where=where
-        )
+        log.warning("pipeline.message_rejected", message_id=message_id, reason=reason, where=where)
+        if owed:
+            self._wake_next()

@@ -39,7 +39,9 @@ _CONDITIONS = {
     203: "Unsupported version id",
     207: "Application internal error",
 }
-_INTERNAL = 207
+_SEQUENCE_ERROR, _DATA_TYPE_ERROR, _INTERNAL = 100, 102, 207
+_OUT_OF_SEQUENCE = frozenset({"fragment_of_message", "several_messages_in_frame"})
+_FRAMING = b"\x0b\x1c"
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+))?")
 _SEGMENT_END = re.compile(rb"[\r\n]+")
 
@@ -66,7 +68,7 @@ def render_ack(
     Args:
         header: The message's MSH, or None when it has none that can be read.
         code: MSA-1.
-        control_id: MSA-2: MSH-10 as sent, may be empty.
+        control_id: MSA-2: MSH-10 as sent, may be empty; left out when MLLP could not carry it.
         ack_control_id: MSH-10 of the answer: ours, unique.
         now: Aware.
         error: Why the answer is no; makes ERR.
@@ -79,7 +81,8 @@ def render_ack(
     segments = [
         _render_msh(header, version, escape(ack_control_id, separators).encode("ascii"), now)
     ]
-    msa = [b"MSA", code.encode("ascii"), control_id]
+    echo = b"" if any(byte in _FRAMING for byte in control_id) else control_id
+    msa = [b"MSA", code.encode("ascii"), echo]
     if error is not None:
         if version < (2, 7):  # MSA-3 is gone from v2.7 on
             msa.append(_text(error, separators))
@@ -127,21 +130,26 @@ def _render_msh(
     fields = [
         b"MSH",
         header.raw(2),
-        *(header.raw(number) for number in (5, 6, 3, 4)),
+        *(_echo(header, number) for number in (5, 6, 3, 4)),
         stamp,
         b"",
         _message_type(header, version),
         ack_control_id,
-        header.raw(11),
-        header.raw(12),
+        _echo(header, 11),
+        _echo(header, 12),
     ]
-    charset = header.raw(18)
+    charset = _echo(header, 18)
     return [*fields, *[b""] * 5, charset] if charset else fields
+
+
+def _echo(header: Header, number: int) -> bytes:
+    """Return a field as sent, but for bytes that would end the frame of the answer."""
+    return header.raw(number).translate(None, _FRAMING)
 
 
 def _message_type(header: Header, version: tuple[int, ...]) -> bytes:
     """MSH-9 of an answer: the trigger came with v2.3.1, the structure with v2.4."""
-    trigger = header.trigger_event.encode("latin-1")
+    trigger = header.trigger_event.encode("latin-1").translate(None, _FRAMING)
     if version < (2, 3, 1) or not trigger:
         return b"ACK"
     parts = [b"ACK", trigger] if version < (2, 4) else [b"ACK", trigger, b"ACK"]
@@ -151,7 +159,7 @@ def _message_type(header: Header, version: tuple[int, ...]) -> bytes:
 def _render_err(
     error: PrelimError, version: tuple[int, ...], separators: Separators
 ) -> list[bytes]:
-    condition = error.condition if isinstance(error, MessageRefusedError) else _INTERNAL
+    condition = _condition(error)
     name = _CONDITIONS.get(condition, _CONDITIONS[_INTERNAL])
     coded = [str(condition), name, "HL70357"]
     place = _PLACE.match(error.where or "")
@@ -162,8 +170,18 @@ def _render_err(
         code = separators.subcomponent.join(escape(part, separators) for part in coded)
         written = separators.component.join([*(escape(part, separators) for part in padded), code])
         return [b"ERR", written.encode("ascii")]
-    fields = [_join(location, separators), _join(coded, separators), b"E", b"", b"", b""]
+    written = separators.component.join(location).rstrip(separators.component)
+    fields = [written.encode("ascii"), _join(coded, separators), b"E", b"", b"", b""]
     return [b"ERR", b"", *fields, _text(error, separators)]
+
+
+def _condition(error: PrelimError) -> int:
+    """Code of table 0357: what is wrong with the message, or 207 for trouble of ours."""
+    if isinstance(error, MessageRefusedError):
+        return error.condition
+    if isinstance(error, UnreadableContentError):
+        return _SEQUENCE_ERROR if error.reason in _OUT_OF_SEQUENCE else _DATA_TYPE_ERROR
+    return _INTERNAL
 
 
 def _join(parts: Sequence[str], separators: Separators) -> bytes:

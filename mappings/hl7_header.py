@@ -18,17 +18,24 @@ from mappings.hl7_separators import Separators, parse_separators
 from mappings.tables import read_table
 
 CONTROL_ID_BYTES_MAX = 250
+HEAD_BYTES = 4096
 _LEADING = b"\xef\xbb\xbf\x00\x0b\r\n\t "
 _FIRST_MSH = re.compile(rb"[\r\n]MSH(?=[^A-Za-z0-9\s])")
 _SEGMENT_END = re.compile(rb"[\r\n]")
 _UTF16 = re.compile(rb"\A(?:\xff\xfe|\xfe\xff|M\x00S\x00|\x00M\x00S)")
-_VERSION = re.compile(r"2(\.[1-9](\.[0-9])?)?")
-_SEQUENCE_ERROR, _FIELD_MISSING, _VALUE_UNKNOWN = 100, 101, 103
+_LETTERS = re.compile(rb"[A-Z]+")
+_UNFRAMEABLE = re.compile(rb"[\x0b\x1c]")
+_SEQUENCE_ERROR, _FIELD_MISSING, _DATA_TYPE, _VALUE_UNKNOWN = 100, 101, 102, 103
 _TYPE_UNKNOWN, _EVENT_UNKNOWN, _PROCESSING_ID_UNKNOWN, _VERSION_UNKNOWN = 200, 201, 202, 203
 
 ACK_CODES = frozenset({"ACK", "MCF", "NAK", "NACK"})
 REPORT_EVENTS = frozenset({"", "R01"})
 RESULT_EVENTS = frozenset({"R03", "R30", "R31", "R32", "R33", "R40", "R41", "R42", "W01"})
+VERSIONS = (
+    *("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6"),
+    *("2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"),
+)
+"""Table 0104, without the versions that were never in use and those not looked at."""
 IGNORED_CODES = frozenset(row["code"] for row in read_table("ignored_messages"))
 
 
@@ -144,6 +151,7 @@ class HeaderPolicy:
 
     processing_ids: frozenset[str] = frozenset({"P", "T", "D"})
     ignored_codes: frozenset[str] = IGNORED_CODES
+    versions: frozenset[str] = frozenset(VERSIONS)
 
 
 DEFAULT_POLICY = HeaderPolicy()
@@ -183,11 +191,14 @@ def judge_header(header: Header, policy: HeaderPolicy = DEFAULT_POLICY) -> None:
     """Refuse what can be refused by MSH. Never call it for ``header.is_ack``.
 
     Raises:
-        MessageRefusedError: AE when MSH-10 is empty or the frame holds several messages, AR when
-            type, event, processing id, version or character set is not supported.
+        MessageRefusedError: AE when MSH-10 is empty or cannot be repeated, or the frame holds
+            several messages; AR when type, event, processing id, version or character set is not
+            supported.
     """
     if not header.control_id_bytes.strip():
         raise MessageRefusedError("control_id_missing", "MSH-10", "AE", _FIELD_MISSING)
+    if _UNFRAMEABLE.search(header.control_id_bytes):
+        raise MessageRefusedError("control_id_unframeable", "MSH-10", "AE", _DATA_TYPE)
     if header.is_batch:
         raise MessageRefusedError("several_messages_in_frame", "MSH", "AE", _SEQUENCE_ERROR)
     _judge_type(header, policy)
@@ -195,12 +206,28 @@ def judge_header(header: Header, policy: HeaderPolicy = DEFAULT_POLICY) -> None:
         raise MessageRefusedError(
             "unsupported_processing_id", "MSH-11", "AR", _PROCESSING_ID_UNKNOWN
         )
-    if not _VERSION.fullmatch(header.version):
+    if header.version not in policy.versions:
         raise MessageRefusedError("unsupported_version", "MSH-12", "AR", _VERSION_UNKNOWN)
     if header.raw(14).strip():
         raise MessageRefusedError("fragment_of_message", "MSH-14", "AR", _SEQUENCE_ERROR)
     if header.charset and find_codec(header.charset) is None:
         raise MessageRefusedError("unsupported_charset", "MSH-18", "AR", _VALUE_UNKNOWN)
+
+
+def peek_head(head: bytes) -> Header | None:
+    """Read MSH from the first bytes of a frame that could not be taken.
+
+    Args:
+        head: At most a few KiB; may end anywhere.
+
+    Returns:
+        The header, or None when there is none or the head does not hold the whole of it.
+    """
+    try:
+        header = peek_header(head)
+    except MessageRefusedError:
+        return None
+    return header if _SEGMENT_END.search(head, header.start) else None
 
 
 def best_effort_control_id(head: bytes) -> bytes:
@@ -224,6 +251,16 @@ def best_effort_control_id(head: bytes) -> bytes:
     if len(control_id) > CONTROL_ID_BYTES_MAX or any(byte < 0x20 for byte in control_id):  # noqa: PLR2004 - control characters
         return b""
     return control_id
+
+
+def best_effort_is_ack(head: bytes) -> bool:
+    """Tell whether something that cannot be read says in MSH-9 that it is an acknowledgment."""
+    text = head[:HEAD_BYTES].lstrip(_LEADING)
+    fields = text.split(text[3:4] or b"|")
+    if fields[0] != b"MSH" or len(fields) < 9:  # noqa: PLR2004 - MSH-9
+        return False
+    code = _LETTERS.match(fields[8])
+    return code is not None and code[0].decode("ascii") in ACK_CODES
 
 
 def message_digest(payload: bytes, header: Header) -> str:

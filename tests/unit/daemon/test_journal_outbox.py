@@ -247,3 +247,23 @@ async def test_the_queue_survives_the_process(tmp_path: Path) -> None:
 
 def test_nothing_of_a_message_shows_in_a_delivery() -> None:
     assert "CANARY" not in repr(NewDelivery("oru", "ris", b"CANARY", "CANARY"))
+
+
+async def test_a_message_sent_again_has_its_last_acknowledgment_sent_again(
+    journal: SqliteJournal,
+) -> None:
+    message_id = await receive(journal, "C1")
+    await journal.record_rejected(message_id, "bad", None, deliveries=[acknowledgment("K1")])
+    await journal.replay(message_id, actor="operator:test")
+    await journal.record_rejected(message_id, "bad", None, deliveries=[acknowledgment("K2")])
+    for delivery in await due(journal):
+        await journal.record_delivered(delivery.delivery_id, answer="sent")
+
+    again = await receive(journal, "C1")
+    repeated = await due(journal)
+    await receive(journal, "C1")
+
+    assert again == message_id
+    assert [delivery.control_id for delivery in repeated] == ["K2"]
+    assert await due(journal) == repeated
+    assert (await journal.verify_chain()).is_whole

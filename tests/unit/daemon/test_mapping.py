@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon import mapping
+from daemon.acknowledging import AckRules
+from daemon.application_acks import ApplicationAcks
+from daemon.errors import JournalUnavailableError
 from daemon.lifecycle import State
 from daemon.mapping import INLINE_BYTES_MAX, MapStep, plan_reports
 from daemon.metrics import Metrics
 from mappings.errors import UnreadableContentError
+from mappings.hl7_ack import parse_ack
 from mappings.sites import SiteSet
 
 if TYPE_CHECKING:
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from daemon.journal import NewReport, PendingMessage
     from daemon.journal_sqlite import SqliteJournal
     from mappings.domain import RawReport
+    from tests.unit.daemon.conftest import HandClock
 
 HEAD = b"MSH|^~\\&|DEMORIS|DEMOHOSP|||20261121080000||%s|M1|P|2.5.1\rPID|1||P1^^^DEMO\r"
 GROUP = b"OBR|1|O1|%s|CTCHEST^CT CHEST^L|||202611210700|||||||||||||||202611210730||CT|P\r"
@@ -52,7 +58,7 @@ async def run(
     [
         (ORU + GROUP % b"F1" + FINDINGS, [(State.MAPPED, None)]),
         (ORU + GROUP % b"F1" + FINDINGS + IMPRESSION, [(State.SKIPPED, "impression_present")]),
-        (ORU + GROUP % b"F1", [(State.SKIPPED, "no_findings")]),
+        (ORU + GROUP % b"F1", [(State.SKIPPED, "no_observations")]),
         (ORU, [(State.SKIPPED, "no_report_group")]),
         (HEAD % b"ADT^A08", [(State.SKIPPED, "message_type_ignored")]),
         (
@@ -77,7 +83,7 @@ async def test_two_order_groups_are_two_reports(
 
     states = await run(journal, make_raw(payload))
 
-    assert sorted(states, key=str) == [(State.MAPPED, None), (State.SKIPPED, "no_findings")]
+    assert sorted(states, key=str) == [(State.MAPPED, None), (State.SKIPPED, "no_observations")]
 
 
 async def test_content_that_cannot_be_read_rejects_the_message_and_keeps_its_bytes(
@@ -136,3 +142,77 @@ async def test_a_message_that_a_check_refuses_is_rejected_and_never_read(
 
     [row] = await journal.rows()
     assert (row.state, row.reason) == (State.REJECTED, "invalid_structure")
+
+
+ASKING = HEAD.replace(b"|2.5.1", b"|2.5.1|||AL|AL") % b"ORU^R01"
+
+
+def make_step(journal: SqliteJournal, clock: HandClock, woken: list[str] | None = None) -> MapStep:
+    return MapStep(
+        journal,
+        plan=lambda raw: plan_reports(raw, SiteSet()),
+        metrics=Metrics(),
+        wake_next=lambda: None if woken is None else woken.append("woken"),
+        owed=ApplicationAcks({"default": AckRules()}, clock=clock).plan,
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "codes"),
+    [
+        (ASKING + GROUP % b"F1" + FINDINGS, ["AA"]),
+        (ASKING.replace(b"ORU^R01", b"MDM^T02"), ["AA"]),
+        (ASKING + b"DSC|more\r", ["AE"]),
+        (ORU + GROUP % b"F1" + FINDINGS, []),
+    ],
+)
+async def test_what_the_sender_asked_to_hear_is_kept_with_what_was_read(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    payload: bytes,
+    codes: list[str],
+) -> None:
+    await journal.receive(make_raw(payload), peer="test")
+    [pending] = await journal.pending_messages(1)
+    woken: list[str] = []
+
+    await make_step(journal, clock, woken)(pending)
+
+    due = await journal.pending_deliveries(now=clock.now(), limit=10)
+    assert [parse_ack(delivery.payload).code for delivery in due] == codes
+    assert all(delivery.message_id == pending.message_id for delivery in due)
+    assert woken == ["woken"]
+
+
+async def test_a_reader_that_falls_over_is_told_to_a_sender_that_asked(
+    journal: SqliteJournal, clock: HandClock, make_raw: Callable[..., RawReport]
+) -> None:
+    await journal.receive(make_raw(ASKING), peer="test")
+    [pending] = await journal.pending_messages(1)
+
+    await make_step(journal, clock).put_off(pending, "KeyError")
+
+    [delivery] = await journal.pending_deliveries(now=clock.now(), limit=10)
+    assert parse_ack(delivery.payload).code == "AE"
+    assert b"|207^" in delivery.payload
+
+
+async def test_a_message_is_not_rejected_because_the_disk_has_a_bad_moment(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise JournalUnavailableError("disk_full")
+
+    await journal.receive(make_raw(ASKING), peer="test")
+    [pending] = await journal.pending_messages(1)
+    monkeypatch.setattr(mapping, "DISK_WAIT_S", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "record_mapped", fail)
+        await make_step(journal, clock)(pending)
+
+    assert list(await journal.pending_messages(1)) == [pending]
+    assert not await journal.pending_deliveries(now=clock.now(), limit=10)

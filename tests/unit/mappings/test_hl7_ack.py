@@ -75,6 +75,32 @@ def test_the_control_id_is_repeated_byte_for_byte() -> None:
     assert answer(payload)[1] == [b"MSA", b"AA", b"I^\xe9 ~\\7 "]
 
 
+@pytest.mark.parametrize(
+    "control_id", [b"A\\F\\B", "\u00e9\u4e2d".encode("gb18030"), b" 7 ", b"\x1b$B!!"]
+)
+def test_escapes_and_other_alphabets_in_a_control_id_are_left_alone(control_id: bytes) -> None:
+    assert answer(message().replace(b"ID7", control_id))[1] == [b"MSA", b"AA", control_id]
+
+
+def test_no_byte_of_a_message_can_end_the_frame_of_its_answer() -> None:
+    payload = message(kind="ORU^R01").replace(b"RIS", b"R\x1cS").replace(b"2.5.1", b"2.5\x1c")
+
+    acks = [
+        render_ack(peek_header(payload), code="AE", control_id=id_, ack_control_id="P", now=NOW)
+        for id_ in (b"7", b"7\x1c", b"\x0b7")
+    ]
+
+    assert not any(mark in ack for ack in acks for mark in (b"\x0b", b"\x1c"))
+    assert [parse_ack(ack).control_id for ack in acks] == [b"7", b"", b""]
+
+
+@pytest.mark.parametrize("number", ["", "17"])
+def test_the_expected_sequence_number_is_left_out(number: str) -> None:
+    payload = message().replace(b"|2.5.1", f"|2.5.1|{number}".encode())
+
+    assert answer(payload)[1] == [b"MSA", b"AA", b"ID7"]
+
+
 def test_the_separators_are_the_senders() -> None:
     header = peek_header(b"MSH#*+!@#RIS#HOSP###2026##ORU*R01#ID7#P#2.5\r")
 
@@ -98,6 +124,25 @@ def test_an_error_is_told_in_the_layout_of_the_version() -> None:
     assert answer(message("2.7"), "AE", REFUSED)[1] == [b"MSA", b"AE", b"ID7"]
 
 
+@pytest.mark.parametrize(
+    ("error", "location", "condition"),
+    [
+        (UnreadableContentError("undecodable_content", "MSH-18"), b"MSH^1^18", b"102"),
+        (UnreadableContentError("fragment_of_message", "DSC"), b"DSC^1", b"100"),
+        (UnreadableContentError("invalid_structure", "OBX[3]-5"), b"OBX^3^5", b"102"),
+        (PrelimError("reader_failed_KeyError"), b"", b"207"),
+    ],
+)
+def test_a_fault_of_content_is_told_with_its_place(
+    error: PrelimError, location: bytes, condition: bytes
+) -> None:
+    err = answer(message(), "AE", error)[2]
+
+    assert err[2] == location
+    assert err[3].split(b"^")[0] == condition
+    assert err[8] == error.reason.encode()
+
+
 def test_trouble_of_our_own_is_an_internal_error_without_a_place() -> None:
     err = answer(message(), "AR", PrelimError("journal_unavailable"))[2]
 
@@ -109,7 +154,7 @@ def test_garbage_is_answered_with_the_usual_separators() -> None:
 
     assert segments[0][8:] == [b"ACK", b"P1", b"P", b"2.5"]
     assert segments[1][:3] == [b"MSA", b"AE", b""]
-    assert segments[2][2:4] == [b"MSH^1^", b"100^Segment sequence error^HL70357"]
+    assert segments[2][2:4] == [b"MSH^1", b"100^Segment sequence error^HL70357"]
 
 
 def test_text_in_an_answer_is_bounded() -> None:

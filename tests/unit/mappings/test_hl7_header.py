@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from mappings.errors import MessageRefusedError
 from mappings.hl7_header import (
+    VERSIONS,
     HeaderPolicy,
     best_effort_control_id,
+    best_effort_is_ack,
     judge_header,
     message_digest,
+    peek_head,
     peek_header,
 )
 
@@ -103,12 +106,18 @@ def test_what_has_no_msh_is_refused(payload: bytes, reason: str) -> None:
     ("fields", "reason", "where", "code", "condition"),
     [
         ({"m10": b""}, "control_id_missing", "MSH-10", "AE", 101),
+        ({"m10": b" "}, "control_id_missing", "MSH-10", "AE", 101),
+        ({"m10": b"A\x1c"}, "control_id_unframeable", "MSH-10", "AE", 102),
         ({"m9": b"XYZ^Z01"}, "unsupported_message_type", "MSH-9", "AR", 200),
         ({"m9": b""}, "unsupported_message_type", "MSH-9", "AR", 200),
         ({"m9": b"ORU^R99"}, "unsupported_event", "MSH-9", "AR", 201),
         ({"m11": b"X"}, "unsupported_processing_id", "MSH-11", "AR", 202),
         ({"m11": b""}, "unsupported_processing_id", "MSH-11", "AR", 202),
         ({"m12": b"3.0"}, "unsupported_version", "MSH-12", "AR", 203),
+        ({"m12": b"2"}, "unsupported_version", "MSH-12", "AR", 203),
+        ({"m12": b"2.0"}, "unsupported_version", "MSH-12", "AR", 203),
+        ({"m12": b"2.5.2"}, "unsupported_version", "MSH-12", "AR", 203),
+        ({"m12": b"2.9"}, "unsupported_version", "MSH-12", "AR", 203),
         ({"m12": b""}, "unsupported_version", "MSH-12", "AR", 203),
         ({"m14": b"more"}, "fragment_of_message", "MSH-14", "AR", 100),
         ({"m18": b"UNICODE UTF-16"}, "unsupported_charset", "MSH-18", "AR", 103),
@@ -126,9 +135,7 @@ def test_a_header_that_is_not_supported_is_refused(
     assert (error.ack_code, error.condition) == (code, condition)
 
 
-@pytest.mark.parametrize(
-    "version", [b"2", b"2.1", b"2.3.1", b"2.5.1^USA", b"2.7", b"2.8.2", b"2.9"]
-)
+@pytest.mark.parametrize("version", [*map(str.encode, VERSIONS), b"2.5.1^USA", b" 2.4 "])
 @pytest.mark.parametrize("kind", [b"ORU^R01", b"ORU", b"ORU^R01^ORU_R01", b"MDM^T02", b"ADT^A08"])
 def test_every_version_and_every_known_type_is_taken(version: bytes, kind: bytes) -> None:
     header = peek_header(message(m9=kind, m12=version))
@@ -152,9 +159,59 @@ def test_several_messages_in_one_frame_are_refused_for_two_patients_must_not_be_
         judge_header(header)
 
 
-def test_an_acknowledgment_is_known_as_one() -> None:
-    assert peek_header(message(m9=b"ACK^R01^ACK")).is_ack
+def test_versions_are_the_policys_choice() -> None:
+    judge_header(peek_header(message(m12=b"2.9")), HeaderPolicy(versions=frozenset({"2.9"})))
+    with pytest.raises(MessageRefusedError, match="unsupported_version"):
+        judge_header(peek_header(message()), HeaderPolicy(versions=frozenset({"2.9"})))
+
+
+@pytest.mark.parametrize("number", [b"7", b"0", b"-1", b""])
+def test_a_sequence_number_is_taken_and_ignored(number: bytes) -> None:
+    judge_header(peek_header(message(m13=number)))
+
+
+@pytest.mark.parametrize("kind", [b"ACK", b"ACK^R01^ACK", b"MCF^Q02", b"NAK", b"NACK^R01"])
+@pytest.mark.parametrize("accept", [b"", b"AL"])
+def test_an_acknowledgment_is_known_as_one_whatever_it_asks_for(kind: bytes, accept: bytes) -> None:
+    assert peek_header(message(m9=kind, m15=accept, m16=accept)).is_ack
     assert not peek_header(message()).is_ack
+
+
+@pytest.mark.parametrize(
+    ("head", "is_ack"),
+    [
+        (b"MSH|ABCD|A|B|C|D|2026||ACK^R01|1|P|2.5\r", True),
+        (b"\r\nMSH#ABCD#A#B#C#D#2026##NACK#1\r", True),
+        (b"MSH|ABCD|A|B|C|D|2026||ACKER^R01|1|P|2.5\r", False),
+        (b"MSH|ABCD|A|B|C|D|2026||ORU^R01|1|P|2.5\r", False),
+        (b"MSH|ABCD|A|B|C|D|2026||", False),
+        (b"PID|ABCD|A|B|C|D|2026||ACK", False),
+        (b"MSH", False),
+        (b"", False),
+    ],
+)
+def test_an_acknowledgment_that_cannot_be_read_is_known_as_one(
+    head: bytes, *, is_ack: bool
+) -> None:
+    assert best_effort_is_ack(head) is is_ack
+
+
+@pytest.mark.parametrize(
+    ("head", "control_id"),
+    [
+        (message() + b"OBX|1|TX|||and so", "ID7"),
+        (message().split(b"\r")[0], None),
+        (message()[:40], None),
+        (b"no message", None),
+        (b"MSH|ABCD|\r", None),
+    ],
+)
+def test_the_header_of_a_head_is_read_only_when_it_is_whole(
+    head: bytes, control_id: str | None
+) -> None:
+    header = peek_head(head)
+
+    assert (header and header.control_id) == control_id
 
 
 @pytest.mark.parametrize(
@@ -198,6 +255,8 @@ def test_a_message_without_a_time_has_a_digest() -> None:
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tail: b"MSH|^~\\&|" + tail))
 def test_any_bytes_give_a_header_or_a_refusal(payload: bytes) -> None:
     best_effort_control_id(payload)
+    best_effort_is_ack(payload)
+    peek_head(payload)
     with suppress(MessageRefusedError):
         header = peek_header(payload)
         assert len(message_digest(payload, header)) == 64
