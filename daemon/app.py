@@ -16,6 +16,7 @@ import structlog
 
 from daemon.acknowledging import policy_of, rules_of
 from daemon.application_acks import ApplicationAcks
+from daemon.careful_reading import CarefulReading
 from daemon.clock import SystemClock
 from daemon.courtesy import Courtesy
 from daemon.door_metrics import DoorMetrics
@@ -28,6 +29,7 @@ from daemon.journal_sqlite import acquire_serve_lock, open_journal
 from daemon.mapping import MapStep, plan_reports
 from daemon.metrics import Metrics
 from daemon.model_choice import PromptMaker, make_supervisor
+from daemon.outbound import Outbound
 from daemon.pipeline import Pipeline, PipelineLimits
 from daemon.posting import PostStep
 from daemon.site_files import load_sites
@@ -84,13 +86,15 @@ class App:
         self.journal: SqliteJournal
         self.pipeline: Pipeline
         self._clock = clock or SystemClock()
-        self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
+        self._sites = load_sites(settings.sites)
+        self.outbound = Outbound(settings, self._sites, self._clock)
         self.application_acks = ApplicationAcks(
             {name: rules_of(listener) for name, listener in settings.mllp.listeners.items()},
             clock=self._clock,
+            send_to=self.outbound.tell,
         )
-        self._sites = load_sites(settings.sites)
-        self._prompt_of = PromptMaker(settings)
+        self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
+        self._prompt_of = PromptMaker(settings, self._sites)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
         self._stack = AsyncExitStack()
         self._drained_by_s: float | None = None
@@ -143,6 +147,8 @@ class App:
         poster = await stack.enter_async_context(self._make_client())
         self.supervisor.start()
         stack.push_async_callback(lambda: self.supervisor.stop(self._left_s()))
+        self.outbound.start(self.journal, self.application_acks.deliver, self.metrics)
+        stack.push_async_callback(lambda: self.outbound.drain(self._left_s()))
         self._start_pipeline(poster)
         stack.push_async_callback(lambda: self.pipeline.drain(self._left_s()))
         for name, listener in settings.mllp.listeners.items():
@@ -205,9 +211,10 @@ class App:
                 self.journal,
                 plan=lambda raw: plan_reports(raw, self._sites),
                 metrics=self.metrics,
-                wake_next=lambda: self.pipeline.wake_drafting(),  # noqa: PLW0108 - made below
+                wake_next=self._wake_after_mapping,
                 check=self._make_check(),
                 owed=self.application_acks.plan,
+                guard=CarefulReading(self.journal, started_at=self._clock.now()).guard,
             ),
             draft_step=DraftStep(
                 self.journal,
@@ -219,7 +226,7 @@ class App:
                 retry=settings.model.retry,
                 clock=self._clock,
                 metrics=self.metrics,
-                wake_next=lambda: self.pipeline.wake_posting(),  # noqa: PLW0108 - same
+                wake_next=lambda: self.pipeline.wake_posting(),  # noqa: PLW0108 - made below
             ),
             post_step=PostStep(
                 self.journal,
@@ -227,6 +234,8 @@ class App:
                 retry=settings.fhir.retry,
                 clock=self._clock,
                 metrics=self.metrics,
+                owed=self.outbound.plan_oru,
+                wake_next=self.outbound.wake,
             ),
             limits=PipelineLimits(
                 drafts_in_flight_max=settings.model.requests_in_flight_max,
@@ -238,6 +247,10 @@ class App:
             clock=self._clock,
         )
         self.pipeline.start()
+
+    def _wake_after_mapping(self) -> None:
+        self.pipeline.wake_drafting()
+        self.outbound.wake()
 
     def _make_check(self) -> StructureCheck | None:
         made = make_structure_check(self._sites, self.metrics)

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from interfaces.mllp_admission import HostList
 from mappings.ack_mode import AckMode  # noqa: TC001 - pydantic reads it at run time
+from mappings.charset import find_codec
 from mappings.hl7_header import VERSIONS
+from mappings.hl7_oru_out import UTF8, Lines
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrOff = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -99,12 +101,89 @@ class Listener(Area):
         return value
 
 
+class SendTls(Area):
+    """How we prove ourselves to a receiver; the files are read at each connection."""
+
+    ca: Path | None = Field(None, description="PEM of authorities to believe; null is the system's")
+    certificate: Path | None = Field(None, description="PEM of our certificate, our own first")
+    key: Path | None = Field(None, description="PEM of its key, not encrypted")
+    server_name: str | None = Field(
+        None, description="name that the receiver's certificate must bear; null is host"
+    )
+
+    @model_validator(mode="after")
+    def _be_whole(self) -> SendTls:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a key needs its certificate")
+        return self
+
+
+class SendRetry(Area):
+    """How long a message is sent again."""
+
+    attempts_max: Count = Field(
+        100, description="tries that reached the receiver, before a message is given up"
+    )
+    wait_min_s: Seconds = Field(2, description="first wait; each next one is twice as long")
+    wait_max_s: Seconds = Field(60, description="longest wait between two tries")
+
+
+class SendOru(Area):
+    """How impressions are written for a receiver."""
+
+    sending_application: str = Field("PRELIM", description="MSH-3")
+    sending_facility: str = Field("", description="MSH-4")
+    receiving_application: str | None = Field(
+        None, description="MSH-5; null is the sender of the report"
+    )
+    receiving_facility: str | None = Field(
+        None, description="MSH-6; null is the sender of the report"
+    )
+    processing_id: Literal["P", "T", "D"] = Field("P", description="MSH-11")
+    ack_mode: Literal["original", "enhanced"] = Field(
+        "original", description="enhanced asks for an accept ack alone (MSH-15 AL, MSH-16 NE)"
+    )
+    charset: str = Field(UTF8, description="MSH-18; a text that it cannot hold goes as UTF-8")
+    lines: Lines = Field(
+        "segments", description="an OBX for each line; or repetitions of one TX; or breaks in an FT"
+    )
+    patient_identifier_type: str = Field("MR", description="PID-3.5")
+
+    @field_validator("charset")
+    @classmethod
+    def _be_known(cls, value: str) -> str:
+        if find_codec(value) is None:
+            raise ValueError("no character set that MLLP can carry")
+        return value
+
+
+class Send(Area):
+    """One receiver of what we send over MLLP."""
+
+    host: str = Field(min_length=1, description="name or address of the receiver")
+    port: int = Field(gt=0, le=65535, description="its port")
+    timeout_s: Seconds = Field(30, description="for connecting, and again for each answer")
+    tls: SendTls | None = Field(None, description="TLS; null is none")
+    retry: SendRetry = SendRetry()
+    oru: SendOru = SendOru()
+
+
 class Mllp(Area):
-    """The HL7 v2 doors."""
+    """The HL7 v2 doors, and whom we send to."""
 
     listeners: dict[str, Listener] = Field(
         default_factory=lambda: {"default": Listener()}, description="listeners by name"
     )
+    send: dict[str, Send] = Field(
+        default_factory=dict, description="receivers by name; a site's oru_target names one"
+    )
+
+    @model_validator(mode="after")
+    def _know_each_receiver(self) -> Mllp:
+        for listener in self.listeners.values():
+            if listener.application_ack_to not in {None, *self.send}:
+                raise ValueError("application_ack_to names no entry of mllp.send")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -63,6 +63,7 @@ class Daemon:
     mllp_port: int
     http_port: int
     settings: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,7 +78,7 @@ class Daemon:
         self.data.mkdir(exist_ok=True)
         with self.log.open("ab") as lines:
             self.process = subprocess.Popen(
-                [PRELIM, "serve"],
+                [PRELIM, "serve", *self.arguments],
                 stderr=lines,
                 env={
                     **os.environ,

@@ -10,9 +10,11 @@ import pytest
 
 from daemon.app import App
 from daemon.config import load_settings
+from daemon.config_mllp import Mllp
 from daemon.errors import ConfigurationError
 from daemon.lifecycle import State
 from interfaces.mllp_client import MllpClient
+from tests.unit.daemon.receiving_engine import ReceivingEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +62,36 @@ async def test_a_message_becomes_an_observation_in_the_embedded_store(tmp_path: 
     assert stored["status"] == "preliminary"
     assert stored["subject"]["identifier"]["value"] == "P1"
     assert "12 mm nodule in the right upper lobe" in stored["valueString"]
+
+
+async def test_a_posted_draft_goes_back_as_a_preliminary_oru_and_is_no_report_to_draft_for(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sites/default").mkdir(parents=True)
+    (tmp_path / "sites/default/site.yaml").write_text("output: {oru_target: ris}\n")
+    async with ReceivingEngine() as engine:
+        send = {"ris": {"host": "127.0.0.1", "port": engine.port}}
+        plain = settings(tmp_path)
+        chosen = plain.model_copy(
+            update={
+                "sites": tmp_path / "sites",
+                "mllp": Mllp.model_validate({"port": 0, "send": send}),
+            }
+        )
+        async with App(chosen) as app:
+            async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
+                await client.send(ORU)
+                await engine.arrived.wait()
+                answer = await client.send(engine.heard[0])
+            await until_state(app, State.SKIPPED)
+            [back] = await app.journal.rows(state=State.SKIPPED)
+            while await app.journal.deliveries_due():
+                await asyncio.sleep(0.02)
+
+    [heard] = engine.heard
+    assert b"|19005-8^Radiology Imaging study [Impression] (narrative)^LN|" in heard
+    assert b"||P1^^^DEMO^MR\r" in heard
+    assert (answer.code, back.reason) == ("AA", "impression_present")
 
 
 async def test_a_sites_own_security_label_is_written(tmp_path: Path) -> None:

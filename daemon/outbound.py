@@ -1,0 +1,166 @@
+"""Everything that leaves over MLLP: whom a draft is sent to, and the stage that sends it.
+
+Rule: only what was posted is sent, and nothing of it while posting is paused or in shadow. An
+application acknowledgment says what was read, not what was drafted: it goes out all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from daemon.config import LOOPBACK_HOSTS
+from daemon.delivering import DeliverStep, Link, tls_of
+from daemon.errors import ConfigurationError
+from daemon.journal_outbox import DeliveryId, NewDelivery
+from daemon.stage import Stage, StagePlan
+from interfaces.errors import SendRetryError, UnframeableError
+from interfaces.mllp_client_tls import make_client_context
+from mappings.hl7_oru_out import OruOptions, oru_control_id, render_oru
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+
+    from daemon.clock import Clock
+    from daemon.config import Settings
+    from daemon.journal import Journal, PendingReport
+    from daemon.journal_outbox import PendingDelivery
+    from daemon.metrics import Metrics
+    from mappings.sites import SiteSet
+
+DELIVERIES_IN_FLIGHT_MAX = 64
+
+
+class Outbound:
+    """The receivers of ``mllp.send`` and what is sent to them.
+
+    Args:
+        settings: Checked settings.
+        sites: Each may name the receiver of its impressions.
+        clock: The time of MSH-7 and of the waits.
+
+    Raises:
+        ConfigurationError: A site names no receiver that there is, a TLS file cannot be used, or a
+            demo engine's drafts would leave this machine.
+    """
+
+    def __init__(self, settings: Settings, sites: SiteSet, clock: Clock) -> None:
+        self._settings = settings
+        self._sites = sites
+        self._clock = clock
+        for name in settings.mllp.send:
+            _check_tls(settings, name)
+        for site in sites.sites:
+            _check_target(settings, site.name, site.oru_target)
+        self._links = {name: Link(name, entry) for name, entry in settings.mllp.send.items()}
+        self._stage: Stage[PendingDelivery] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def plan_oru(self, report: PendingReport) -> Sequence[NewDelivery]:
+        """Return the message that the site of a report wants when its draft is posted, if any."""
+        target = self._sites.named(report.study.site).oru_target
+        if target is None or report.observation is None:
+            return ()
+        options = OruOptions(**self._settings.mllp.send[target].oru.model_dump())
+        control_id = oru_control_id(report.report_id)
+        payload = render_oru(
+            report.study,
+            report.observation,
+            options,
+            control_id=control_id,
+            now=self._clock.now(),
+        )
+        return (NewDelivery("oru", target, payload, control_id),)
+
+    async def tell(self, target: str, payload: bytes) -> bool:
+        """Send a message that nobody answers to an entry of ``mllp.send``.
+
+        Returns:
+            Whether it was handed to the network.
+        """
+        link = self._links.get(target)
+        if link is None:
+            return False
+        try:
+            await link.tell(payload)
+        except (SendRetryError, UnframeableError):
+            return False
+        return True
+
+    def start(
+        self,
+        journal: Journal,
+        acknowledge: Callable[[PendingDelivery], Awaitable[bool]],
+        metrics: Metrics,
+    ) -> None:
+        """Send what is due, and what becomes due, until ``drain``."""
+        step = DeliverStep(
+            journal,
+            links=self._links,
+            acknowledge=acknowledge,
+            clock=self._clock,
+            metrics=metrics,
+        )
+
+        async def due(limit: int, but_not: Collection[str]) -> Sequence[PendingDelivery]:
+            claimed = tuple(DeliveryId(id_) for id_ in but_not)
+            found = await journal.pending_deliveries(
+                now=self._clock.now(), limit=limit, but_not=claimed
+            )
+            if self._settings.fhir_write == "off" or await journal.is_paused():
+                return [delivery for delivery in found if delivery.kind != "oru"]
+            return found
+
+        self._stage = Stage(
+            StagePlan(
+                name="deliver",
+                fetch=due,
+                step=step,
+                identity=lambda delivery: delivery.delivery_id,
+                # One at a time for each receiver: it gets them in the order of their posts.
+                exclusive=lambda delivery: delivery.target if delivery.kind == "oru" else None,
+                put_off=step.put_off,
+                in_flight_max=DELIVERIES_IN_FLIGHT_MAX,
+            )
+        )
+        self._task = asyncio.create_task(self._stage.run_stage())
+
+    def wake(self) -> None:
+        """Say that something may be due."""
+        if self._stage is not None:
+            self._stage.wake()
+
+    async def drain(self, deadline_s: float) -> None:
+        """Start no more, wait for what is on its way, and close the connections.
+
+        What is cut short is sent again after the next start.
+        """
+        if self._stage is not None and self._task is not None:
+            await self._stage.drain(deadline_s)
+            await self._task
+        for link in self._links.values():
+            link.close()
+
+
+def _check_tls(settings: Settings, name: str) -> None:
+    tls = tls_of(settings.mllp.send[name])
+    if tls is None:
+        return
+    try:
+        make_client_context(tls)
+    except SendRetryError as error:
+        where = f"mllp.send.{name}.tls.{error.where}"
+        raise ConfigurationError("file cannot be used", where) from None
+
+
+def _check_target(settings: Settings, site: str, target: str | None) -> None:
+    if target is None:
+        return
+    entry = settings.mllp.send.get(target)
+    if entry is None:
+        raise ConfigurationError("no such entry of mllp.send", f"{site}: oru_target")
+    is_demo = settings.is_demo_engine and not settings.model.allow_demo
+    if is_demo and entry.host not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            "a demo engine's drafts must not be sent to a real receiver", "model.allow_demo"
+        )

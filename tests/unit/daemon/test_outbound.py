@@ -1,0 +1,196 @@
+"""What leaves over MLLP: for which reports, when not, and what stops the start."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from daemon.config import load_settings
+from daemon.errors import ConfigurationError
+from daemon.journal_outbox import NewDelivery
+from daemon.lifecycle import State
+from daemon.metrics import Metrics
+from daemon.outbound import Outbound
+from mappings.hl7_oru_out import oru_control_id
+from mappings.sites import Site, SiteSet
+from tests.unit.daemon.journal_samples import DRAFT, bring_to, make_new, map_one, receive
+from tests.unit.daemon.receiving_engine import ReceivingEngine
+from tests.unit.mappings.fhir_samples import draft_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from daemon.journal import PendingReport
+    from daemon.journal_outbox import PendingDelivery
+    from daemon.journal_sqlite import SqliteJournal
+    from tests.unit.daemon.conftest import HandClock
+
+SITES = SiteSet((Site("demo", oru_target="ris"),))
+
+
+def make(clock: HandClock, sites: SiteSet = SITES, port: int = 9, **changes: Any) -> Outbound:  # noqa: ANN401 - settings of any type
+    send = {"ris": {"host": "127.0.0.1", "port": port, **changes.pop("ris", {})}}
+    settings = load_settings(overrides={"mllp": {"send": send}, **changes}, environment={})
+    return Outbound(settings, sites, clock)
+
+
+async def drafted(journal: SqliteJournal, clock: HandClock) -> PendingReport:
+    report_id = await map_one(journal)
+    await journal.record_drafted(report_id, DRAFT, draft_of())
+    [report] = await journal.pending_reports(State.DRAFTED, now=clock.now(), limit=1)
+    return report
+
+
+async def say_no(_: PendingDelivery) -> bool:
+    return False
+
+
+async def test_a_site_with_a_receiver_owes_it_the_impression(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    report = await drafted(journal, clock)
+    outbound = make(clock, ris={"oru": {"sending_application": "AI", "charset": "8859/1"}})
+
+    [owed] = outbound.plan_oru(report)
+
+    segments = owed.payload.split(b"\r")
+    assert (owed.kind, owed.target) == ("oru", "ris")
+    assert owed.control_id == oru_control_id(report.report_id)
+    assert segments[0].startswith(b"MSH|^~\\&|AI||RIS||20261121080000+0000||ORU^R01^ORU_R01|")
+    assert segments[0].endswith(b"|8859/1")
+
+
+@pytest.mark.parametrize("sites", [SiteSet(), SiteSet((Site("demo"),))])
+async def test_a_site_without_a_receiver_owes_nothing(
+    journal: SqliteJournal, clock: HandClock, sites: SiteSet
+) -> None:
+    report = await drafted(journal, clock)
+
+    assert make(clock, sites).plan_oru(report) == ()
+
+
+async def test_what_is_due_is_sent_and_what_becomes_due_when_it_is_woken(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    async with ReceivingEngine() as engine:
+        outbound = make(clock, port=engine.port)
+        report = await drafted(journal, clock)
+        outbound.start(journal, say_no, Metrics())
+        await journal.record_posted(
+            report.report_id,
+            reference="O/1",
+            version_id=None,
+            outcome="created",
+            deliveries=outbound.plan_oru(report),
+        )
+        outbound.wake()
+        await engine.arrived.wait()
+        while await journal.deliveries_due():
+            await asyncio.sleep(0.001)  # nothing to wait on: the journal tells nobody
+        await outbound.drain(5)
+
+    assert engine.control_ids == [oru_control_id(report.report_id)]
+
+
+@pytest.mark.parametrize("held_by", ["shadow", "pause"])
+async def test_no_draft_is_sent_in_shadow_or_while_posting_is_paused(
+    journal: SqliteJournal, clock: HandClock, held_by: str
+) -> None:
+    told = asyncio.Event()
+
+    async def acknowledge(_: PendingDelivery) -> bool:
+        told.set()
+        return True
+
+    report_id = await bring_to(journal, State.DRAFTED, "C1")
+    await journal.record_posted(
+        report_id,
+        reference="O/1",
+        version_id=None,
+        outcome="created",
+        deliveries=[NewDelivery("oru", "ris", b"MSH|", "D1")],
+    )
+    message_id = await receive(journal, "C2")
+    owed = NewDelivery("application_ack", "", b"MSH|", "A1")
+    await journal.record_mapped(message_id, [make_new()], deliveries=[owed])
+    await journal.set_paused(is_paused=held_by == "pause", actor="operator:test")
+    outbound = make(clock, fhir={"write": "off"} if held_by == "shadow" else {})
+
+    outbound.start(journal, acknowledge, Metrics())
+    await told.wait()
+    await outbound.drain(5)
+
+    assert await journal.deliveries_due() == {"ris": 1}
+
+
+async def test_a_message_that_nobody_answers_is_told_to_a_receiver_by_name(
+    clock: HandClock,
+) -> None:
+    async with ReceivingEngine() as engine:
+        outbound = make(clock, port=engine.port)
+        said = await outbound.tell("ris", b"MSH|^~\\&|P||||1||ACK|A1|P|2.5.1\r")
+        await engine.arrived.wait()
+        await outbound.drain(1)
+
+    assert said
+    assert engine.control_ids == ["A1"]
+
+
+async def test_nobody_to_tell_is_no(clock: HandClock, free_port: Callable[[], int]) -> None:
+    outbound = make(clock, port=free_port())
+
+    assert not await outbound.tell("ris", b"MSH|")
+    assert not await outbound.tell("nobody", b"MSH|")
+
+
+def test_a_site_whose_receiver_is_not_set_stops_the_start(clock: HandClock) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(clock, SiteSet((Site("north", oru_target="nobody"),)))
+
+    assert caught.value.where == "north: oru_target"
+
+
+def test_a_demo_engine_sends_its_drafts_to_no_real_receiver(clock: HandClock) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(clock, ris={"host": "ris.hospital.example"})
+
+    assert caught.value.where == "model.allow_demo"
+    make(clock, SiteSet(), ris={"host": "ris.hospital.example"})
+    make(clock, ris={"host": "ris.hospital.example"}, model={"allow_demo": True})
+
+
+def test_a_tls_file_that_cannot_be_used_stops_the_start(clock: HandClock, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(clock, ris={"tls": {"ca": str(tmp_path / "missing.pem")}})
+
+    assert caught.value.where == "mllp.send.ris.tls.ca"
+
+
+@pytest.mark.parametrize(
+    ("entry", "where"),
+    [
+        ({"tls": {"key": "k.pem"}}, "mllp.send.ris.tls"),
+        ({"oru": {"charset": "UTF-16"}}, "mllp.send.ris.oru.charset"),
+        ({"oru": {"lines": "pages"}}, "mllp.send.ris.oru.lines"),
+        ({"port": 0}, "mllp.send.ris.port"),
+        ({"host": ""}, "mllp.send.ris.host"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told_by_their_path(
+    clock: HandClock, entry: dict[str, Any], where: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(clock, ris=entry)
+
+    assert caught.value.where == where
+
+
+def test_an_application_ack_to_nobody_is_refused(clock: HandClock) -> None:
+    listeners = {"default": {"application_ack_to": "nobody"}}
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(overrides={"mllp": {"listeners": listeners}}, environment={})
+
+    assert caught.value.where == "mllp"
