@@ -119,12 +119,6 @@ def decode_message(
     raise UnreadableContentError("undecodable_content", where) from None
 
 
-def decode_text(payload: bytes, declared: str) -> tuple[str, str]:
-    """Decode by one declared set alone."""
-    decoded = decode_message(payload, (declared,))
-    return decoded.text, decoded.codec
-
-
 def _choose(declared: Sequence[str], undeclared: Sequence[str]) -> tuple[Sequence[str], bool]:
     """Return the codecs to try, and whether the sender named the first."""
     name, *others = declared or ("",)

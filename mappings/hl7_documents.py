@@ -19,6 +19,8 @@ from mappings.hl7_escape import unchain, unescape
 from mappings.html_text import is_whole_html, read_html, read_tags_in_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mappings.hl7_separators import Separators
 
 ENCODED_CHARACTERS_MAX = 262_144
@@ -47,6 +49,7 @@ _IN_TEXT = {
     "<ClinicalDocument": "xml",
 }
 _IN_TEXT_STARTS = tuple(_IN_TEXT)
+_CONTROLS = tuple(map(chr, (*range(0x20), 0x7F)))
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -65,6 +68,16 @@ class Document(NamedTuple):
     def is_unread(self) -> bool:
         """Whether a report may stand in it that nobody here has seen; pictures hold none."""
         return self.text is None and self.kind != "media"
+
+
+def are_plain(raws: Sequence[str], separators: Separators) -> bool:
+    """Say whether fields need no reading; asked of all of a report's together, for speed."""
+    text = "".join(raws)
+    special = (separators.escape, separators.repetition, "<", "&", *_CONTROLS)
+    if any(map(text.__contains__, special)):
+        return False
+    is_document = any(raw.startswith(_IN_TEXT_STARTS) for raw in raws)
+    return not is_document and (text.isascii() or text.isprintable())
 
 
 def read_text(raw: str, separators: Separators, codec: str) -> Document:

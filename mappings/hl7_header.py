@@ -12,9 +12,10 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from mappings.charset import find_codec
-from mappings.errors import MessageRefusedError
+from mappings.charset import decode_message, refusal_reason
+from mappings.errors import MessageRefusedError, UnreadableContentError
 from mappings.hl7_separators import Separators, parse_separators
+from mappings.msh_fields import split_fields
 from mappings.tables import read_table
 
 CONTROL_ID_BYTES_MAX = 250
@@ -55,8 +56,18 @@ class Header:
         """Return MSH-``number`` as sent; empty when absent."""
         return self.fields[number - 1] if number <= len(self.fields) else b""
 
+    def _text(self, number: int) -> str:
+        """Return a field as text; what is not in the declared character set byte for byte."""
+        raw = self.raw(number)
+        if raw.isascii() and b"\x1b" not in raw:
+            return raw.decode("ascii")
+        try:
+            return decode_message(raw, self.charsets, separators=self.separators).text
+        except UnreadableContentError:
+            return raw.decode("latin-1")
+
     def _component(self, number: int, component: int = 1) -> str:
-        first = self.raw(number).decode("latin-1").split(self.separators.repetition)[0]
+        first = self._text(number).split(self.separators.repetition)[0]
         parts = first.split(self.separators.component)
         return parts[component - 1].strip() if component <= len(parts) else ""
 
@@ -124,15 +135,12 @@ class Header:
         return self._component(16)
 
     @property
-    def charset(self) -> str:
-        """MSH-18, first repetition: the one that the message is written in.
-
-        A later one that is switched to by escape sequences (ISO IR87) reads the first as well; the
-        first alone would take its bytes for ASCII.
-        """
-        names = self.raw(18).decode("latin-1").split(self.separators.repetition)
-        switched = (name for name in names if (find_codec(name) or "").startswith("iso2022"))
-        return next(switched, names[0]).strip()
+    def charsets(self) -> tuple[str, ...]:
+        """MSH-18: what the message is written in, and then what it switches to."""
+        declared = self.raw(18).decode("latin-1")
+        listed = declared.replace(self.separators.escape, self.separators.repetition)  # as in DICOM
+        names = listed.split(self.separators.repetition)
+        return tuple(name.strip() for name in names)
 
     @property
     def is_ack(self) -> bool:
@@ -177,13 +185,16 @@ def peek_header(payload: bytes) -> Header:
         raise MessageRefusedError("not_hl7", "MSH", "AE", _SEQUENCE_ERROR)
     end = _SEGMENT_END.search(payload, start)
     stop = len(payload) if end is None else end.start()
-    fields = payload[start:stop].split(payload[start + 3 : start + 4])
+    fields = split_fields(payload[start:stop], payload[start + 3 : start + 4])
     separators = parse_separators(chr(payload[start + 3]), fields[1].decode("latin-1"))
     if separators is None:
         raise MessageRefusedError("bad_separators", "MSH-2", "AE", _SEQUENCE_ERROR)
     # MSH-1 is the separator itself: put in as a field, it makes fields[n - 1] be MSH-n.
     fields[0] = payload[start + 3 : start + 4]
-    is_batch = any(payload.find(b"%bMSH%b" % (end, fields[0]), stop) >= 0 for end in (b"\r", b"\n"))
+    next_start = b"MSH" + fields[0]
+    is_batch = payload.find(b"\r" + next_start, stop) >= 0 or (
+        b"\n" in payload and payload.find(b"\n" + next_start, stop) >= 0
+    )
     return Header(separators, tuple(fields), start, is_batch)
 
 
@@ -210,8 +221,9 @@ def judge_header(header: Header, policy: HeaderPolicy = DEFAULT_POLICY) -> None:
         raise MessageRefusedError("unsupported_version", "MSH-12", "AR", _VERSION_UNKNOWN)
     if header.raw(14).strip():
         raise MessageRefusedError("fragment_of_message", "MSH-14", "AR", _SEQUENCE_ERROR)
-    if header.charset and find_codec(header.charset) is None:
-        raise MessageRefusedError("unsupported_charset", "MSH-18", "AR", _VALUE_UNKNOWN)
+    refused = header.charsets[0] and refusal_reason(header.charsets[0])
+    if refused:
+        raise MessageRefusedError(refused, "MSH-18", "AR", _VALUE_UNKNOWN)
 
 
 def peek_head(head: bytes) -> Header | None:

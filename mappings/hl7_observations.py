@@ -1,7 +1,9 @@
 """The OBX of one OBR group: which lines are narrative, what each means, where the report stands.
 
-Only TX, FT and ST (or an unnamed type that holds words) are text; their whole field is taken, with
-its ``^`` and ``&``. Numbers, codes, documents and a technologist's comment are never findings.
+TX, FT and ST (or an unnamed type that holds words) are text; their whole field is taken, with its
+``^`` and ``&``. So is a coded entry that holds no code, and a document that can be read
+(hl7_documents.py). Numbers, codes, pointers and a technologist's comment are never findings. A
+document that cannot be read is named: its report may say more than is seen here.
 
 Standard: HL7 v2 OBX; suffixes after ``&`` in OBX-3 (GDT, IMP, ADT ...); LOINC.
 LOINC codes are copyright Regenstrief Institute, used under the LOINC licence.
@@ -13,6 +15,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mappings.hl7_documents import are_plain, read_document, read_text
 from mappings.hl7_status import choose_status, is_withdrawn, read_observation_status
 from mappings.sections import CodedText, read_narrative
 from mappings.tables import read_table
@@ -21,20 +24,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mappings.domain import ReportStatus, Sections
-    from mappings.hl7_message import Segment
+    from mappings.hl7_message import Message, Segment
+    from mappings.hl7_separators import Separators
     from mappings.sites import Site
 
 _CODES = {row["code"]: row["section"] for row in read_table("report_codes")}
 _TEXT_TYPES = frozenset({"TX", "FT", "ST"})
 _CODED_TYPES = frozenset({"CE", "CNE", "CWE"})
-_DOCUMENT_TYPES = frozenset({"ED", "RP", "HD", "UI"})
+_POINTING_TYPES = frozenset({"HD", "RP", "UI"})
 _STUDY_UID_CODES = frozenset({"110180", "113014"})  # DICOM: Study Instance UID, DICOM Study
 _WORDS = re.compile(r"[^\W\d_]{2}\W+[^\W\d_]{2}")
+_STATUS = 11
+_DISPLAYS = (2, 9, 5, 1)
+"""Components of a coded entry, in the order of looking: text, original text, alternate text, code.
+"""
+_SENTENCE_WORDS_MIN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What the OBX of a group came to. ``has_values``: a measured or coded value is among them."""
+    """What the OBX of a group came to.
+
+    ``has_values``: a measured or coded value is among them. ``documents`` are the kinds of those
+    that a report may stand in and that are not read, such as ``pdf``.
+    """
 
     sections: Sections
     title: str | None = field(repr=False)
@@ -43,15 +56,8 @@ class Observations:
     study_instance_uid: str | None = field(repr=False)
     has_sections: bool
     has_values: bool
-
-
-@dataclass(slots=True)
-class _Line:
-    """A narrative OBX; ``status`` is OBX-11 as sent."""
-
-    section: str | None
-    text: str = field(repr=False)
-    status: str
+    addendum: str | None = field(default=None, repr=False)
+    documents: tuple[str, ...] = ()
 
 
 def read_observations(segments: Sequence[Segment], result_status: str, site: Site) -> Observations:
@@ -65,66 +71,155 @@ def read_observations(segments: Sequence[Segment], result_status: str, site: Sit
     Returns:
         The sections and the status. Withdrawn lines are left out of a report that stands.
     """
-    lines: list[_Line] = []
-    has_values = False
-    study_instance_uid: str | None = None
-    meanings: dict[str, str | None] = {}  # a report of 60 lines repeats one code
-    for segment in segments:
-        kind, code = segment.raw(2).strip().upper(), segment.raw(3)
-        if code not in meanings:
-            meanings[code] = _find_section(segment, site)
-        section = meanings[code]
-        if _is_narrative(segment, kind, section):
-            lines.append(_Line(section, _read_text(segment, kind), segment.raw(11)))
-        elif kind not in _DOCUMENT_TYPES:
-            has_values = has_values or bool(segment.raw(5).strip())
-        elif segment.component(3) in _STUDY_UID_CODES:
-            study_instance_uid = segment.component(5) or None
-    words = {line.status for line in lines} or {segment.raw(11) for segment in segments}
-    narrative = read_narrative(_standing(lines), site.headings)
+    group = _Group()
+    kind = code = section = None
+    is_text = False
+    for index, segment in enumerate(segments):
+        fields = segment.fields
+        if len(fields) <= _STATUS:
+            fields = [*fields, *[""] * _STATUS]
+        if fields[3] != code or fields[2] != kind:  # a report of 60 lines repeats one code
+            kind, code = fields[2], fields[3]
+            section = find_section(segment, site)
+            is_text = section is not None and kind in _TEXT_TYPES
+        if is_text:
+            group.texts.append(CodedText(section, fields[5], index))
+            group.statuses.append(fields[_STATUS])
+        else:
+            group.take(segment, index, section)
+    if segments:
+        group.read_texts(segments[0].message)
+    words = set(group.statuses) or {segment.raw(_STATUS) for segment in segments}
+    narrative = read_narrative(_standing(group, site), site.headings)
     sections = narrative.sections
     return Observations(
         sections=sections,
         title=narrative.title,
-        status=choose_status(map(read_observation_status, words), result_status),
+        status=choose_status(
+            (read_observation_status(word, site.status_words) for word in words),
+            result_status,
+            site.status_words,
+        ),
         observed_at=next((segment.component(14) for segment in segments), ""),
-        study_instance_uid=study_instance_uid,
+        study_instance_uid=group.study_instance_uid,
         has_sections=sections.findings is not None or sections.impression is not None,
-        has_values=has_values,
+        has_values=group.has_values,
+        addendum=narrative.addendum,
+        documents=tuple(dict.fromkeys(group.documents)),
     )
 
 
-def _standing(lines: Sequence[_Line]) -> list[CodedText]:
+class _Group:
+    """What was read of the OBX of one group so far; ``statuses`` are OBX-11 of the ``texts``."""
+
+    def __init__(self) -> None:
+        self.texts: list[CodedText] = []
+        self.statuses: list[str] = []
+        self.documents: list[str] = []
+        self.has_values = False
+        self.study_instance_uid: str | None = None
+        self._are_read: set[int] = set()
+
+    def take(self, segment: Segment, index: int, section: str | None) -> None:
+        """Read one OBX as what OBX-2 says that it is."""
+        kind = segment.raw(2).strip().upper()
+        if kind in _POINTING_TYPES:
+            self._take_pointer(segment)
+        elif kind == "ED":
+            self._take_document(segment, index, section)
+        elif kind in _CODED_TYPES:
+            self._take_coded(segment, index, section)
+        elif (kind in _TEXT_TYPES or not kind) and not _is_value(segment, kind, section):
+            self.texts.append(CodedText(section, segment.raw(5), index))
+            self.statuses.append(segment.raw(_STATUS))
+        else:
+            self._take_value(segment)
+
+    def read_texts(self, message: Message) -> None:
+        """Read the escape sequences of the texts; a document that was sent as text is taken out."""
+        separators = message.separators
+        if are_plain([one.text for one in self.texts], separators):
+            return
+        rows = list(zip(self.texts, self.statuses, strict=True))
+        self.texts, self.statuses = [], []
+        for (section, raw, index), status in rows:
+            is_read = index in self._are_read
+            text = raw if is_read else self._read_text(raw, separators, message.codec)
+            if text is not None:
+                self.texts.append(CodedText(section, text, index))
+                self.statuses.append(status)
+
+    def _read_text(self, raw: str, separators: Separators, codec: str) -> str | None:
+        document = read_text(raw, separators, codec)
+        if document.text is None:
+            self.documents.append(document.kind)
+        return document.text
+
+    def _take_pointer(self, segment: Segment) -> None:
+        """A pointer is not followed; it may name the study."""
+        if segment.component(3) in _STUDY_UID_CODES:
+            self.study_instance_uid = segment.component(5) or None
+
+    def _take_document(self, segment: Segment, index: int, section: str | None) -> None:
+        message = segment.message
+        document = read_document(segment.raw(5), message.separators, message.codec)
+        if document.text is not None:
+            self._add_read(section, document.text, index, segment)
+        elif document.is_unread:
+            self.documents.append(document.kind)
+
+    def _take_coded(self, segment: Segment, index: int, section: str | None) -> None:
+        """A coded impression is a person's impression as well; any other code is a value."""
+        entries = [segment.message.components(one) for one in segment.repetitions(5)]
+        if section == "impression" or (entries and all(map(_is_uncoded, entries))):
+            text = "\n".join(filter(None, map(_display, entries)))
+            self._add_read(section, text, index, segment)
+        else:
+            self._take_value(segment)
+
+    def _take_value(self, segment: Segment) -> None:
+        self.has_values = self.has_values or bool(segment.raw(5).strip())
+
+    def _add_read(self, section: str | None, text: str, index: int, segment: Segment) -> None:
+        self.texts.append(CodedText(section, text, index))
+        self.statuses.append(segment.raw(_STATUS))
+        self._are_read.add(index)
+
+
+def _standing(group: _Group, site: Site) -> list[CodedText]:
     """Return the texts that hold; of a report that is withdrawn whole, all of them."""
     withdrawn = {
         word
-        for word in {line.status for line in lines}
-        if is_withdrawn(read_observation_status(word))
+        for word in set(group.statuses)
+        if is_withdrawn(read_observation_status(word, site.status_words))
     }
-    held = [line for line in lines if line.status not in withdrawn] or lines
-    return [CodedText(line.section, line.text) for line in held]
+    if not withdrawn:
+        return group.texts
+    rows = zip(group.texts, group.statuses, strict=True)
+    return [text for text, status in rows if status not in withdrawn] or group.texts
 
 
-def _is_narrative(segment: Segment, kind: str, section: str | None) -> bool:
-    if kind in _CODED_TYPES:
-        return section == "impression"  # a coded impression is a person's impression as well
-    if kind and kind not in _TEXT_TYPES:
-        return False
+def _is_value(segment: Segment, kind: str, section: str | None) -> bool:
+    """Say whether text without a known code is measured: it has a unit, a range, or no words."""
     if section is not None:
-        return True
+        return False
     if segment.raw(6).strip() or segment.raw(7).strip():
-        return False  # a unit or a reference range: a measured value, whatever its type
-    return bool(kind) or _WORDS.search(segment.raw(5)) is not None
+        return True
+    return not kind and _WORDS.search(segment.raw(5)) is None
 
 
-def _read_text(segment: Segment, kind: str) -> str:
-    if kind not in _CODED_TYPES:
-        return segment.text(5)
-    parts = segment.components(5)
-    return next((part for part in (*parts[1:2], *parts[:1]) if part), "")
+def _is_uncoded(parts: list[str]) -> bool:
+    """Say whether a coded entry is free text: no code, or a sentence in the place of one."""
+    if len(parts) == 1:
+        return len(parts[0].split()) >= _SENTENCE_WORDS_MIN
+    return not parts[0] and not "".join(parts[3:4])
 
 
-def _find_section(segment: Segment, site: Site) -> str | None:
+def _display(parts: list[str]) -> str:
+    return next((parts[at - 1] for at in _DISPLAYS if at <= len(parts) and parts[at - 1]), "")
+
+
+def find_section(segment: Segment, site: Site) -> str | None:
     """Read OBX-3: the site's table, then the suffix after ``&``, then the code itself."""
     raw = segment.raw(3)
     if raw.isdigit() and not site.observation_codes:

@@ -127,6 +127,7 @@ def _read_group(group: Group, result: Result, blank: StudyReport) -> StudyReport
         reported_at=parse_time(request.component(22), zone) or blank.reported_at,
         sections=sections,
         is_radiology=is_report and not is_laboratory(section),
+        documents=read.documents,
     )
 
 

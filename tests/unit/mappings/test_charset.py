@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from mappings.charset import DECLARED_WRONG, decode_message, find_codec, refusal_reason
 from mappings.errors import UnreadableContentError
+from mappings.hl7_oru import parse_oru
 from mappings.hl7_separators import Separators
+from mappings.sites import Site, SiteSet
+from tests.unit.mappings.charset_samples import SAMPLES, Sample, has_hidden_separator
 
 CHINESE = "双肺纹理清晰。未见明确实变影。心影大小正常。"
 TABLE_0211 = [
@@ -232,6 +235,39 @@ def _encoded(character: str, codec: str) -> bytes:
     except UnicodeEncodeError:
         return b""
     return encoded[3:-3] if codec == "iso2022_jp" else encoded
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.declared}-{sample.codec}")
+def test_a_report_whose_letters_look_like_separators_comes_out_right(sample: Sample) -> None:
+    result = parse_oru(sample.render(), SiteSet())
+    (report,) = result.reports
+
+    assert has_hidden_separator(sample) == (sample.codec not in {"euc_kr", "cp949"})
+    assert not result.warnings
+    assert report.sections.findings == f"{sample.findings}\nEnd of text."
+    assert report.patient is not None
+    assert (report.patient.value, report.exam.display) == ("T1", sample.exam)
+    assert report.filler_order_number is not None
+    assert report.filler_order_number.value == f"{sample.codec}-1"
+
+
+def test_a_sites_codecs_read_what_it_does_not_declare() -> None:
+    sample = SAMPLES[0]._replace(declared="")
+    sites = SiteSet((Site("default", undeclared_codecs=("utf-8", "gb18030")),))
+
+    result = parse_oru(sample.render(), sites)
+
+    assert result.codec == "gb18030"
+    assert (result.reports[0].sections.findings or "").startswith(sample.findings)
+
+
+def test_what_is_declared_wrong_is_said_of_the_message() -> None:
+    sample = SAMPLES[0]._replace(declared="8859/1", codec="utf-8")
+
+    result = parse_oru(sample.render(), SiteSet())
+
+    assert (result.codec, *result.warnings) == ("utf-8", DECLARED_WRONG)
+    assert (result.reports[0].sections.findings or "").startswith(sample.findings)
 
 
 @given(st.binary(max_size=200), st.sampled_from([row[0] for row in TABLE_0211]))

@@ -46,7 +46,7 @@ def test_every_field_of_msh_is_read() -> None:
     assert (header.control_id, header.control_id_bytes) == ("ID 7", b"ID 7")
     assert (header.processing_id, header.version) == ("P", "2.5.1")
     assert (header.accept_ack, header.application_ack) == ("AL", "NE")
-    assert header.charset == "8859/1"
+    assert header.charsets == ("8859/1", "UNICODE UTF-8")
     assert not header.is_batch
     assert "RIS" not in repr(header)
 
@@ -69,7 +69,7 @@ def test_what_stands_before_msh_and_other_line_ends_are_passed_over(
     header = peek_header(lead + MSH.replace(b"|8859", b"|8859") + end + b"PID|1" + end)
 
     assert header.control_id == "ID 7"
-    assert header.charset == "8859/1"
+    assert header.charsets == ("8859/1", "UNICODE UTF-8")
 
 
 def test_separators_come_from_msh() -> None:
@@ -120,7 +120,7 @@ def test_what_has_no_msh_is_refused(payload: bytes, reason: str) -> None:
         ({"m12": b"2.9"}, "unsupported_version", "MSH-12", "AR", 203),
         ({"m12": b""}, "unsupported_version", "MSH-12", "AR", 203),
         ({"m14": b"more"}, "fragment_of_message", "MSH-14", "AR", 100),
-        ({"m18": b"UNICODE UTF-16"}, "unsupported_charset", "MSH-18", "AR", 103),
+        ({"m18": b"UNICODE UTF-16"}, "charset_not_framable", "MSH-18", "AR", 103),
         ({"m18": b"CNS 11643-1992"}, "unsupported_charset", "MSH-18", "AR", 103),
     ],
 )
@@ -163,6 +163,20 @@ def test_versions_are_the_policys_choice() -> None:
     judge_header(peek_header(message(m12=b"2.9")), HeaderPolicy(versions=frozenset({"2.9"})))
     with pytest.raises(MessageRefusedError, match="unsupported_version"):
         judge_header(peek_header(message()), HeaderPolicy(versions=frozenset({"2.9"})))
+
+
+@pytest.mark.parametrize(
+    ("place", "declared", "text"),
+    [
+        ("Klinikum M\u00fcnchen".encode(), b"UNICODE UTF-8", "Klinikum M\u00fcnchen"),
+        ("Klinikum M\u00fcnchen".encode(), b"", "Klinikum M\u00fcnchen"),
+        ("Klinikum M\u00fcnchen".encode("latin-1"), b"8859/1", "Klinikum M\u00fcnchen"),
+        ("\u5317\u4eac^1.2^ISO".encode("gb18030"), b"GB 18030-2000", "\u5317\u4eac"),
+        (b"\xff\xfe", b"UNICODE UTF-8", "\xff\xfe"),
+    ],
+)
+def test_a_facility_is_named_in_its_own_alphabet(place: bytes, declared: bytes, text: str) -> None:
+    assert peek_header(message(m4=place, m18=declared)).sending_facility == text
 
 
 @pytest.mark.parametrize("number", [b"7", b"0", b"-1", b""])
@@ -263,7 +277,8 @@ def test_any_bytes_give_a_header_or_a_refusal(payload: bytes) -> None:
         judge_header(header)
 
 
-def test_a_character_set_that_is_switched_to_reads_the_message() -> None:
-    header = peek_header(rb"MSH|^~\&|A|B|C|D|2026||ORU^R01|1|P|2.5||||||ASCII~ISO IR87")
+@pytest.mark.parametrize("declared", [b"ASCII~ISO IR87", rb"ASCII\ISO IR87", b"ASCII ~ ISO IR87"])
+def test_every_character_set_of_the_header_is_read(declared: bytes) -> None:
+    header = peek_header(rb"MSH|^~\&|A|B|C|D|2026||ORU^R01|1|P|2.5||||||" + declared)
 
-    assert header.charset == "ISO IR87"
+    assert header.charsets == ("ASCII", "ISO IR87")

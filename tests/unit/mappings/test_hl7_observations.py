@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,8 +84,103 @@ def test_titles_comments_values_and_documents_are_no_findings(row: str) -> None:
     assert observe(row).sections.findings is None
 
 
-def test_a_coded_impression_is_an_impression() -> None:
-    assert observe("CWE|&IMP||B1^Negative^BIRADS").sections.impression == "Negative"
+@pytest.mark.parametrize("kind", ["CE", "CNE", "CWE"])
+def test_a_coded_impression_is_an_impression(kind: str) -> None:
+    assert observe(f"{kind}|&IMP||B1^Negative^BIRADS").sections.impression == "Negative"
+    assert observe(f"{kind}|&IMP||B1^^BIRADS").sections.impression == "B1"
+    assert observe(f"{kind}|&IMP||B1^One~B2^Two").sections.impression == "One\nTwo"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [f"^{PROSE}", f"^^^^{PROSE}", f"^^^^^^^^{PROSE}", PROSE, f"^{PROSE[:9]}~^{PROSE[9:]}"],
+)
+def test_a_coded_entry_without_a_code_is_text(value: str) -> None:
+    read = observe(f"CWE|&GDT||{value}")
+
+    assert " ".join((read.sections.findings or "").split()) == PROSE
+    assert not read.has_values
+
+
+@pytest.mark.parametrize("value", ["B1", "B1 B2", f"X^{PROSE}^L", f"^{PROSE}^^X^^L", f"^{PROSE}~X"])
+def test_a_code_is_a_value_whatever_it_is_called(value: str) -> None:
+    read = observe(f"CWE|&GDT||{value}")
+
+    assert (read.sections.findings, read.has_values) == (None, True)
+
+
+def document(content: bytes, label: str = "^TEXT^plain") -> str:
+    return f"ED|&GDT||{label}^Base64^{base64.b64encode(content).decode()}||||||F"
+
+
+def test_a_text_document_is_text_in_its_place() -> None:
+    read = observe("TX|&GDT||One two three.", document(b"~A & B^|\\.br\\ &lt;"), "TX|&GDT||End.")
+
+    assert read.sections.findings == "One two three.\n~A & B^|\\.br\\ &lt;\nEnd."
+    assert read.documents == ()
+
+
+def test_an_html_document_is_text_and_its_impression_is_found() -> None:
+    page = f"<html><p>FINDINGS:<br>{PROSE}</p><p>IMPRESSION: Normal.</p></html>"
+
+    read = observe(document(page.encode(), "^text^html"))
+
+    assert (read.sections.findings, read.sections.impression) == (PROSE, "Normal.")
+
+
+def test_a_document_that_is_not_read_is_named_and_its_text_is_no_findings() -> None:
+    pdf = document(b"%PDF-1.4 FINDINGS: " + PROSE.encode(), "^application^pdf")
+    rtf = r"TX|&GDT||{\rtf1\ansi FINDINGS: " + PROSE + "}"
+
+    assert observe(pdf, rtf, pdf).documents == ("pdf", "rtf")
+    assert observe(pdf, rtf).sections.findings is None
+    assert not observe(pdf, rtf).has_values
+    assert observe(pdf).status is ReportStatus.FINAL
+    assert observe(pdf, f"TX|&GDT||{PROSE}").sections.findings == PROSE
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"RP|&GDT||{PROSE}&http://host.invalid/x.pdf^application^pdf",
+        f"ED|&GDT||^IM^JPEG^Base64^{base64.b64encode(bytes([255, 216, 255])).decode()}",
+        "HD|113014^DICOM Study^DCM||2.25.1",
+    ],
+)
+def test_pointers_and_pictures_are_no_documents_that_hide_a_report(row: str) -> None:
+    read = observe(row)
+
+    assert (read.documents, read.sections.findings, read.has_values) == ((), None, False)
+
+
+@pytest.mark.parametrize("kind", ["NM", "SN", "DT", "TM", "TS", "DTM", "SI", "ZZ"])
+def test_numbers_times_and_unknown_types_are_values(kind: str) -> None:
+    read = observe(f"{kind}|&GDT||{PROSE}")
+
+    assert (read.sections.findings, read.has_values) == (None, True)
+
+
+def test_formatting_and_what_chained_engines_made_of_it_end_lines() -> None:
+    read = observe(
+        r"FT|&GDT||The lungs\.br\are clear.\X0D\\X0A\No\E\.br\E\effusion~seen \T\ none.",
+        "TX|&GDT||<b>Heart</b><br>normal &lt; 5 cm.",
+    )
+
+    assert read.sections.findings == (
+        "The lungs\nare clear.\nNo\neffusion\nseen & none.\nHeart\nnormal < 5 cm."
+    )
+
+
+def test_indented_headings_are_headings() -> None:
+    read = observe(r"FT|||\.in+4\FINDINGS:\.br\The lungs are clear.\.in-4\IMPRESSION: Normal.")
+
+    assert (read.sections.findings, read.sections.impression) == ("The lungs are clear.", "Normal.")
+
+
+def test_blank_lines_and_short_segments_are_read() -> None:
+    read = observe("TX|&GDT||The lungs are clear.", "TX|&GDT||", "TX|&GDT", "TX|&GDT||No effusion.")
+
+    assert read.sections.findings == "The lungs are clear.\n\n\nNo effusion."
 
 
 def test_the_whole_field_is_taken_with_its_delimiters() -> None:
