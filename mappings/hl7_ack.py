@@ -149,7 +149,7 @@ def _echo(header: Header, number: int) -> bytes:
 
 def _message_type(header: Header, version: tuple[int, ...]) -> bytes:
     """MSH-9 of an answer: the trigger came with v2.3.1, the structure with v2.4."""
-    trigger = header.trigger_event.encode("latin-1").translate(None, _FRAMING)
+    trigger = header.trigger_event.encode("ascii", "ignore").translate(None, _FRAMING)
     if version < (2, 3, 1) or not trigger:
         return b"ACK"
     parts = [b"ACK", trigger] if version < (2, 4) else [b"ACK", trigger, b"ACK"]
