@@ -36,10 +36,6 @@ class Metrics:
             "door",
             buckets=_FAST_S,
         )
-        self.frames_bad = self._counter(
-            "prelim_frames_bad", "Frames that could not be taken, by fault", "door", "fault"
-        )
-        self.connections = self._gauge("prelim_connections", "Open connections", "door")
         self.in_state = self._gauge(
             "prelim_in_state",
             "Messages (RECEIVED, REJECTED) and reports (the rest) in each state",
@@ -57,15 +53,7 @@ class Metrics:
             "outcome",
         )
         self.withheld = self._counter("prelim_drafts_withheld", "Drafts refused, by check", "check")
-        self.deliveries = self._counter(
-            "prelim_deliveries",
-            "Tries to deliver, by receiver and outcome (sent, retry, failed)",
-            "target",
-            "outcome",
-        )
-        self.deliveries_due = self._gauge(
-            "prelim_deliveries_due", "Messages that wait to be sent", "target"
-        )
+        self.deliveries, self.deliveries_due = self._delivery_metrics()
         self.worker_ready = self._gauge(
             "prelim_model_worker_ready", "1 while the model worker answers"
         )
@@ -76,6 +64,17 @@ class Metrics:
         self.log_keys_dropped = self._counter(
             "prelim_log_keys_dropped",
             "Log keys that were not on the allow-list and so not written",
+        )
+
+    def _delivery_metrics(self) -> tuple[Counter, Gauge]:
+        tries = self._counter(
+            "prelim_deliveries",
+            "Tries to deliver, by receiver and outcome (sent, retry, failed)",
+            "target",
+            "outcome",
+        )
+        return tries, self._gauge(
+            "prelim_deliveries_due", "Messages that wait to be sent", "target"
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
