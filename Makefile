@@ -2,10 +2,12 @@
 #
 #   make demo                     sends sample messages through the whole path, with the demo model
 #   make demo ENGINE=extractive   the same without torch
-#   make install test lint types docs docs-check bench up clean constraints
+#   make install test lint types docs docs-check bench fuzz up clean constraints
 
 PYTHON ?= python3
 ENGINE ?= transformers
+FRAMES ?= 5000000
+REAL ?= 50000
 # Where pip looks for torch; empty means pip's own configuration. See "Installing torch" in README.md.
 TORCH_INDEX ?=
 
@@ -21,7 +23,7 @@ export TOKENIZERS_PARALLELISM := false
 
 INSTALLED_FOR_DEMO := $(if $(filter extractive,$(ENGINE)),$(CORE),$(FULL))
 
-.PHONY: install demo test lint types bench docs docs-check up clean constraints
+.PHONY: install demo test lint types bench fuzz docs docs-check up clean constraints
 .DEFAULT_GOAL := install
 
 install: $(FULL)
@@ -42,7 +44,12 @@ types: $(FULL)
 	@$(BIN)/mypy
 
 bench: $(FULL)
-	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+	@set -e; for bench in bench/*.py; do \
+	    echo "== $$bench"; $(BIN)/prelim bench "$$(basename "$$bench" .py)"; done
+
+# Millions of bad frames through codec and reader, thousands over a real socket: docs/BENCH.md.
+fuzz: $(FULL)
+	@$(BIN)/python -m tests.fuzz --frames $(FRAMES) --real $(REAL)
 
 docs-check: $(FULL)
 	@$(BIN)/pytest tests/architecture/docs

@@ -28,7 +28,7 @@ app = typer.Typer(
         " [bold]prelim serve[/] runs the daemon. Every command that prints data takes --json."
     ),
 )
-for module in (cli_serve, cli_reports, cli_site, cli_journal, cli_model):
+for module in (cli_serve, cli_reports, cli_site, cli_journal, cli_model, cli_bench):
     module.add_commands(app)
 
 

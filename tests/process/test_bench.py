@@ -1,0 +1,52 @@
+"""The benches run, and tell what is not there; how fast anything is, is not looked at."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.process.conftest import run_prelim
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.process
+
+
+def run_bench(name: str, tmp_path: Path, *options: str) -> tuple[str, dict[str, object]]:
+    where = ("--out", str(tmp_path / "out"), "--peers", str(tmp_path / "peers"))
+    code, output, errors = run_prelim("bench", name, "--quick", *where, *options)
+    assert code == 0, errors
+    return output, json.loads((tmp_path / "out" / f"{name}.json").read_text())
+
+
+def test_ack_counts_what_it_got_a_yes_for_in_the_journal(tmp_path: Path) -> None:
+    output, data = run_bench("ack", tmp_path, "--only", "pipeline held")
+
+    results = data["results"]
+    assert isinstance(results, list)
+    assert [row["connections"] for row in results] == [1, 8, 64]
+    assert all(0 < row["acks"] <= row["stored"] for row in results)
+    assert output.count("every yes is in the journal: 0.0 missing") == 3
+    assert "<svg" in (tmp_path / "out" / "ack.svg").read_text()
+
+
+def test_a_peer_that_is_not_installed_is_told_and_not_measured_as_nothing(tmp_path: Path) -> None:
+    output, data = run_bench("parse", tmp_path)
+
+    figures = data["cpu_ms"]
+    assert isinstance(figures, dict)
+    assert figures["prelim, whole plan"]["1.5 KB"]["median_ms"] > 0
+    assert figures["python-hl7 0.4.5"] is None
+    assert "not installed: messagefoundry 0.2.1" in output
+
+
+def test_a_door_with_tls_is_measured_beside_one_without(tmp_path: Path) -> None:
+    _, data = run_bench("tls", tmp_path)
+
+    results = data["results"]
+    assert isinstance(results, list)
+    assert {row["door"] for row in results} == {"plain", "TLS 1.3", "mutual TLS 1.3"}
+    assert all(row["acks"] > 0 and not row["refused"] for row in results)
