@@ -163,7 +163,6 @@ class App:
             self.metrics,
             is_shadow=settings.fhir_write == "off",
             are_doors_open=lambda: len(self.doors) == len(settings.mllp.listeners),
-            connections=lambda: {name: door.stats.connections for name, door in self.doors.items()},
         )
         store = None
         if settings.is_embedded_store:

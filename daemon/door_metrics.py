@@ -24,8 +24,8 @@ _COUNTERS = {
     "answers_unsent": "Answers whose connection ended before they were sent",
 }
 _COUNTERS_BY = {
-    "connections_refused": ("reason", "Connections not taken"),
-    "frames_rejected": ("fault", "Frames that could not be taken"),
+    "connections_refused": ("prelim_mllp_connections_refused", "reason", "Connections not taken"),
+    "frames_rejected": ("prelim_frames_bad", "fault", "Frames that could not be taken"),
 }
 
 
@@ -44,13 +44,17 @@ class DoorMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of the doors."""
         stats = {name: server.stats for name, server in self._doors.items()}
+        now = GaugeMetricFamily("prelim_connections", "Open connections", labels=["door"])
+        for door, each in stats.items():
+            now.add_metric([door], each.connections)
+        yield now
         for field, text in _COUNTERS.items():
             counter = CounterMetricFamily(f"prelim_mllp_{field}", text, labels=["door"])
             for door, each in stats.items():
                 counter.add_metric([door], getattr(each, field))
             yield counter
-        for field, (label, text) in _COUNTERS_BY.items():
-            counter = CounterMetricFamily(f"prelim_mllp_{field}", text, labels=["door", label])
+        for field, (name, label, text) in _COUNTERS_BY.items():
+            counter = CounterMetricFamily(name, text, labels=["door", label])
             for door, each in stats.items():
                 for value, count in getattr(each, field).items():
                     counter.add_metric([door, value], count)

@@ -30,7 +30,6 @@ class Health:
         *,
         is_shadow: bool,
         are_doors_open: Callable[[], bool],
-        connections: Callable[[], dict[str, int]],
     ) -> None:
         """Take what is asked."""
         self._journal = journal
@@ -38,7 +37,6 @@ class Health:
         self._metrics = metrics
         self._is_shadow = is_shadow
         self._are_doors_open = are_doors_open
-        self._connections = connections
 
     async def ready(self) -> Readiness:
         """Return whether messages are taken, and the state of each part."""
@@ -61,6 +59,4 @@ class Health:
         self._metrics.worker_ready.set(self._supervisor.is_ready)
         self._metrics.posting_paused.set(await self._journal.is_paused())
         self._metrics.posting_shadow.set(self._is_shadow)
-        for door, connections in self._connections().items():
-            self._metrics.connections.labels(door=door).set(connections)
         return self._metrics.render()

@@ -102,7 +102,6 @@ class MllpIntake:
 
     async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
         """Answer a frame that could not be taken, with MSA-2 where its head holds MSH-10."""
-        self._metrics.frames_bad.labels(door=door, fault=fault.value).inc()
         error = MessageRefusedError(f"{FRAME_REASON}{fault.value}", None, "AE", SEQUENCE_ERROR)
         reply = await self._refuse(head, peek_head(head), error, _Sender(door, peer))
         # The end of an abandoned frame never came: its sender has moved on and waits for nothing.

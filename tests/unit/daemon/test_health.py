@@ -36,7 +36,6 @@ def health(
         Metrics(),
         is_shadow=is_shadow,
         are_doors_open=lambda: are_doors_open,
-        connections=lambda: {"default": 3},
     )
 
 
@@ -103,4 +102,3 @@ async def test_metrics_count_what_the_journal_holds_now(
 
     assert 'prelim_in_state{state="RECEIVED"} 1.0' in metrics
     assert 'prelim_deliveries_due{target="ris"} 1.0' in metrics
-    assert 'prelim_connections{door="default"} 3.0' in metrics
