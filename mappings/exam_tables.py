@@ -11,7 +11,6 @@ Standard: LoincRsnaRadiologyPlaybook.csv (Regenstrief and RSNA); FHIR R4 Concept
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from mappings.domain import Laterality, Modality, Region
@@ -29,7 +28,6 @@ EXAM_FILES = (EXAMS, LOINC, RADLEX, CONCEPT_MAP)
 _MODALITY_PARTS = ("rad.modality.modality subtype", "rad.modality.modality type")
 _FOCUS, _REGION = "rad.anatomic location.imaging focus", "rad.anatomic location.region imaged"
 _SIDE = "rad.anatomic location.laterality"
-_RID = re.compile(r"(?:RID\d+|0)")
 _NO_MATCH = frozenset({"unmatched", "disjoint", "not-related-to"})
 _MODALITIES = frozenset(modality.value for modality in Modality)
 
@@ -130,13 +128,8 @@ def read_radlex(where: str, text: str) -> dict[str, ExamEntry]:
         cells = {name.upper().replace(" ", "_"): cell for name, cell in row.values.items()}
         names = ("LONG_NAME", "AUTOMATED_LONG_NAME", "SHORT_NAME", "AUTOMATED_SHORT_NAME")
         name = next((cells[key] for key in names if cells.get(key)), "")
-        modality, focus, region, side = (
-            read_name("" if _RID.fullmatch(cell) else cell)
-            for cell in (
-                cells.get(key, "")
-                for key in ("MODALITY", "ANATOMIC_FOCUS", "BODY_REGION", "LATERALITY")
-            )
-        )
+        columns = ("MODALITY", "ANATOMIC_FOCUS", "BODY_REGION", "LATERALITY")
+        modality, focus, region, side = (read_name(cells.get(key, "")) for key in columns)
         whole = read_name(name)
         found[row.text("RPID")] = ExamEntry(
             modality.modality or whole.modality,

@@ -41,6 +41,7 @@ from mappings.tables import read_table
         ("頭部ＣＴ", "ja", ("CT", "head", None)),
         ("胸部X線単純撮影", "ja", ("DX", "chest", None)),
         ("右肩関節MRI", "ja", ("MR", "musculoskeletal", "right")),
+        ("ﾏﾝﾓｸﾞﾗﾌｨ", "ja", ("MG", "breast", None)),
         ("マンモグラフィ", "ja", ("MG", "breast", None)),
         ("Radiology Event", "en", (None, None, None)),
         ("Glukose", "de", (None, None, None)),

@@ -38,6 +38,14 @@ def test_a_field_is_rated_by_the_numbers_of_its_own_and_those_that_the_text_repe
     assert rated["OBR-3"] == NumberField("OBR-3", present=0, own=0, told=0)
 
 
+def test_a_number_that_two_patients_share_is_nobodys_own() -> None:
+    messages = [one.replace(b"|A90000", b"|A9000") for one in feed(4)]
+    shared = [one.replace(b"|A9000%d|" % n, b"|A9000|") for n, one in enumerate(messages)]
+
+    assert {one.name: one.own for one in rate_number_fields(samples(messages))}["OBR-19"] == 1
+    assert {one.name: one.own for one in rate_number_fields(samples(shared))}["OBR-19"] == 0
+
+
 def test_numbers_of_many_shapes_are_no_accession_numbers() -> None:
     ways = ("1234", "AB-12", "12/34/56", "7.7.7", "1-2-3-4", "X99Y")
     messages = [
