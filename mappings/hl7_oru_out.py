@@ -37,6 +37,8 @@ UTF8 = "UNICODE UTF-8"
 PRELIMINARY = "P"
 IMPRESSION = "19005-8^Radiology Imaging study [Impression] (narrative)^LN"
 NOTICE = "8251-1^Service comment^LN"
+UNKNOWN_NAME = "^^^^^^U"
+"""PID-5 of name type U, unspecified (table 0200): prelim keeps no patient's name."""
 CONTROL_ID_LENGTH = 20
 """MSH-10 is a string of at most 20 characters in v2.5.1."""
 _CODING_SYSTEMS = {"http://loinc.org": "LN", "http://snomed.info/sct": "SCT"}
@@ -147,16 +149,14 @@ def _header(
 
 
 def _patient(study: StudyReport, options: OruOptions) -> list[str]:
+    """Return PID with the identifier alone; the name that v2.5.1 requires is said to be unknown."""
     patient = study.patient
     if patient is None:
-        return ["PID", "1"]
+        return ["PID", "1", "", "", "", UNKNOWN_NAME]
+    kind = _value(options.patient_identifier_type)
     authority = "&".join(_authority(patient, study.standard))
-    return [
-        "PID",
-        "1",
-        "",
-        _join(_value(patient.value), "", "", authority, _value(options.patient_identifier_type)),
-    ]
+    number = _join(_value(patient.value), "", "", authority, kind)
+    return ["PID", "1", "", number, "", UNKNOWN_NAME]
 
 
 def _order(study: StudyReport) -> list[str]:

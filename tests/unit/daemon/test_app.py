@@ -90,7 +90,7 @@ async def test_a_posted_draft_goes_back_as_a_preliminary_oru_and_is_no_report_to
 
     [heard] = engine.heard
     assert b"|19005-8^Radiology Imaging study [Impression] (narrative)^LN|" in heard
-    assert b"||P1^^^DEMO^MR\r" in heard
+    assert b"PID|1||P1^^^DEMO^MR||^^^^^^U\r" in heard
     assert (answer.code, back.reason) == ("AA", "impression_present")
 
 

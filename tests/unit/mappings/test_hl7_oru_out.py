@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from datetime import UTC, datetime
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hl7apy.parser import parse_message
@@ -32,6 +32,9 @@ from mappings.hl7_time import parse_time
 from mappings.message_plan import PlannedReport, plan_message
 from mappings.sites import SiteSet
 from tests.unit.mappings.fhir_samples import ENGINE, STUDY, draft_of, study_without
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = datetime(2026, 3, 4, 10, 12, 0, tzinfo=UTC)
 V2_STUDY = dataclasses.replace(
@@ -179,6 +182,17 @@ def test_who_which_exam_and_when_are_read_back() -> None:
     assert back.report_status is ReportStatus.PRELIMINARY
     assert back.observed_at == STUDY.observed_at
     assert back.reported_at == "2026-03-04T10:11:12+00:00"
+
+
+@EVERY_LAYOUT
+def test_hl7apy_finds_the_structure_of_the_standard(lines: Lines, tmp_path: Path) -> None:
+    text = render("Text & more.\nSecond line.", options=OruOptions(lines=lines)).decode()
+    findings = tmp_path / "findings"
+
+    is_valid = parse_message(text, find_groups=True).validate(report_file=findings)
+
+    assert is_valid
+    assert findings.read_text() == "Warning: Value DX not in table HL70074 in element OBR.OBR_24\n"
 
 
 def test_hl7apy_reads_the_same_values() -> None:
