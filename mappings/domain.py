@@ -169,7 +169,8 @@ class StudyReport:
     ``observed_at`` and ``reported_at`` are ISO 8601; without an offset when neither the message
     nor the site says the time zone. ``is_radiology`` is False when the group holds laboratory
     values and no report. ``linked_exams`` are the other exams of its message that it speaks for.
-    ``documents`` are the kinds of those in it that are not read, such as ``pdf``.
+    ``documents`` are the kinds of those in it that are not read, such as ``pdf``. ``codec`` is the
+    Python codec that read the message, ``warnings`` say what of it was read with a doubt.
     """
 
     standard: Standard
@@ -193,6 +194,13 @@ class StudyReport:
     is_radiology: bool = True
     linked_exams: tuple[LinkedExam, ...] = ()
     documents: tuple[str, ...] = ()
+    codec: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Stable words for what was read with a doubt, or not at all."""
+        return (*self.warnings, *(f"document_not_read_{kind}" for kind in self.documents))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mappings.domain import Identifier
 from mappings.errors import UnreadableContentError
+from mappings.hl7_message import Rows
 
 if TYPE_CHECKING:
     from mappings.hl7_message import Message, Segment
@@ -37,12 +38,12 @@ class Group:
     request: Segment
     order: Segment | None
     patient: Identifier | None = field(repr=False)
-    early: list[Segment]
-    observations: list[Segment] = field(default_factory=list)
+    early: Rows
+    observations: Rows
     study_instance_uid: str | None = field(default=None, repr=False)
 
     @property
-    def narrated(self) -> list[Segment]:
+    def narrated(self) -> Rows:
         """The OBX that speak for the group."""
         return self.observations or self.early
 
@@ -66,14 +67,15 @@ def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Gr
         UnreadableContentError: More than ``GROUPS_MAX`` OBR.
     """
     cutter = _Cutter(message, site)
-    split, group, early = message.split, None, cutter.early
+    observations = cutter.early.lines
     for line in message.lines:
         name = line[:3]
         if name == "OBX":
-            (early if group is None else group.observations).append(split(line))
+            observations.append(line)
         elif name in _STEPS:
-            _STEPS[name](cutter, split(line))
-            group, early = cutter.group, cutter.early
+            _STEPS[name](cutter, message.split(line))
+            rows = cutter.early if cutter.group is None else cutter.group.observations
+            observations = rows.lines
     return cutter.patient, cutter.groups
 
 
@@ -92,14 +94,14 @@ class _Cutter:
         self.patient: Identifier | None = None
         self.group: Group | None = None
         self.groups: list[Group] = []
-        self.early: list[Segment] = []
+        self.early = Rows(message)
         self._order: Segment | None = None
         self._study_instance_uid: str | None = None
 
     def take_patient(self, segment: Segment) -> None:
         """PID: what follows is somebody else's."""
         self.patient = _read_patient(segment, self._site)
-        self.group, self.early = None, []
+        self.group, self.early = None, Rows(self._message)
         self._order = self._study_instance_uid = None
 
     def take_order(self, segment: Segment) -> None:
@@ -111,10 +113,11 @@ class _Cutter:
         number = len(self.groups)
         if number == GROUPS_MAX:
             raise UnreadableContentError("too_many_groups", f"OBR[{GROUPS_MAX + 1}]")
-        self.group = Group(number, segment, self._order, self.patient, self.early)
+        rows = Rows(self._message)
+        self.group = Group(number, segment, self._order, self.patient, self.early, rows)
         self.group.study_instance_uid = self._study_instance_uid
         self.groups.append(self.group)
-        self.early = []
+        self.early = Rows(self._message)
         self._order = self._study_instance_uid = None
 
     def take_study(self, segment: Segment) -> None:

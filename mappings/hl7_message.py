@@ -9,9 +9,10 @@ Standard: HL7 v2 control chapter, message construction rules.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from mappings.charset import UNDECLARED_CODECS, decode_message
 from mappings.errors import UnreadableContentError
@@ -20,7 +21,7 @@ from mappings.hl7_header import peek_header
 from mappings.hl7_separators import parse_separators
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mappings.hl7_header import Header
     from mappings.hl7_separators import Separators
@@ -36,6 +37,7 @@ _COMMON_NAMES = (
 """Known without a closer look; any other name is looked at."""
 _BATCH_NAMES = frozenset({"BHS", "BTS", "FHS", "FTS"})
 _FRAGMENT_NAMES = frozenset({"ADD", "DSC"})
+_SPECIAL_NAMES = _BATCH_NAMES | _FRAGMENT_NAMES | {"MSH"}
 _BLANK = " \t\x00\x0b\x0c\x1a\x1c\ufeff"
 """What a row may hold and still be blank: some senders double a start or end block, or pad."""
 
@@ -77,13 +79,63 @@ class Segment:
     def components(self, number: int) -> list[str]:
         """Return the components of the first repetition, trimmed, escapes read."""
         raw = self.raw(number)
+        if not raw or raw.isalnum():
+            return [raw] if raw else []
         message = self.message
-        return message.components(raw.split(message.separators.repetition, 1)[0]) if raw else []
+        return message.components(raw.split(message.separators.repetition, 1)[0])
 
     def component(self, number: int, component: int = 1) -> str:
         """Return one component of the first repetition; empty when absent."""
+        raw = self.raw(number)
+        if not raw or raw.isalnum():  # most often: nothing to split, trim or unescape
+            return raw if component == 1 else ""
         parts = self.components(number)
         return parts[component - 1] if component <= len(parts) else ""
+
+
+class Rows(Sequence[Segment]):
+    """Segments of one name, unsplit: each is split when it is looked at, or all of them at once."""
+
+    __slots__ = ("_message", "lines")
+
+    def __init__(self, message: Message) -> None:
+        """Begin with none."""
+        self._message = message
+        self.lines: list[str] = []
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Segment]: ...
+    def __getitem__(self, index: int | slice) -> Segment | list[Segment]:
+        """Split one, or some."""
+        if isinstance(index, slice):
+            return list(map(self._message.split, self.lines[index]))
+        return self._message.split(self.lines[index])
+
+    def columns(self, *numbers: int) -> list[list[str]] | None:
+        """Return fields of every segment, by field.
+
+        A report of sixty OBX that are alike is split in a third of the time.
+
+        Args:
+            numbers: The fields wanted.
+
+        Returns:
+            For each of them a list as long as this one; None when the segments have different
+            numbers of fields, or one of the fields is in none.
+        """
+        count, mark = len(self.lines), self._message.separators.field
+        # No line holds a CR: where every width-th piece is one, all lines have the same width.
+        pieces = f"{mark}\r{mark}".join(self.lines).split(mark)
+        width, rest = divmod(len(pieces) + 1, count or 1)
+        if rest or max(numbers) > width - 2 or pieces[width - 1 :: width] != ["\r"] * (count - 1):
+            return None
+        return [pieces[number::width] for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +207,11 @@ def read_message(
 
 def _cut_lines(text: str, mark: str) -> tuple[list[str], bool]:
     """Cut the text into segments; say whether a row had to go back to the one before it."""
-    rows = text.split("\r")
-    lines = rows[:1]  # MSH: rows after it may go back to it
+    rows = text.rstrip("\r").split("\r")
     known = _known_starts(mark)
+    if all(_is_plain(start, mark) for start in {row[:4] for row in rows[1:]} - known):
+        return rows[1:], False
+    lines = rows[:1]  # MSH: rows after it may go back to it
     has_stray = False
     # Pieces are joined at the end: a document in lines of 76 characters has 150,000 of them.
     pieces: list[str] = []
@@ -176,6 +230,12 @@ def _cut_lines(text: str, mark: str) -> tuple[list[str], bool]:
 @lru_cache(maxsize=8)
 def _known_starts(mark: str) -> frozenset[str]:
     return frozenset(f"{name}{mark}" for name in _COMMON_NAMES)
+
+
+def _is_plain(start: str, mark: str) -> bool:
+    """Say whether a row with this start is a segment like any other."""
+    is_named = start[3:] == mark and _NAME.match(start) is not None
+    return is_named and start[:3] not in _SPECIAL_NAMES
 
 
 def _is_kept(row: str) -> bool:

@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, cast
 
 from mappings.hl7_documents import are_plain, read_document, read_text
+from mappings.hl7_message import Rows
 from mappings.hl7_status import choose_status, is_withdrawn, read_observation_status
 from mappings.sections import CodedText, read_narrative
 from mappings.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mappings.domain import ReportStatus, Sections
     from mappings.hl7_message import Message, Segment
@@ -35,6 +38,8 @@ _POINTING_TYPES = frozenset({"HD", "RP", "UI"})
 _STUDY_UID_CODES = frozenset({"110180", "113014"})  # DICOM: Study Instance UID, DICOM Study
 _WORDS = re.compile(r"[^\W\d_]{2}\W+[^\W\d_]{2}")
 _STATUS = 11
+_CODED_TEXT = cast("Callable[[tuple[object, ...]], CodedText]", partial(tuple.__new__, CodedText))
+"""Makes one without a call in Python, for each line of a long report."""
 _DISPLAYS = (2, 9, 5, 1)
 """Components of a coded entry, in the order of looking: text, original text, alternate text, code.
 """
@@ -72,21 +77,13 @@ def read_observations(segments: Sequence[Segment], result_status: str, site: Sit
         The sections and the status. Withdrawn lines are left out of a report that stands.
     """
     group = _Group()
-    kind = code = section = None
-    is_text = False
-    for index, segment in enumerate(segments):
-        fields = segment.fields
-        if len(fields) <= _STATUS:
-            fields = [*fields, *[""] * _STATUS]
-        if fields[3] != code or fields[2] != kind:  # a report of 60 lines repeats one code
-            kind, code = fields[2], fields[3]
-            section = find_section(segment, site)
-            is_text = section is not None and kind in _TEXT_TYPES
-        if is_text:
-            group.texts.append(CodedText(section, fields[5], index))
-            group.statuses.append(fields[_STATUS])
-        else:
-            group.take(segment, index, section)
+    if not (isinstance(segments, Rows) and group.take_texts(segments, site)):
+        meanings: dict[str, str | None] = {}
+        for index, segment in enumerate(segments):
+            code = segment.raw(3)
+            if code not in meanings:
+                meanings[code] = find_section(segment, site)
+            group.take(segment, index, meanings[code])
     if segments:
         group.read_texts(segments[0].message)
     words = set(group.statuses) or {segment.raw(_STATUS) for segment in segments}
@@ -119,6 +116,19 @@ class _Group:
         self.has_values = False
         self.study_instance_uid: str | None = None
         self._are_read: set[int] = set()
+
+    def take_texts(self, segments: Rows, site: Site) -> bool:
+        """Read all at once where every OBX is text under a known code, as in most reports."""
+        columns = segments.columns(2, 3, 5, _STATUS)
+        if columns is None or not _TEXT_TYPES.issuperset(columns[0]):
+            return False
+        _, codes, texts, self.statuses = columns
+        meanings = {code: find_section(segments[codes.index(code)], site) for code in set(codes)}
+        if None in meanings.values():
+            self.statuses = []
+            return False
+        self.texts = list(map(_CODED_TEXT, zip(map(meanings.get, codes), texts, count())))
+        return True
 
     def take(self, segment: Segment, index: int, section: str | None) -> None:
         """Read one OBX as what OBX-2 says that it is."""

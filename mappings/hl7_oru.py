@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from mappings.domain import Exam, Sections, Standard, StudyReport
 from mappings.exam_codes import ExamSource, is_laboratory, is_modality, read_exam
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mappings.hl7_groups import Group
     from mappings.hl7_header import Header
     from mappings.hl7_message import Segment
-    from mappings.hl7_observations import Observations
     from mappings.sites import Site, SiteSet
 
 _DIGIT = re.compile(r"\d")
@@ -46,7 +45,7 @@ class Result:
     header: Header
     site: Site
     codec: str
-    warnings: list[str]
+    warnings: tuple[str, ...]
     patient: Identifier | None = field(repr=False)
     reports: list[StudyReport] = field(default_factory=list)
     silent: set[int] = field(default_factory=set)
@@ -73,25 +72,18 @@ def parse_oru(payload: bytes, sites: SiteSet, door: str = "") -> Result:
     site = sites.match(header.sending_application, header.sending_facility, door)
     message = read_message(payload, header, site.undeclared_codecs)
     patient, groups = cut_groups(message, site)
-    blank = blank_report(header, site)
-    result = Result(header, site, message.codec, [*message.warnings], patient)
+    result = Result(header, site, message.codec, message.warnings, patient)
     for group in groups:
-        result.reports.append(_read_group(group, result, blank))
+        result.reports.append(_read_group(group, result))
     return result
 
 
-def blank_report(header: Header, site: Site, patient: Identifier | None = None) -> StudyReport:
-    """Return what MSH says of every report of a message; the rest is unknown."""
+def blank_report(result: Result) -> StudyReport:
+    """Stand in for the report of a message that has no OBR, so that its skip can be seen."""
     return StudyReport(
-        standard=Standard.HL7V2,
+        **_origin(result),
         group=0,
-        site=site.name,
-        language=site.language,
-        message_control_id=header.control_id,
-        message_type=header.message_type,
-        sending_application=header.sending_application,
-        sending_facility=header.sending_facility,
-        patient=patient,
+        patient=result.patient,
         accession_number=None,
         placer_order_number=None,
         filler_order_number=None,
@@ -99,22 +91,56 @@ def blank_report(header: Header, site: Site, patient: Identifier | None = None) 
         exam=Exam(),
         report_status=None,
         observed_at=None,
-        reported_at=parse_time(header.message_time, site.time_zone),
+        reported_at=None,
         sections=Sections(),
     )
 
 
-def _read_group(group: Group, result: Result, blank: StudyReport) -> StudyReport:
+class _Origin(TypedDict):
+    """What MSH, the site and the reading say of every report of a message."""
+
+    standard: Standard
+    site: str
+    language: str
+    message_control_id: str
+    message_type: str
+    sending_application: str | None
+    sending_facility: str | None
+    codec: str
+    warnings: tuple[str, ...]
+
+
+def _origin(result: Result) -> _Origin:
+    header = result.header
+    return {
+        "standard": Standard.HL7V2,
+        "site": result.site.name,
+        "language": result.site.language,
+        "message_control_id": header.control_id,
+        "message_type": header.message_type,
+        "sending_application": header.sending_application,
+        "sending_facility": header.sending_facility,
+        "codec": result.codec,
+        "warnings": result.warnings,
+    }
+
+
+def _read_group(group: Group, result: Result) -> StudyReport:
     request, site, zone = group.request, result.site, result.site.time_zone
     section = request.component(24)
     read = read_observations(group.narrated, request.component(25), site)
-    _note(group, read, result)
+    if not group.narrated:
+        result.silent.add(group.number)
+    if read.addendum is not None:
+        result.addenda[group.number] = read.addendum
     is_report = is_modality(section) or read.has_sections or not read.has_values
     sections = read.sections
     if sections.indication is None:
-        sections = replace(sections, indication=_read_reason(request, site.reason_fields))
-    return replace(
-        blank,
+        reason = _read_reason(request, site.reason_fields)
+        sections = replace(sections, indication=reason) if reason else sections
+    reported = request.component(22)
+    return StudyReport(
+        **_origin(result),
         group=group.number,
         patient=group.patient,
         accession_number=_find(group, site.accession_fields, _DIGIT),
@@ -124,23 +150,11 @@ def _read_group(group: Group, result: Result, blank: StudyReport) -> StudyReport
         exam=read_exam(_exam_source(group, site, read.title), site.exams),
         report_status=read.status,
         observed_at=parse_time(request.component(7), zone) or parse_time(read.observed_at, zone),
-        reported_at=parse_time(request.component(22), zone) or blank.reported_at,
+        reported_at=parse_time(reported, zone) or parse_time(result.header.message_time, zone),
         sections=sections,
         is_radiology=is_report and not is_laboratory(section),
         documents=read.documents,
     )
-
-
-def _note(group: Group, read: Observations, result: Result) -> None:
-    """Keep what the report of a group does not say by itself."""
-    if not group.narrated:
-        result.silent.add(group.number)
-    if read.addendum is not None:
-        result.addenda[group.number] = read.addendum
-    for kind in read.documents:
-        warning = f"document_not_read_{kind}"
-        if warning not in result.warnings:
-            result.warnings.append(warning)
 
 
 def _exam_source(group: Group, site: Site, title: str | None) -> ExamSource:

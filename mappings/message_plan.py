@@ -80,15 +80,18 @@ def plan_whole(payload: bytes, sites: SiteSet, door: str = "") -> MessagePlan:
         UnreadableContentError: The content cannot be read.
     """
     result = parse_oru(payload, sites, door)
-    return MessagePlan(result.site, result.codec, tuple(result.warnings), _decide(result))
+    reports = _decide(result)
+    doubts = dict.fromkeys(
+        [*result.warnings, *(word for one in reports for word in one.study.doubts)]
+    )
+    return MessagePlan(result.site, result.codec, tuple(doubts), reports)
 
 
 def _decide(result: Result) -> list[PlannedReport]:
     is_ignored = not result.header.is_report
     if not result.reports:
         reason = SkipReason.MESSAGE_TYPE_IGNORED if is_ignored else SkipReason.NO_REPORT_GROUP
-        blank = blank_report(result.header, result.site, result.patient)
-        return [PlannedReport(replace(blank, reported_at=None), Skip(reason))]
+        return [PlannedReport(blank_report(result), Skip(reason))]
     if is_ignored:
         skip = Skip(SkipReason.MESSAGE_TYPE_IGNORED)
         return [PlannedReport(study, skip) for study in result.reports]

@@ -8,19 +8,18 @@ import pytest
 
 from mappings.domain import Exam, Identifier, ReportStatus, Sections, StudyReport
 from mappings.errors import UnreadableContentError
-from mappings.hl7_header import peek_header
-from mappings.hl7_oru import blank_report
+from mappings.hl7_oru import blank_report, parse_oru
 from mappings.report_parts import join_parts, link_silent
-from mappings.sites import DEFAULT_SITE
+from mappings.sites import SiteSet
 
-HEADER = peek_header(b"MSH|^~\\&|RIS|HOSP|||20260101||ORU^R01|1|P|2.5\r")
+EMPTY = parse_oru(b"MSH|^~\\&|RIS|HOSP|||20260101||ORU^R01|1|P|2.5\rPID|1||P1\r", SiteSet())
 
 
 def study(
     group: int, findings: str | None = None, filler: str = "F1", **other: object
 ) -> StudyReport:
     blank = replace(
-        blank_report(HEADER, DEFAULT_SITE, Identifier("P1")),
+        blank_report(EMPTY),
         group=group,
         filler_order_number=Identifier(filler),
         exam=Exam(code=f"E{group}"),
