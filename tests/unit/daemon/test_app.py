@@ -94,6 +94,25 @@ async def test_a_posted_draft_goes_back_as_a_preliminary_oru_and_is_no_report_to
     assert (answer.code, back.reason) == ("AA", "impression_present")
 
 
+async def test_a_sender_that_asks_for_it_hears_when_its_message_was_read(tmp_path: Path) -> None:
+    asking = ORU.replace(b"|P|2.5.1\r", b"|P|2.5.1|||AL|AL\r", 1)
+    async with (
+        App(settings(tmp_path)) as app,
+        MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client,
+    ):
+        first = await client.send(asking)
+        again = await client.send(asking.replace(b"|M1|", b"|M2|"), "application")
+        while await app.journal.deliveries_due():
+            await asyncio.sleep(0.02)
+        rows = await app.journal.rows()
+        sent = [one for row in rows for one in (await app.journal.trail(row.message_id)).deliveries]
+
+    assert (first.code, again.code) == ("CA", "AA")
+    assert [(one.kind, one.state, one.reason) for one in sent] == [
+        ("application_ack", "sent", "told")
+    ] * 2
+
+
 async def test_a_sites_own_security_label_is_written(tmp_path: Path) -> None:
     async with App(settings(tmp_path, ai_security_code="DEVAST")) as app:
         async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
