@@ -233,6 +233,8 @@ def _report(report: ReportTrail) -> dict[str, object]:
         "exam": asdict(report.study.exam),
         "findings": report.study.sections.findings,
         "impression": report.study.sections.impression,
+        "codec": report.study.codec,
+        "warnings": report.study.doubts,
         "draft": draft.text if draft else None,
         "engine": asdict(draft.engine) if draft else None,
         "observation": observation.observation.decode() if observation else None,
@@ -285,6 +287,7 @@ def _print_trail(trail: Trail) -> None:
     out.print(trail.raw.payload.decode("utf-8", "backslashreplace").replace("\r", "\n"))
     for report in trail.reports:
         out.print(f"report {report.row.report_id}  {report.row.state}  {report.row.reason or ''}")
+        out.print(f"  {' '.join([report.study.codec, *report.study.doubts])}")
         out.print(f"  findings:\n{report.study.sections.findings or '(none)'}")
         out.print(f"  draft:\n{report.draft.text if report.draft else '(none)'}")
         if report.reference:

@@ -62,6 +62,7 @@ def decode_study(text: str) -> StudyReport:
             "sections": _sections(stored["sections"]),
             "linked_exams": tuple(map(_linked_exam, stored.get("linked_exams", ()))),
             "documents": tuple(stored.get("documents", ())),
+            "warnings": tuple(stored.get("warnings", ())),
         }
     )
 

@@ -112,6 +112,8 @@ class MapStep:
             return
         self._metrics.steps.labels(stage="map", outcome="mapped").inc()
         log.info("pipeline.message_mapped", message_id=message_id, count=len(reports))
+        for doubt in dict.fromkeys(one for report in reports for one in report.study.doubts):
+            log.warning("pipeline.message_doubted", message_id=message_id, reason=doubt)
         self._wake_next()
 
     async def _read(self, raw: RawReport) -> Sequence[NewReport]:

@@ -141,6 +141,9 @@ FULL_STUDY = StudyReport(
     reported_at="2026-03-01T07:55:00+01:00",
     sections=Sections("a", "b", "c", "d", "e"),
     is_radiology=False,
+    documents=("pdf",),
+    codec="cp1252",
+    warnings=("charset_declared_wrong",),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from daemon import mapping
 from daemon.acknowledging import AckRules
@@ -74,6 +75,22 @@ async def test_each_report_begins_where_its_content_says(
     expected: list[tuple[State, str | None]],
 ) -> None:
     assert await run(journal, make_raw(payload)) == expected
+
+
+async def test_what_was_read_with_a_doubt_is_logged_once_and_kept(
+    journal: SqliteJournal, make_raw: Callable[..., RawReport]
+) -> None:
+    head = ORU.replace(b"|2.5.1\r", b"|2.5.1||||||8859/1\r")
+    pdf = b"OBX|2|ED|&GDT||^application^pdf^Base64^JVBERi0xLjQK||||||P\r"
+    payload = head + (GROUP % b"F1" + FINDINGS + pdf) * 2
+    with structlog.testing.capture_logs() as lines:
+        await run(journal, make_raw(payload.replace(b"There is", "Größe".encode())))
+    [row, *_] = await journal.rows()
+    [report, *_] = (await journal.trail(row.message_id)).reports
+
+    doubts = ("charset_declared_wrong", "document_not_read_pdf")
+    assert [line["reason"] for line in lines if "doubted" in line["event"]] == [*doubts]
+    assert (report.study.codec, report.study.doubts) == ("utf-8", doubts)
 
 
 async def test_two_order_groups_are_two_reports(
