@@ -22,6 +22,7 @@ def findings_of(text: str, language: str = "en") -> Findings:
         ("No pleural effusion.", "Opacity, possibly effusion.", "denied_by_findings"),
         ("The embolism has resolved.", "Pulmonary embolism.", "denied_by_findings"),
         ("The lungs are clear.", "Pneumothorax.", "not_in_findings"),
+        ("3 mm calcified granuloma.", "3 mm stone.", "not_in_findings"),
         ("Mild scoliosis.", "1. Scoliosis.\n2. Compression fracture.", "not_in_findings"),
         (
             "The gallbladder holds stones of up to 8 mm. Pancreas and both kidneys are normal.",
