@@ -72,7 +72,10 @@ def parse_site(name: str, text: str, tables: Mapping[str, str] | None = None) ->
     for file in files:
         if file not in TABLE_FILES:
             raise SiteMappingError("unknown_file", f"{name}/{file}")
-    reader = read_yaml(f"{name}/{SITE_FILE}", text)
+    return _read_site(name, read_yaml(f"{name}/{SITE_FILE}", text), files)
+
+
+def _read_site(name: str, reader: YamlReader, files: Mapping[str, str]) -> Site:
     match = _match_of(reader, name)
     scope, output = reader.child("scope"), reader.child("output")
     site = Site(
@@ -84,12 +87,12 @@ def parse_site(name: str, text: str, tables: Mapping[str, str] | None = None) ->
         facilities=match.texts("sending_facility") or ("*",),
         listeners=match.texts("listener"),
         topics=match.texts("topic"),
-        accession_fields=_fields(reader, "accession", _ORDER_FIELD) or ACCESSION_FIELDS,
-        patient_fields=_fields(reader, "patient_id", _PATIENT_FIELD) or PATIENT_FIELDS,
-        placer_fields=_fields(reader, "placer_order", _ORDER_FIELD) or PLACER_FIELDS,
-        filler_fields=_fields(reader, "filler_order", _ORDER_FIELD) or FILLER_FIELDS,
-        modality_fields=_fields(reader, "modality_code", _ORDER_FIELD) or MODALITY_FIELDS,
-        reason_fields=_fields(reader, "reason", _REQUEST_FIELD) or REASON_FIELDS,
+        accession_fields=_fields(reader, "accession", _ORDER_FIELD, ACCESSION_FIELDS),
+        patient_fields=_fields(reader, "patient_id", _PATIENT_FIELD, PATIENT_FIELDS),
+        placer_fields=_fields(reader, "placer_order", _ORDER_FIELD, PLACER_FIELDS),
+        filler_fields=_fields(reader, "filler_order", _ORDER_FIELD, FILLER_FIELDS),
+        modality_fields=_fields(reader, "modality_code", _ORDER_FIELD, MODALITY_FIELDS),
+        reason_fields=_fields(reader, "reason", _REQUEST_FIELD, REASON_FIELDS),
         patient_authority=reader.text("patient_authority"),
         observation_codes=_observation_codes(reader, files),
         status_words=_status_words(reader, files),
@@ -97,7 +100,7 @@ def parse_site(name: str, text: str, tables: Mapping[str, str] | None = None) ->
         exams=_exams(reader, files),
         modalities=scope.members("modalities", Modality),
         regions=scope.members("regions", Region),
-        drafting=tuple(_drafting_rule(one) for one in reader.children("drafting")),
+        drafting=tuple(map(_drafting_rule, reader.children("drafting"))),
         undeclared_codecs=_codecs(reader),
         validation=_VALIDATIONS[reader.choice("validation", frozenset(_VALIDATIONS)) or "off"],
         oru_target=output.text("oru_target"),
@@ -127,8 +130,10 @@ def _language(reader: YamlReader) -> str:
     return value
 
 
-def _fields(reader: YamlReader, key: str, form: re.Pattern[str]) -> tuple[str, ...]:
-    return reader.texts(key, form.fullmatch)
+def _fields(
+    reader: YamlReader, key: str, form: re.Pattern[str], default: tuple[str, ...]
+) -> tuple[str, ...]:
+    return reader.texts(key, form.fullmatch) or default
 
 
 def _codecs(reader: YamlReader) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon import model_choice
+from daemon.app import App
 from daemon.config import load_settings
 from daemon.model_choice import PromptMaker, choose_engine
 from mappings.domain import Exam, Findings, Modality
@@ -133,4 +134,20 @@ def test_an_engine_without_adapters_takes_the_style_only() -> None:
     prompt = PromptMaker(settings, sites)(Findings("Clear.", None, Exam(), "anna", "en"))
 
     assert prompt.adapter is None
+    assert any("Short." in piece.text for piece in prompt.pieces)
+
+
+def test_the_daemon_asks_with_the_style_of_its_sites(tmp_path: Path) -> None:
+    (tmp_path / "sites" / "anna").mkdir(parents=True)
+    text = "match: {listener: ct}\ndrafting: [{style: Short.}]"
+    (tmp_path / "sites" / "anna" / "site.yaml").write_text(text, encoding="utf-8")
+    overrides = {
+        "data": tmp_path,
+        "sites": tmp_path / "sites",
+        "model": {"engine": "extractive"},
+    }
+
+    prompt_of = App(load_settings(overrides=overrides, environment={}))._prompt_of
+
+    prompt = prompt_of(Findings("Clear.", None, Exam(), "anna", "en"))
     assert any("Short." in piece.text for piece in prompt.pieces)

@@ -9,7 +9,7 @@ import pytest
 from mappings.domain import Laterality, Modality, Region, ReportStatus
 from mappings.errors import SiteMappingError
 from mappings.exam_codes import ExamEntry
-from mappings.site_reading import TABLE_FILES, parse_site
+from mappings.site_reading import OBX3_SECTIONS, TABLE_FILES, parse_site
 from mappings.sites import DEFAULT_SITE, DraftingRule
 
 MATCH = "match: {sending_application: RIS}\n"
@@ -215,4 +215,5 @@ def test_the_example_of_the_documentation_can_be_read() -> None:
     assert (site.listeners, site.topics) == (("ct-ris",), ("reports.st-anna",))
     assert site.exams["4711"].modality is Modality.CT
     assert (site.validation, site.oru_target) == ("off", "ris")
+    assert [one for one in sorted(OBX3_SECTIONS) if f"`{one}`" not in text] == []
     assert {name for name in TABLE_FILES if f"| `{name}` |" in text} == TABLE_FILES
