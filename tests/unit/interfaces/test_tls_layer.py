@@ -174,6 +174,32 @@ async def test_only_the_right_client_gets_in_where_both_must_prove_themselves(
     assert ENDED > LONG_AGO
 
 
+async def test_a_client_that_is_refused_is_told_why_by_an_alert(
+    serve: Serve, connect: Connect, authority: Authority, mutual: ListenerTerms
+) -> None:
+    context = client_context(authority)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # in 1.3 it would hear of it only later
+    server = await serve(mutual)
+
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert handshake failure"):
+        await connect(server, tls=context)
+
+
+async def test_what_came_while_nothing_was_read_is_read_when_there_is_room(
+    serve: Serve, authority: Authority, terms: ListenerTerms, handler: Handler
+) -> None:
+    peer = HalfPeer(client_context(authority))
+    await peer.connect(await serve(terms, in_flight_max=1))
+
+    for number in range(5):  # records of their own, in one segment
+        peer.tls.write(encode_frame(b"%d" % number))
+    peer.flush()
+    await handler.until(lambda: len(handler.finished) == 5)
+    peer.writer.write_eof()
+
+    assert await peer.answers() == [b"ack:%d" % number for number in range(5)]
+
+
 async def test_old_tls_is_refused(
     serve: Serve, connect: Connect, authority: Authority, terms: ListenerTerms
 ) -> None:
