@@ -16,7 +16,7 @@ from daemon.mapping import INLINE_BYTES_MAX, MapStep, plan_reports
 from daemon.metrics import Metrics
 from mappings.errors import UnreadableContentError
 from mappings.hl7_ack import parse_ack
-from mappings.sites import SiteSet
+from mappings.sites import Site, SiteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +91,18 @@ async def test_what_was_read_with_a_doubt_is_logged_once_and_kept(
     doubts = ("charset_declared_wrong", "document_not_read_pdf")
     assert [line["reason"] for line in lines if "doubted" in line["event"]] == [*doubts]
     assert (report.study.codec, report.study.doubts) == ("utf-8", doubts)
+
+
+def test_the_door_that_a_message_came_by_chooses_its_site(
+    make_raw: Callable[..., RawReport],
+) -> None:
+    sites = SiteSet((Site("ct", listeners=("ct-*",)),))
+    payload = ORU + GROUP % b"F1" + FINDINGS
+
+    [by_ct] = plan_reports(make_raw(payload, door="ct-1"), sites)
+    [by_mr] = plan_reports(make_raw(payload, door="mr-1"), sites)
+
+    assert (by_ct.study.site, by_mr.study.site) == ("ct", "default")
 
 
 async def test_two_order_groups_are_two_reports(
