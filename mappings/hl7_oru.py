@@ -143,7 +143,7 @@ def _read_group(group: Group, result: Result) -> StudyReport:
         **_origin(result),
         group=group.number,
         patient=group.patient,
-        accession_number=_find(group, site.accession_fields, _DIGIT),
+        accession_number=_find_accession(group, site.accession_fields),
         placer_order_number=_find(group, site.placer_fields),
         filler_order_number=_find(group, site.filler_fields),
         study_instance_uid=group.study_instance_uid or read.study_instance_uid,
@@ -181,15 +181,20 @@ def _read_reason(request: Segment, fields: Sequence[str]) -> str | None:
     return None
 
 
-def _find(
-    group: Group, fields: Sequence[str], pattern: re.Pattern[str] | None = None
-) -> Identifier | None:
-    """Return the first of the fields that holds an identifier.
+def _find_accession(group: Group, fields: Sequence[str]) -> Identifier | None:
+    """Return the first of the fields that holds an accession number.
 
-    Feeds put words into OBR-18 ("CHEST"): of an accession number a digit is asked.
+    Feeds put words into OBR-18 ("CHEST"), and the exam's own number, which is every patient's: a
+    digit is asked, and that OBR-4 does not say the same.
     """
+    exam = {word for part in group.request.components(4) for word in part.split()}
     for name in fields:
         found = group.read(name)
-        if found is not None and (pattern is None or pattern.search(found.value)):
+        if found is not None and _DIGIT.search(found.value) and found.value not in exam:
             return found
     return None
+
+
+def _find(group: Group, fields: Sequence[str]) -> Identifier | None:
+    """Return the first of the fields that holds an identifier."""
+    return next((found for found in map(group.read, fields) if found is not None), None)

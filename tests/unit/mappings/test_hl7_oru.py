@@ -311,3 +311,12 @@ def test_any_message_is_read_or_refused_by_our_own_error(segments: list[str]) ->
     else:
         for report in reports:
             plan_draft(report)
+
+
+def test_the_number_of_an_exam_is_no_accession_number() -> None:
+    (by_code,) = parse("OBR|1|2|A77|4185^IR CATHETER" + "|" * 14 + "4185")
+    (by_name,) = parse("OBR|1|2|A77|IMG1^4185 IR CATHETER" + "|" * 14 + "4185^X")
+    (own,) = parse("OBR|1|2|A77|4185^IR CATHETER" + "|" * 14 + "A78")
+
+    assert by_code.accession_number == by_name.accession_number == Identifier("A77")
+    assert own.accession_number == Identifier("A78")
