@@ -27,6 +27,7 @@ _LEAD = r"[\W\d_\u4e00\u4e8c\u4e09\u56db\u4e94\u516d]{0,12}+"  # blanks, rules, 
 _LINE_LEAD = re.compile(_LEAD)
 _SENTENCE_END = ".;:!?)],\u3001"
 _LABEL_WORDS_MAX = 3
+_LABEL_CHARACTERS_MAX = 100
 _NO_CONCLUSION = re.compile(r"\W*(?:ON|UPON|ALONG|FROM|OF|DEFECT|FRACTURE|IS)\b")
 _NEXT = re.compile(
     r"[^\S\n]*+(?:\d{1,2}[.):]|[A-Z\u00c0-\u00de][^\W\d_A-Z\u00c0-\u00de]|[A-Z]\s+[a-z])"
@@ -77,7 +78,8 @@ _AFTER_CONCLUSION = re.compile(r"(?:<?/?\w{0,8}>|[^\w\n])*+")
 
 
 class Heading(NamedTuple):
-    """A heading in a text: ``text`` as written, from ``start`` to ``end``, colon included.
+    """A heading in a text: ``text`` as written, from ``start`` to ``end``, its number and its colon
+    included.
 
     ``is_sure`` is False for one that no colon and no line sets off: it counts only where the text
     has no better one. ``is_at_start`` says that a line or a sentence begins with it.
@@ -161,7 +163,8 @@ class Headings:
             section = self._sections[phrase_key(folded[start:name_end])]
             is_at_start = _begins(text, start)
             if is_at_start or _stands_out(text, start, section):
-                yield Heading(section, text[start:name_end], start, end, is_at_start=is_at_start)
+                named = text[start:name_end]
+                yield Heading(section, named, _line_or(start, text), end, is_at_start=is_at_start)
 
     def _without_colon(self, pattern: re.Pattern[str], text: str, folded: str) -> Iterator[Heading]:
         for match in pattern.finditer(folded):
@@ -170,16 +173,28 @@ class Headings:
                 continue
             name, section = text[start:end], self._sections[phrase_key(folded[start:end])]
             if match["run"] is None:
-                yield Heading(section, name, start, match.end())
+                yield Heading(section, name, _line_or(start, text), match.end())
                 continue
             is_sure = _runs_on(text, name, end, section)
             if is_sure is not None:
-                yield Heading(section, name, start, end, is_sure=is_sure)
+                yield Heading(section, name, _line_or(start, text), end, is_sure=is_sure)
+
+
+def _line_start(start: int, text: str) -> int:
+    """Return where the line of a place begins, or some place before it in a long line."""
+    near = max(start - _LABEL_CHARACTERS_MAX, 0)
+    return max(text.rfind("\n", near, start) + 1, near)
+
+
+def _line_or(start: int, text: str) -> int:
+    """Return where the line begins when only a number or a rule stands before a place."""
+    line = _line_start(start, text)
+    return line if _LINE_LEAD.fullmatch(text, line, start) else start
 
 
 def _begins(text: str, start: int) -> bool:
     """Say whether a line begins at a place, or, with a capital, a sentence."""
-    line = text.rfind("\n", 0, start) + 1
+    line = _line_start(start, text)
     if _LINE_LEAD.fullmatch(text, line, start):
         return True
     before = text[max(line, start - 2) : start]
@@ -199,8 +214,7 @@ def _stands_out(text: str, start: int, section: str) -> bool:
         return False
     if section == "impression" or not text[start].isascii():
         return True
-    line = text.rfind("\n", 0, start) + 1
-    words = text[line:start].split()
+    words = text[_line_start(start, text) : start].split()
     is_label = len(words) <= _LABEL_WORDS_MAX and all(word[0].isupper() for word in words)
     return not is_label
 

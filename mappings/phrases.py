@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 _SAME: tuple[tuple[str, str], ...] = tuple(
     (letter, plain)
     for letters, plain in (
-        ("\uff1a\ufe55\u2236\u3011\uff3d\u3015\u3017\u300b", ":"),  # full width; closing brackets
+        (
+            "\uff1a\ufe55\u2236\u3011\uff3d\u3015\u3017\u300b\uff1e\u3009\u300d\u300f",
+            ":",
+        ),  # full width; closing brackets
         ("\u3002\uff0e\uff01\uff1f\uff61", "."),
         ("\uff1b", ";"),
         ("\uff08", "("),
@@ -44,8 +47,8 @@ _Trie: TypeAlias = "dict[str, _Trie]"
 def fold(text: str) -> str:
     """Return a text in lower case with the punctuation of ASCII, letter for letter."""
     if text.isascii():
-        return text.lower().replace("]", ":")
-    folded = text.replace("\u0130", "i").lower().replace("]", ":")
+        return text.lower().replace("]", ":").replace(">", ":")
+    folded = text.replace("\u0130", "i").lower().replace("]", ":").replace(">", ":")
     for letter, plain in _SAME:
         folded = folded.replace(letter, plain)
     return folded

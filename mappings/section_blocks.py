@@ -7,13 +7,13 @@ heading belongs to the block before it; a side section such as TECHNIQUE ends at
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from mappings.headings import Heading, find_unmarked
 from mappings.phrases import fold
-from mappings.trailers import find_trailers, is_noise
+from mappings.trailers import find_notices, find_trailers, is_noise
 
 if TYPE_CHECKING:
     from mappings.headings import Headings
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MAIN = frozenset({"findings", "impression", "diagnosis", "recommendation", "addendum"})
 _OPENS_ALWAYS = _MAIN | {"signature", "trailer"}
 _SOUGHT = frozenset({"findings", "impression"})
+_BLANKS_MAX = 80
+_AFTER_BLANK_LINE = re.compile(r"\n[^\S\n]*+\n\Z")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*+(?=\n|\Z)")
 
 
@@ -35,6 +37,8 @@ class Block:
     end: int
     is_headed: bool = False
     then: str | None = None
+    noise: int = 0
+    """Up to where it is known to hold nothing but blank lines, rules and banners."""
 
 
 def cut_blocks(text: str, default: str | None, headings: Headings) -> list[Block]:
@@ -53,13 +57,13 @@ def cut_blocks(text: str, default: str | None, headings: Headings) -> list[Block
     sure = [mark for mark in found if mark.is_sure]
     ends = [*[mark.start for mark in sure], len(text)]
     sure += [Heading("trailer", "", at, at) for at in find_trailers(text, folded, ends)]
-    blocks = _cut(sure, text, default)
+    blocks = _without_notices(_cut(sure, text, default), text)
     lacking = _SOUGHT - {block.section for block in blocks if _holds_text(block, text)}
     if not lacking:
         return blocks
     unsure = [mark for mark in found if not mark.is_sure and mark.section in lacking]
     unsure += find_unmarked(text, folded, lacking)
-    return _cut([*sure, *unsure], text, default) if unsure else blocks
+    return _without_notices(_cut([*sure, *unsure], text, default), text) if unsure else blocks
 
 
 def _cut(marks: list[Heading], text: str, default: str | None) -> list[Block]:
@@ -73,8 +77,23 @@ def _cut(marks: list[Heading], text: str, default: str | None) -> list[Block]:
     return blocks
 
 
+def _without_notices(blocks: list[Block], text: str) -> list[Block]:
+    """Leave out of an impression the sentences on who was told of it, unless it is only that."""
+    kept: list[Block] = []
+    for block in blocks:
+        start = block.start
+        if block.section == "impression":
+            for notice in find_notices(text, block.start, block.end):
+                if skip_noise(text, start, notice[0]) == notice[0]:
+                    break
+                kept.append(replace(block, start=start, end=notice[0]))
+                start = notice[1]
+        kept.append(replace(block, start=start) if start > block.start else block)
+    return kept
+
+
 def _holds_text(block: Block, text: str) -> bool:
-    return block.section in _SOUGHT and _has_text(text, block.start, block.end)
+    return block.section in _SOUGHT and skip_noise(text, block.start, block.end) < block.end
 
 
 def _opened(mark: Heading, current: Block, size: int, default: str | None) -> Block:
@@ -96,10 +115,11 @@ def _opens(mark: Heading, current: Block, text: str) -> bool:
         return False
     if mark.section in _OPENS_ALWAYS or current.section != "findings":
         return True
-    if not _has_text(text, current.start, mark.start):
+    if _first_text(current, text, mark.start) == mark.start:
         return True
-    before = text[: mark.start].rsplit("\n", 2)[-2:] if mark.text.isupper() else ["", "."]
-    return before[-1] == "" and not before[0].strip()
+    return mark.text.isupper() and bool(
+        _AFTER_BLANK_LINE.search(text, max(mark.start - _BLANKS_MAX, 0), mark.start)
+    )
 
 
 def _end_paragraph(blocks: list[Block], limit: int, text: str, default: str | None) -> None:
@@ -119,7 +139,7 @@ def _paragraph_end(block: Block, limit: int, text: str) -> int | None:
         return None
     position = block.start
     if block.section != "trailer":
-        position = _first_text(text, position, limit)
+        position = _first_text(block, text, limit)
     if is_title:
         end = text.find("\n", position, limit)
         return None if end < 0 else end
@@ -127,16 +147,18 @@ def _paragraph_end(block: Block, limit: int, text: str) -> int | None:
     return None if blank is None else blank.start()
 
 
-def _first_text(text: str, start: int, limit: int) -> int:
-    """Return where the first line begins that is no noise; ``limit`` when there is none."""
-    while start < limit:
-        end = text.find("\n", start, limit)
-        end = limit if end < 0 else end
-        if not is_noise(text[start:end]):
+def _first_text(block: Block, text: str, limit: int) -> int:
+    """Return where the first line of a block is that is no noise; ``limit`` when there is none."""
+    block.noise = skip_noise(text, max(block.noise, block.start), limit)
+    return block.noise
+
+
+def skip_noise(text: str, start: int, end: int) -> int:
+    """Return where the first line begins that is no noise; ``end`` when there is none."""
+    while start < end:
+        line_end = text.find("\n", start, end)
+        line_end = end if line_end < 0 else line_end
+        if not is_noise(text[start:line_end]):
             return start
-        start = end + 1
-    return limit
-
-
-def _has_text(text: str, start: int, end: int) -> bool:
-    return _first_text(text, start, end) < end
+        start = min(line_end + 1, end)
+    return end

@@ -8,7 +8,6 @@ line feeds.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,18 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mappings.domain import Sections, Span
 from mappings.headings import DEFAULT_HEADINGS
-from mappings.section_blocks import cut_blocks
+from mappings.section_blocks import cut_blocks, skip_noise
 from mappings.trailers import is_noise
+from mappings.unheaded_text import judge_unheaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mappings.headings import Headings
-    from mappings.section_blocks import Block
 
-_SENTENCE_END = re.compile(r"[.!?](?:\s+[^\sa-z]|\s*$)|[\u3002\uff01\uff1f]", re.MULTILINE)
-_SENTENCE_WORDS_MIN = 2
-_LINE_WORDS_MIN = 8
 _SPAN: Callable[[tuple[int, int, int]], Span] = partial(tuple.__new__, Span)
 _TEXTS = ("findings", "impression", "indication", "comparison", "technique", "recommendation")
 
@@ -106,16 +102,6 @@ def _settle(parts: _Parts) -> None:
         parts["findings"] += parts["addendum"]
 
 
-def is_prose(text: str) -> bool:
-    """Say whether a text holds at least a sentence: an exam title does not."""
-    if any(len(line.split()) >= _LINE_WORDS_MIN for line in text.split("\n")):
-        return True
-    return any(
-        not end[0].isascii() or len(text[: end.start()].split()) >= _SENTENCE_WORDS_MIN
-        for end in _SENTENCE_END.finditer(text)
-    )
-
-
 def _read_alike(
     section: str | None, alike: Sequence[CodedText], headings: Headings, parts: _Parts
 ) -> None:
@@ -125,7 +111,7 @@ def _read_alike(
     source = "\n" + "\n".join(lines)
     starts = list(accumulate([len(line) + 1 for line in lines], initial=1))
     blocks = cut_blocks(source, section, headings)
-    _judge_unheaded(blocks, source)
+    judge_unheaded(blocks, source)
     for block in blocks:
         start, end = _trimmed(source, block.start, block.end)
         if block.section is not None and start < end:
@@ -133,30 +119,9 @@ def _read_alike(
             parts.setdefault(block.section, []).append(_Part(source[start:end], spans))
 
 
-def _judge_unheaded(blocks: list[Block], source: str) -> None:
-    """Decide on what stands under no heading: findings, or only what comes before them."""
-    has_heading = any(block.is_headed and block.section == "findings" for block in blocks)
-    body = [block for block in blocks if block.section == "body"]
-    if has_heading:
-        for block in blocks:
-            if block.section == "findings" and not block.is_headed:
-                block.section = None
-    is_findings = (
-        body
-        and not has_heading
-        and is_prose("\n".join([source[block.start : block.end] for block in body]))
-    )
-    for block in body:
-        block.section = "findings" if is_findings else None
-
-
 def _trimmed(source: str, start: int, end: int) -> tuple[int, int]:
     """Leave out blank lines, rules and banners at both ends of a stretch."""
-    while start < end:
-        line_end = source.find("\n", start, end)
-        if not is_noise(source[start : line_end if line_end >= 0 else end]):
-            break
-        start = line_end + 1 if line_end >= 0 else end
+    start = skip_noise(source, start, end)
     while start < end:
         line_start = max(source.rfind("\n", start, end) + 1, start)
         if not is_noise(source[line_start:end]):

@@ -44,6 +44,9 @@ def _patterns(*, is_ascii: bool) -> _Patterns:
 
 _INLINE = _phrases("inline")
 _SENTENCE = _phrases("sentence")
+_NOTICE = _phrases("notice")
+_SENTENCE_END = re.compile(r"\.(?=\s*+\Z|\s++[^a-z\s])|\u3002|\n[^\S\n]*+\n")
+_ABBREVIATED = re.compile(r"(?:\b(?:dr|drs|prof|med)|(?<![^\W_])[^\W\d_])\. \Z")
 _DEGREE = ", m.d."
 _NAME = re.compile(r"(?:[A-Z\u00c0-\u00de][\w.'-]*+\s?){1,4}")
 _TAIL_CHARACTERS_MAX = 800
@@ -100,10 +103,27 @@ def _places(folded: str, phrase: str, start: int, end: int) -> Iterator[int]:
 
 def _sentence_start(folded: str, tail: int, place: int) -> int:
     """Return where the sentence or line around a place begins."""
-    start = max(folded.rfind("\n", tail, place), folded.rfind(". ", tail, place), tail - 1) + 1
-    while folded[start].isspace():
+    stop = place
+    while True:
+        stop = max(folded.rfind("\n", tail, stop), folded.rfind(". ", tail, stop), tail - 1)
+        if stop < tail or not _ABBREVIATED.search(folded, max(tail, stop - 5), stop + 2):
+            break
+    start = stop + 1
+    while folded[start].isspace() or folded[start] == ".":
         start += 1
     return start
+
+
+def find_notices(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the sentences of a stretch that say who was told of a result, in order."""
+    folded = fold(text)
+    found: list[tuple[int, int]] = []
+    for place in sorted(at for phrase in _NOTICE for at in _places(folded, phrase, start, end)):
+        if not found or place >= found[-1][1]:
+            first = _sentence_start(folded, found[-1][1] if found else start, place)
+            last = _SENTENCE_END.search(text, place, end)
+            found.append((first, end if last is None else last.end()))
+    return found
 
 
 def is_noise(line: str) -> bool:
