@@ -194,7 +194,7 @@ def measure_all(
     """
     cases = [c for c in list_cases(options.peers) if options.only in c.system.label]
     rounds: defaultdict[Key, list[Figures]] = defaultdict(list)
-    seconds = 1.5 if options.quick else options.seconds
+    seconds = 0.5 if options.quick else options.seconds
     disk_ms = []
     for number in range(1 if options.quick else options.rounds):
         disk_ms.append(measure_disk_ms(folder))

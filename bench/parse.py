@@ -1,7 +1,7 @@
 """What reading a report costs: CPU time per message of our reader and of the libraries beside it.
 
-Ours is measured doing more: ``plan`` decodes, finds the sections, reads exam and status, and
-decides; the others only split the message and take four fields out.
+Like for like: split the message and take four fields out. Ours is measured doing more, too: the
+whole plan decodes, finds the sections, reads exam and status, and decides.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from bench.rig.results import (  # noqa: E402 - same
 if TYPE_CHECKING:
     import argparse
 
-OURS = {"prelim, header (before the answer)": "header", "prelim, whole plan": "plan"}
-WHOLE = "prelim, whole plan"
+LIKE, WHOLE = "prelim, fields", "prelim, whole plan"
+OURS = {"prelim, header (before the answer)": "header", LIKE: "fields", WHOLE: "plan"}
 PEERS = {
     "hl7kit 0.2.0 (Rust)": ("hl7kit", "python", "hl7kit"),
     "medforge 0.2.0 (Rust)": ("medforge", "python", "medforge"),
@@ -82,8 +82,8 @@ def measure(command: list[str | Path], files: dict[str, Path], peers: Path) -> F
 
 
 def rows_of(all_figures: dict[str, Figures | None]) -> list[list[str]]:
-    """Return a row a reader: CPU by size, and how many times our whole plan that is."""
-    ours = all_figures[WHOLE] or {}
+    """Return a row a reader: CPU by size, and how many times ours that is, like for like."""
+    ours = all_figures[LIKE] or {}
     rows = []
     for label, figures in all_figures.items():
         row = [label]
@@ -98,6 +98,16 @@ def rows_of(all_figures: dict[str, Figures | None]) -> list[list[str]]:
     return rows
 
 
+def make_checks(all_figures: dict[str, Figures | None]) -> list[Check]:
+    """Judge what was promised: of the fields, and as strictly of the whole plan."""
+    checks = []
+    for label in (LIKE, WHOLE):
+        large_ms = (all_figures[label] or {}).get(LARGE, {}).get("median_ms", float("nan"))
+        promise = f"{label} of a 60-OBX report in at most {LIMIT_MS} ms of CPU"
+        checks.append(Check(promise, f"{large_ms:.3f} ms", large_ms <= LIMIT_MS))
+    return checks
+
+
 def main() -> None:
     """Measure, print, write."""
     options = make_parser(__doc__ or "").parse_args()
@@ -107,17 +117,15 @@ def main() -> None:
         files = {size: Path(folder) / f"{n}.hl7" for n, size in enumerate(SIZES)}
         for size, path in files.items():
             path.write_bytes(make_message(SIZES[size]).replace(ID, "B1").encode())
-        for label, command in commands(options, "0.2" if options.quick else "3").items():
+        for label, command in commands(options, "0.05" if options.quick else "3").items():
             print(f"measuring {label}" if command else f"not installed: {label}")
             all_figures[label] = command and measure(command, files, options.peers)
     columns = ["CPU ms per message, median [least]"]
     columns += [column for size in SIZES for column in (size, "to ours")]
     print_table("parse", columns, rows_of(all_figures))
-    large_ms = (all_figures[WHOLE] or {}).get(LARGE, {}).get("median_ms", float("nan"))
-    promise = f"parse and extract a 60-OBX report in at most {LIMIT_MS} ms of CPU"
-    check = Check(promise, f"{large_ms:.3f} ms", large_ms <= LIMIT_MS)
-    print(check)
-    data = {"machine": machine, "cpu_ms": all_figures, "checks": [str(check)]}
+    checks = [str(check) for check in make_checks(all_figures)]
+    print("\n".join(checks))
+    data = {"machine": machine, "cpu_ms": all_figures, "checks": checks}
     save_json(options.out, "parse", data)
     series = {
         size: {label: figures[size]["median_ms"] for label, figures in all_figures.items()
