@@ -119,6 +119,7 @@ def _match_of(reader: YamlReader, name: str) -> YamlReader:
     if not is_default and not any(
         match.has(key) for key in ("sending_application", "sending_facility", "listener", "topic")
     ):
+        match.refuse_unread()  # a misspelt key says more than a missing one
         raise SiteMappingError("match_missing", match.where)
     return match
 

@@ -138,6 +138,8 @@ def test_a_mistake_stops_the_start_and_is_named(text: str, reason: str, where: s
 def test_an_unknown_key_of_match_is_named_too() -> None:
     with pytest.raises(SiteMappingError, match=r"unknown_key at anna/site.yaml: match: app"):
         parse_site("anna", "match: {sending_facility: A, app: X}")
+    with pytest.raises(SiteMappingError, match=r"unknown_key at anna/site.yaml: match: app"):
+        parse_site("anna", "match: {app: X}")
 
 
 def test_tables_may_stand_in_files_of_their_own() -> None:
