@@ -49,6 +49,7 @@ _IN_TEXT = {
     "<ClinicalDocument": "xml",
 }
 _IN_TEXT_STARTS = tuple(_IN_TEXT)
+_IN_TEXT_LETTERS = frozenset(start[0] for start in _IN_TEXT)
 _CONTROLS = tuple(map(chr, (*range(0x20), 0x7F)))
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -76,8 +77,10 @@ def are_plain(raws: Sequence[str], separators: Separators) -> bool:
     special = (separators.escape, separators.repetition, "<", "&", *_CONTROLS)
     if any(map(text.__contains__, special)):
         return False
-    is_document = any(raw.startswith(_IN_TEXT_STARTS) for raw in raws)
-    return not is_document and (text.isascii() or text.isprintable())
+    may_be_document = not _IN_TEXT_LETTERS.isdisjoint([raw[:1] for raw in raws])
+    if may_be_document and any(raw.startswith(_IN_TEXT_STARTS) for raw in raws):
+        return False
+    return text.isascii() or text.isprintable()
 
 
 def read_text(raw: str, separators: Separators, codec: str) -> Document:

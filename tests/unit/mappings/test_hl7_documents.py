@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.hl7_documents import ENCODED_CHARACTERS_MAX, Document, read_document, read_text
+from mappings.hl7_documents import (
+    ENCODED_CHARACTERS_MAX,
+    Document,
+    are_plain,
+    read_document,
+    read_text,
+)
 from mappings.hl7_separators import DEFAULT_SEPARATORS, Separators
 
 PROSE = "The lungs are clear.\nNo effusion."
@@ -188,6 +194,20 @@ def test_any_data_is_read_or_named(data: str, encoding: str) -> None:
     read = document(f"^TEXT^plain^{encoding}^{data}")
 
     assert read.text is not None or read.kind not in {"text", "html"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["JVBERi0xLjQK", "e1xydGYxIHg", "%PDF-1", "a<br>b", "a~b", r"a\T\b", "a&b", "a\x01", "a\u2028"],
+)
+def test_what_needs_reading_is_not_plain(raw: str) -> None:
+    assert not are_plain(["Clear.", raw], DEFAULT_SEPARATORS)
+
+
+@given(st.lists(st.text(max_size=30), max_size=4))
+def test_what_is_plain_reads_as_itself(raws: list[str]) -> None:
+    if are_plain(raws, DEFAULT_SEPARATORS):
+        assert [text_of(raw) for raw in raws] == raws
 
 
 @given(st.text(max_size=120))

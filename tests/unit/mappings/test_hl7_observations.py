@@ -139,6 +139,15 @@ def test_a_document_that_is_not_read_is_named_and_its_text_is_no_findings() -> N
     assert observe(pdf, f"TX|&GDT||{PROSE}").sections.findings == PROSE
 
 
+def test_plain_lines_with_a_document_or_control_characters_among_them_are_read() -> None:
+    read = observe(
+        f"TX|&GDT||{PROSE}", "TX|&GDT||JVBERi0xLjQKJeLjz9MK", "TX|&GDT||No\x01 mass.\x7f"
+    )
+
+    assert read.sections.findings == f"{PROSE}\nNo mass."
+    assert read.documents == ("pdf",)
+
+
 @pytest.mark.parametrize(
     "row",
     [
