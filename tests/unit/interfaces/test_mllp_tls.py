@@ -57,12 +57,13 @@ def test_a_file_that_cannot_be_used_is_told_by_its_setting(
 ) -> None:
     missing, text = tmp_path / "missing", tmp_path / "text"
     text.write_text("no PEM")
+    locked = authority.issue("locked", password=b"secret")
     chosen = {
         "missing certificate": replace(files, certificate=missing),
         "certificate is text": replace(files, certificate=text),
         "missing key": replace(files, key=missing),
         "key of another": replace(files, key=authority.issue("other").key),
-        "encrypted key": replace(files, key=authority.issue("locked", password=b"secret").key),
+        "encrypted key": replace(files, certificate=locked.certificate, key=locked.key),
         "missing client_ca": replace(files, client_ca=missing),
         "client_ca is text": replace(files, client_ca=text),
     }[broken]
