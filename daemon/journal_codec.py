@@ -21,7 +21,6 @@ from mappings.domain import (
     Region,
     ReportStatus,
     Sections,
-    Span,
     Standard,
     StudyReport,
 )
@@ -82,7 +81,7 @@ def _identifier(stored: dict[str, Any] | None) -> Identifier | None:
 
 def _sections(stored: dict[str, Any]) -> Sections:
     spans = stored.get("spans", {})
-    read = {name: tuple(Span(*one) for one in spans[name]) for name in spans}
+    read = {name: tuple(map(tuple, spans[name])) for name in spans}
     return Sections(**stored | {"spans": read})
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple, NewType
+from typing import TYPE_CHECKING, Literal, NewType, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,14 +125,9 @@ class RawReport:
     payload: bytes = field(repr=False)
 
 
-class Span(NamedTuple):
-    """Where a text stood: in which OBX of its OBR group (from 0), from which character of that
-    OBX's decoded text up to which.
-    """
-
-    observation: int
-    start: int
-    end: int
+Span: TypeAlias = tuple[int, int, int]
+"""Where a text stood: in which OBX of its OBR group (from 0), from which character of that OBX's
+decoded text, up to which."""
 
 
 @dataclass(frozen=True, slots=True)

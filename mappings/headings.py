@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mappings.phrases import any_of, fold, phrase_key, spellings
 from mappings.tables import read_table
+from mappings.trailers import trailer_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -94,23 +95,26 @@ class Heading(NamedTuple):
 
 
 class _Patterns(NamedTuple):
-    """The headings before a colon, in a text turned round, and those that begin a line."""
+    """The headings before a colon, in a text turned round; headings and signatures that begin a
+    line.
+    """
 
     to_colon: re.Pattern[str]
     on_line: re.Pattern[str]
 
 
-def _patterns(words: Collection[str]) -> _Patterns:
+def _patterns(words: Collection[str], trailer: str) -> _Patterns:
     return _Patterns(
         re.compile(
             r":[^\S\n:]*+(?:\)[^()\n]{0,80}+\([^\S\n]*+)?"
             rf"(?P<name>{any_of(words, is_backwards=True)})(?![^\W\d_])"
         ),
         re.compile(
-            rf"\n{_LEAD}(?P<name>{any_of(words)})(?:[^\S\n]*+\([^)\n]{{0,80}}+\))?"
+            rf"\n{_LEAD}(?:(?P<trailer>{trailer})"
+            rf"|(?P<name>{any_of(words)})(?:[^\S\n]*+\([^)\n]{{0,80}}+\))?"
             r"(?:(?P<dash>[^\S\n]++[-\u2013\u2014]\s)"
             r"|(?P<alone>(?:[^\S\n]|[*=_#-])*+(?=\n|\Z))"
-            r"|(?P<run>(?=[^\w:(]|\d)))"
+            r"|(?P<run>(?=[^\w:(]|\d))))"
         ),
     )
 
@@ -128,7 +132,7 @@ class Headings:
         self._made: dict[bool, _Patterns] = {}
 
     def find(self, text: str, folded: str | None = None) -> list[Heading]:
-        """Return the headings of a text, left to right.
+        """Return the headings of a text, and where a line begins a signature, left to right.
 
         Args:
             text: Lines.
@@ -150,7 +154,7 @@ class Headings:
         """Return what an ASCII text, or any, is searched with: made when first asked for."""
         if is_ascii not in self._made:
             words = [word for word in self._words if word.isascii() or not is_ascii]
-            self._made[is_ascii] = _patterns(words)
+            self._made[is_ascii] = _patterns(words, trailer_pattern(is_ascii=is_ascii))
         return self._made[is_ascii]
 
     def _with_colon(self, pattern: re.Pattern[str], text: str, folded: str) -> Iterator[Heading]:
@@ -168,8 +172,11 @@ class Headings:
 
     def _without_colon(self, pattern: re.Pattern[str], text: str, folded: str) -> Iterator[Heading]:
         for match in pattern.finditer(folded):
-            start, end = match.span("name")
+            start, end = match.span("trailer" if match["name"] is None else "name")
             if text[start].islower():
+                continue
+            if match["name"] is None:
+                yield Heading("trailer", text[start:end], start, start)
                 continue
             name, section = text[start:end], self._sections[phrase_key(folded[start:end])]
             if match["run"] is None:

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import accumulate, repeat
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from mappings.domain import Sections, Span
+from mappings.domain import Sections
 from mappings.headings import DEFAULT_HEADINGS
 from mappings.section_blocks import cut_blocks, skip_noise
 from mappings.trailers import is_noise
 from mappings.unheaded_text import judge_unheaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from mappings.domain import Span
     from mappings.headings import Headings
 
-_SPAN: Callable[[tuple[int, int, int]], Span] = partial(tuple.__new__, Span)
 _TEXTS = ("findings", "impression", "indication", "comparison", "technique", "recommendation")
 
 
@@ -106,8 +105,8 @@ def _read_alike(
     section: str | None, alike: Sequence[CodedText], headings: Headings, parts: _Parts
 ) -> None:
     """Add the sections of the texts that have one code."""
-    # A line feed before the first line, so that it begins as every other.
     lines = [one.text for one in alike]
+    # A line feed before the first line, so that it begins as every other.
     source = "\n" + "\n".join(lines)
     starts = list(accumulate([len(line) + 1 for line in lines], initial=1))
     blocks = cut_blocks(source, section, headings)
@@ -138,16 +137,9 @@ def _spans(alike: Sequence[CodedText], starts: list[int], start: int, end: int) 
     """Return where a stretch stood, one span for each OBX."""
     first = bisect_right(starts, start) - 1
     last = bisect_right(starts, end) - 1
-    held = alike[first : last + 1]
-    # Whole lines, for every OBX of a long report: made without a call in Python for each.
-    spans = list(
-        map(
-            _SPAN,
-            zip([one.observation for one in held], repeat(0), [len(one.text) for one in held]),
-        )
-    )
-    if first == last:
-        return [Span(spans[0].observation, start - starts[first], end - starts[first])]
-    spans[0] = spans[0]._replace(start=start - starts[first])
-    spans[-1] = spans[-1]._replace(end=min(end - starts[last], spans[-1].end))
+    spans = [(number, 0, len(text)) for _, text, number in alike[first : last + 1]]
+    number, _, size = spans[-1]
+    spans[-1] = (number, 0, min(end - starts[last], size))
+    number, _, stop = spans[0]
+    spans[0] = (number, start - starts[first], stop)
     return spans

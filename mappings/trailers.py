@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mappings.phrases import any_of, fold, spellings
 from mappings.tables import read_table
@@ -26,20 +26,16 @@ def _phrases(kind: str) -> list[str]:
 _END = r"(?:(?<=[^a-z\u00df-\u024f])|(?![^\W\d_]))"
 
 
-class _Patterns(NamedTuple):
-    """The phrases that begin a line, and those that begin a sentence in it."""
-
-    at_line: re.Pattern[str]
-    at_sentence: re.Pattern[str]
+@cache
+def trailer_pattern(*, is_ascii: bool) -> str:
+    """Return what begins a signature, as a pattern for folded text (a smaller one for ASCII)."""
+    phrases = [phrase for phrase in _phrases("start") if phrase.isascii() or not is_ascii]
+    return any_of(phrases) + _END
 
 
 @cache
-def _patterns(*, is_ascii: bool) -> _Patterns:
-    phrases = [phrase for phrase in _phrases("start") if phrase.isascii() or not is_ascii]
-    named = rf"(?P<phrase>{any_of(phrases)}){_END}"
-    return _Patterns(
-        re.compile(rf"\n[\W\d_]{{0,8}}+{named}"), re.compile(rf"\.[^\w\n]{{0,8}}+{named}")
-    )
+def _at_sentence(*, is_ascii: bool) -> re.Pattern[str]:
+    return re.compile(rf"\.[^\w\n]{{0,8}}+(?P<phrase>{trailer_pattern(is_ascii=is_ascii)})")
 
 
 _INLINE = _phrases("inline")
@@ -63,15 +59,15 @@ _HAS_TEXT = re.compile(r"[^\W_]")
 
 
 def find_trailers(text: str, folded: str, ends: Iterable[int]) -> list[int]:
-    """Return where signatures and courtesies begin, in any order.
+    """Return where signatures and courtesies begin within lines, in any order.
 
     Args:
         text: Begins with a line feed, so that its first line begins as every other.
         folded: The text, folded.
-        ends: Where sections end, in order: a signature in the middle of a line is looked for there.
+        ends: Where sections end, in order: they are looked for before each.
     """
-    at_line, at_sentence = _patterns(is_ascii=folded.isascii())
-    starts = [match.start("phrase") for match in at_line.finditer(folded)]
+    at_sentence = _at_sentence(is_ascii=folded.isascii())
+    starts: list[int] = []
     sentences: list[int] = []
     last = 0
     for end in ends:

@@ -64,6 +64,8 @@ def is_prose(text: str) -> bool:
 def _judge_body(blocks: Sequence[Block], text: str) -> None:
     """Take the body for findings when it is prose; under REPORT, only what stands there."""
     body = [block for block in blocks if block.section == "body"]
+    if not body:
+        return
     headed = [block for block in body if block.is_headed]
     chosen = headed if _is_prose(headed, text) else body
     section = "findings" if chosen is headed or _is_prose(body, text) else None

@@ -41,11 +41,26 @@ def test_any_findings_text_survives(findings: str) -> None:
     assert decode_study(encode_study(study)) == study
 
 
+def test_where_a_text_stood_reads_back_as_it_was_written() -> None:
+    spans = {"findings": ((0, 10, 15), (2, 0, 6)), "impression": ((3, 0, 7),)}
+    study = replace(FULL_STUDY, sections=Sections("a", "b", recommendation="c", spans=spans))
+
+    sections = decode_study(encode_study(study)).sections
+
+    assert sections == study.sections
+    assert sections.spans == spans
+
+
 def test_a_field_added_since_takes_its_default() -> None:
     stored = json.loads(encode_study(make_study()))
     del stored["is_radiology"]
+    del stored["sections"]["spans"], stored["sections"]["recommendation"]
 
-    assert decode_study(json.dumps(stored)).is_radiology is True
+    read = decode_study(json.dumps(stored))
+
+    assert read.is_radiology is True
+    assert read.sections.spans == {}
+    assert read.sections.recommendation is None
 
 
 def test_an_engine_reads_back_as_it_was_written() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from mappings.headings import DEFAULT_HEADINGS
 from mappings.phrases import fold
 from mappings.trailers import find_trailers, is_noise
 
 
 def is_trailer(line: str) -> bool:
+    marks = DEFAULT_HEADINGS.find(line)
     text = "\n" + line
-    return bool(find_trailers(text, fold(text), [len(text)]))
+    inline = find_trailers(text, fold(text), [len(text)])
+    return bool(inline) or any(mark.section == "trailer" for mark in marks)
 
 
 @pytest.mark.parametrize(
