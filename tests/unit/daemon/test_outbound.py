@@ -117,12 +117,14 @@ async def test_no_draft_is_sent_in_shadow_or_while_posting_is_paused(
     owed = NewDelivery("application_ack", "", b"MSH|", "A1")
     await journal.record_mapped(message_id, [make_new()], deliveries=[owed])
     await journal.set_paused(is_paused=held_by == "pause", actor="operator:test")
-    outbound = make(clock, fhir={"write": "off"} if held_by == "shadow" else {})
+    async with ReceivingEngine() as engine:
+        shadow = {"write": "off"} if held_by == "shadow" else {}
+        outbound = make(clock, port=engine.port, fhir=shadow)
+        outbound.start(journal, acknowledge, Metrics())
+        await told.wait()
+        await outbound.drain(5)
 
-    outbound.start(journal, acknowledge, Metrics())
-    await told.wait()
-    await outbound.drain(5)
-
+    assert engine.heard == []
     assert await journal.deliveries_due() == {"ris": 1}
 
 

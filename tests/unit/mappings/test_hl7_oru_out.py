@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hl7apy.parser import parse_message
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interfaces.mllp_codec import encode_frame
@@ -121,6 +121,7 @@ def test_a_draft_that_comes_back_is_no_report_to_draft_for(lines: Lines) -> None
 
 
 @EVERY_LAYOUT
+@settings(max_examples=40)
 @given(text=draft_texts())
 def test_any_text_stands_in_the_message_as_it_was_posted(lines: Lines, text: str) -> None:
     posted = json.loads(draft_of(text).observation)["valueString"]
@@ -137,6 +138,7 @@ def sentences() -> st.SearchStrategy[str]:
 
 
 @EVERY_LAYOUT
+@settings(max_examples=40)
 @given(lines_of_text=st.lists(sentences(), min_size=1, max_size=4))
 def test_our_own_reader_finds_the_impression(lines: Lines, lines_of_text: list[str]) -> None:
     text = "\n".join(lines_of_text)
@@ -206,7 +208,7 @@ def test_hl7apy_reads_the_same_values() -> None:
     assert observations[-2:] == ["Text \\T\\ more.", "Second line."]
 
 
-@given(text=draft_texts(), value=st.text())
+@given(text=draft_texts(), value=st.text(st.characters() | st.sampled_from("\x0b\x1c\r\n|^")))
 def test_no_byte_of_a_frame_stands_inside(text: str, value: str) -> None:
     number = Identifier(value, value)
     study = dataclasses.replace(
