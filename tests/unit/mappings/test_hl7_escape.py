@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -116,6 +117,18 @@ def test_what_is_escaped_is_read_back(text: str) -> None:
 
         assert unescape(written, separators, "utf-8") == re.sub("\r\n|\r", "\n", text)
         assert not {separators.field, "\n", "\r", "\x0b", "\x1c"} & set(written)
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\X41", "\\X41\\", "\\E\\", "\\E\\X41", "\\.in9\\a", "\\", "\\E\\.br", "41"]
+)
+def test_hostile_text_is_read_in_the_time_of_its_length(piece: str) -> None:
+    text = "\\X" + piece * (400_000 // len(piece))
+    start_s = time.process_time()
+
+    read(unchain(text, DEFAULT_SEPARATORS))
+
+    assert time.process_time() - start_s < 5
 
 
 @given(st.text(alphabet="\\XFSTREPHN.brspksk0123456789ACab \n", max_size=60))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +89,19 @@ def test_an_unknown_set_or_character_is_refused_with_its_place(payload: bytes) -
         read(payload)
 
     assert 2 <= caught.value.start <= 6
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"\x1b$B", b"\x1b$B ", b" ", b"\x1b(B", b"\x1b    ", b"\\M2442\\", b"\x30\x21", b"a\r"],
+)
+def test_hostile_text_is_read_in_the_time_of_its_length(piece: bytes) -> None:
+    payload = b"\x1b$B" + piece * (400_000 // len(piece))
+    start_s = time.process_time()
+
+    read(payload)
+
+    assert time.process_time() - start_s < 5
 
 
 @given(st.text(alphabet="a|^~\\& \r肺學亨", max_size=60))
