@@ -83,8 +83,10 @@ def check_config(
     as_json: AsJson = False,
 ) -> None:
     """Print the effective settings. Exit 2 and the field's path when one is wrong."""
+    from daemon.clock import SystemClock
     from daemon.doors import check_doors
     from daemon.model_choice import PromptMaker, choose_engine
+    from daemon.outbound import Outbound
     from daemon.site_files import load_sites
 
     settings = read_settings(config, data)
@@ -92,6 +94,7 @@ def check_config(
     choose_engine(settings)
     PromptMaker(settings, sites)
     check_doors(settings.mllp)
+    Outbound(settings, sites, SystemClock())
     values = settings.model_dump(mode="json")
     values["fhir"]["write"] = settings.fhir_write
     values["journal"]["url"] = f"sqlite:///{settings.journal_path}"

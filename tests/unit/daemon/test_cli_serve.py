@@ -71,3 +71,17 @@ def test_a_certificate_that_cannot_be_used_is_told_before_the_start(tmp_path: Pa
 
     assert isinstance(result.exception, ConfigurationError)
     assert result.exception.where == "mllp.listeners.ct.tls.certificate"
+
+
+def test_a_receiver_that_a_site_names_and_no_setting_has_is_told_before_the_start(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sites/default").mkdir(parents=True)
+    (tmp_path / "sites/default/site.yaml").write_text("output: {oru_target: ris}\n")
+    file = tmp_path / "prelim.yaml"
+    file.write_text(f"model: {{engine: extractive}}\nsites: {tmp_path / 'sites'}\n")
+
+    result = CliRunner().invoke(app, ["check-config", "-c", str(file), "--data", str(tmp_path)])
+
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.where == "default: oru_target"
