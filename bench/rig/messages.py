@@ -24,7 +24,7 @@ _HEAD = (
     "|||||||||||A17||||20261121073000||CT|P\r"
 )
 SMALL_LINES, LARGE_LINES, HUGE_LINES = 9, 60, 1450
-SIZES = {"1.5 KB": SMALL_LINES, "8.7 KB, 60 OBX": LARGE_LINES, "200 KB": HUGE_LINES}
+SIZES = {"1.5 KB": SMALL_LINES, "8.4 KB, 60 OBX": LARGE_LINES, "200 KB": HUGE_LINES}
 
 
 def make_message(lines: int) -> str:
