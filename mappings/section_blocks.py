@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mappings.headings import Heading, find_unmarked
 from mappings.phrases import fold
-from mappings.trailers import find_notices, find_trailers, is_noise
+from mappings.trailers import find_letter, find_notices, find_trailers, is_noise
 
 if TYPE_CHECKING:
     from mappings.headings import Headings
@@ -83,11 +83,12 @@ def _without_notices(blocks: list[Block], text: str) -> list[Block]:
     for block in blocks:
         start = block.start
         if block.section == "impression":
-            for notice in find_notices(text, block.start, block.end):
-                if skip_noise(text, start, notice[0]) == notice[0]:
+            for first, last in find_notices(text[block.start : block.end]):
+                notice = block.start + first
+                if skip_noise(text, start, notice) == notice:
                     break
-                kept.append(replace(block, start=start, end=notice[0]))
-                start = notice[1]
+                kept.append(replace(block, start=start, end=notice))
+                start = block.start + last
         kept.append(replace(block, start=start) if start > block.start else block)
     return kept
 
@@ -156,9 +157,13 @@ def _first_text(block: Block, text: str, limit: int) -> int:
 def skip_noise(text: str, start: int, end: int) -> int:
     """Return where the first line begins that is no noise; ``end`` when there is none."""
     while start < end:
-        line_end = text.find("\n", start, end)
+        first = find_letter(text, start, end)
+        if first is None:
+            break
+        line_start = max(text.rfind("\n", start, first) + 1, start)
+        line_end = text.find("\n", first, end)
         line_end = end if line_end < 0 else line_end
-        if not is_noise(text[start:line_end]):
-            return start
-        start = min(line_end + 1, end)
+        if not is_noise(text[line_start:line_end]):
+            return line_start
+        start = line_end
     return end

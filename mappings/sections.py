@@ -73,11 +73,9 @@ def read_narrative(texts: Sequence[CodedText], headings: Headings = DEFAULT_HEAD
         follows the findings: they are not to be read without it.
     """
     parts: _Parts = {}
-    by_meaning: dict[str | None, list[CodedText]] = {}
-    for one in texts:  # what means the same is joined: a report may come one line an OBX
-        by_meaning.setdefault(one[0], []).append(one)
-    for section, alike in by_meaning.items():
-        _read_alike(section, alike, headings, parts)
+    for section in dict.fromkeys([one.section for one in texts]):
+        # What means the same is joined: a report may come one line an OBX.
+        _read_alike(section, [one for one in texts if one.section == section], headings, parts)
     _settle(parts)
     joined = {name: "\n".join([part.text for part in found]) for name, found in parts.items()}
     addendum = joined.get("addendum") if "findings" not in joined else None
@@ -105,16 +103,16 @@ def _read_alike(
     section: str | None, alike: Sequence[CodedText], headings: Headings, parts: _Parts
 ) -> None:
     """Add the sections of the texts that have one code."""
-    lines = [one.text for one in alike]
     # A line feed before the first line, so that it begins as every other.
-    source = "\n" + "\n".join(lines)
-    starts = list(accumulate([len(line) + 1 for line in lines], initial=1))
+    source = "\n" + "\n".join([one.text for one in alike])
+    whole = [(number, 0, len(text)) for _, text, number in alike]
+    starts = list(accumulate([size + 1 for _, _, size in whole], initial=1))
     blocks = cut_blocks(source, section, headings)
     judge_unheaded(blocks, source)
     for block in blocks:
         start, end = _trimmed(source, block.start, block.end)
         if block.section is not None and start < end:
-            spans = _spans(alike, starts, start, end)
+            spans = _spans(whole, starts, start, end)
             parts.setdefault(block.section, []).append(_Part(source[start:end], spans))
 
 
@@ -122,22 +120,26 @@ def _trimmed(source: str, start: int, end: int) -> tuple[int, int]:
     """Leave out blank lines, rules and banners at both ends of a stretch."""
     start = skip_noise(source, start, end)
     while start < end:
+        end = start + len(source[start:end].rstrip())
         line_start = max(source.rfind("\n", start, end) + 1, start)
         if not is_noise(source[line_start:end]):
             break
-        end = max(line_start - 1, start)
-    while start < end and source[start].isspace():
-        start += 1
-    while start < end and source[end - 1].isspace():
-        end -= 1
-    return start, end
+        end = line_start
+    return end - len(source[start:end].lstrip()), end
 
 
-def _spans(alike: Sequence[CodedText], starts: list[int], start: int, end: int) -> list[Span]:
-    """Return where a stretch stood, one span for each OBX."""
+def _spans(whole: Sequence[Span], starts: Sequence[int], start: int, end: int) -> list[Span]:
+    """Return where a stretch stood, one span for each OBX.
+
+    Args:
+        whole: The OBX of the source, each as the span of all its text.
+        starts: Where they begin in the source.
+        start: Of the stretch, in the source.
+        end: Of the stretch, in the source.
+    """
     first = bisect_right(starts, start) - 1
     last = bisect_right(starts, end) - 1
-    spans = [(number, 0, len(text)) for _, text, number in alike[first : last + 1]]
+    spans = [*whole[first : last + 1]]
     number, _, size = spans[-1]
     spans[-1] = (number, 0, min(end - starts[last], size))
     number, _, stop = spans[0]

@@ -90,7 +90,7 @@ def _sentences(text: str, folded: str, tail: int, end: int) -> Iterator[int]:
             yield start
 
 
-def _places(folded: str, phrase: str, start: int, end: int) -> Iterator[int]:
+def _places(folded: str, phrase: str, start: int = 0, end: int | None = None) -> Iterator[int]:
     place = folded.find(phrase, start, end)
     while place >= 0:
         yield place
@@ -110,16 +110,23 @@ def _sentence_start(folded: str, tail: int, place: int) -> int:
     return start
 
 
-def find_notices(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Return the sentences of a stretch that say who was told of a result, in order."""
+def find_notices(text: str) -> list[tuple[int, int]]:
+    """Return the sentences of a text that say who was told of a result, in order."""
     folded = fold(text)
+    places = [at for phrase in _NOTICE if phrase in folded for at in _places(folded, phrase)]
     found: list[tuple[int, int]] = []
-    for place in sorted(at for phrase in _NOTICE for at in _places(folded, phrase, start, end)):
+    for place in sorted(places):
         if not found or place >= found[-1][1]:
-            first = _sentence_start(folded, found[-1][1] if found else start, place)
-            last = _SENTENCE_END.search(text, place, end)
-            found.append((first, end if last is None else last.end()))
+            first = _sentence_start(folded, found[-1][1] if found else 0, place)
+            last = _SENTENCE_END.search(text, place)
+            found.append((first, len(text) if last is None else last.end()))
     return found
+
+
+def find_letter(text: str, start: int, end: int) -> int | None:
+    """Return where the first letter or digit of a stretch stands."""
+    match = _HAS_TEXT.search(text, start, end)
+    return None if match is None else match.start()
 
 
 def is_noise(line: str) -> bool:
