@@ -18,7 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING, cast
 
 from mappings.hl7_documents import are_plain, read_document, read_text
-from mappings.hl7_message import Rows
+from mappings.hl7_message import STRAY_LINES_ATTACHED, Rows, Segment
 from mappings.hl7_status import choose_status, is_withdrawn, read_observation_status
 from mappings.sections import CodedText, read_narrative
 from mappings.tables import read_table
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mappings.domain import ReportStatus, Sections
-    from mappings.hl7_message import Message, Segment
+    from mappings.hl7_message import Message
     from mappings.hl7_separators import Separators
     from mappings.sites import Site
 
@@ -37,7 +37,7 @@ _CODED_TYPES = frozenset({"CE", "CNE", "CWE"})
 _POINTING_TYPES = frozenset({"HD", "RP", "UI"})
 _STUDY_UID_CODES = frozenset({"110180", "113014"})  # DICOM: Study Instance UID, DICOM Study
 _WORDS = re.compile(r"[^\W\d_]{2}\W+[^\W\d_]{2}")
-_STATUS = 11
+_VALUE, _STATUS = 5, 11
 _CODED_TEXT = cast("Callable[[tuple[object, ...]], CodedText]", partial(tuple.__new__, CodedText))
 """Makes one without a call in Python, for each line of a long report."""
 _DISPLAYS = (2, 9, 5, 1)
@@ -77,6 +77,8 @@ def read_observations(segments: Sequence[Segment], result_status: str, site: Sit
         The sections and the status. Withdrawn lines are left out of a report that stands.
     """
     group = _Group()
+    if segments and STRAY_LINES_ATTACHED in segments[0].message.warnings:
+        segments = [_with_text_whole(segment) for segment in segments]
     if not (isinstance(segments, Rows) and group.take_texts(segments, site)):
         meanings: dict[str, str | None] = {}
         for index, segment in enumerate(segments):
@@ -194,6 +196,17 @@ class _Group:
         self.texts.append(CodedText(section, text, index))
         self.statuses.append(segment.raw(_STATUS))
         self._are_read.add(index)
+
+
+def _with_text_whole(segment: Segment) -> Segment:
+    """Give lines that came after a whole OBX to its text: an impression may be among them."""
+    fields = segment.fields
+    is_text = segment.raw(2).strip().upper() in _TEXT_TYPES | {""}
+    if len(fields) <= _VALUE + 1 or "\n" not in fields[-1] or not is_text:
+        return segment
+    last, _, lines = fields[-1].partition("\n")
+    text = f"{fields[_VALUE]}\n{lines}"
+    return Segment([*fields[:_VALUE], text, *fields[_VALUE + 1 : -1], last], segment.message)
 
 
 def _standing(group: _Group, site: Site) -> list[CodedText]:

@@ -139,6 +139,23 @@ def test_a_document_that_is_not_read_is_named_and_its_text_is_no_findings() -> N
     assert observe(pdf, f"TX|&GDT||{PROSE}").sections.findings == PROSE
 
 
+@pytest.mark.parametrize("kind", ["TX", "FT", "ST", ""])
+def test_lines_after_a_whole_obx_are_its_text_and_no_status(kind: str) -> None:
+    read = observe(
+        f"{kind}|&GDT||{PROSE}||||||F\rNo effusion.\r\rIMPRESSION: Normal.",
+        "TX|&GDT||Cut in\rthe middle.||||||F|||20260101",
+    )
+
+    assert read.sections.findings is not None
+    assert read.sections.findings.startswith(f"{PROSE}\nNo effusion.")
+    assert (read.sections.impression or "").startswith("Normal.")
+    assert read.status is ReportStatus.FINAL
+
+
+def test_lines_after_a_measured_value_are_no_text_of_its_own() -> None:
+    assert observe("NM|&GDT||7.4||||||F\rNo effusion is seen.").sections.findings is None
+
+
 def test_plain_lines_with_a_document_or_control_characters_among_them_are_read() -> None:
     read = observe(
         f"TX|&GDT||{PROSE}", "TX|&GDT||JVBERi0xLjQKJeLjz9MK", "TX|&GDT||No\x01 mass.\x7f"
