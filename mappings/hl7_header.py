@@ -56,19 +56,22 @@ class Header:
         """Return MSH-``number`` as sent; empty when absent."""
         return self.fields[number - 1] if number <= len(self.fields) else b""
 
-    def _text(self, number: int) -> str:
-        """Return a field as text; what is not in the declared character set byte for byte."""
-        raw = self.raw(number)
-        if raw.isascii() and b"\x1b" not in raw:
-            return raw.decode("ascii")
-        try:
-            return decode_message(raw, self.charsets, separators=self.separators).text
-        except UnreadableContentError:
-            return raw.decode("latin-1")
-
     def _component(self, number: int, component: int = 1) -> str:
-        first = self._text(number).split(self.separators.repetition)[0]
-        parts = first.split(self.separators.component)
+        """Return one component of the first repetition, trimmed; empty when absent.
+
+        What is not in the declared character set is read byte for byte.
+        """
+        raw = self.raw(number)
+        if not raw:
+            return ""
+        if raw.isascii() and b"\x1b" not in raw:
+            text = raw.decode("ascii")
+        else:
+            try:
+                text = decode_message(raw, self.charsets, separators=self.separators).text
+            except UnreadableContentError:
+                text = raw.decode("latin-1")
+        parts = text.split(self.separators.repetition, 1)[0].split(self.separators.component)
         return parts[component - 1].strip() if component <= len(parts) else ""
 
     def _organisation(self, number: int) -> str | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mappings.errors import MessageRefusedError, PrelimError, UnreadableContentError
 from mappings.hl7_ack import AckCode, parse_ack, render_ack
-from mappings.hl7_header import peek_header
+from mappings.hl7_header import VERSIONS, peek_header
 
 NOW = datetime(2026, 2, 1, 8, 30, tzinfo=UTC)
 REFUSED = MessageRefusedError("control_id_missing", "MSH-10", "AE", 101)
@@ -163,7 +163,7 @@ def test_text_in_an_answer_is_bounded() -> None:
     assert len(segments[1][3]) == 80
 
 
-@pytest.mark.parametrize("version", ["2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7"])
+@pytest.mark.parametrize("version", [one for one in VERSIONS if one != "2.7.1"])  # hl7apy has none
 @pytest.mark.parametrize("error", [None, REFUSED])
 def test_hl7apy_reads_our_answer(version: str, error: MessageRefusedError | None) -> None:
     segments = answer(message(version), "AE" if error else "AA", error)
