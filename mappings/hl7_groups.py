@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 GROUPS_MAX = 1_000
 """OBR of one message: more are no report, and would fill the journal with empty ones."""
+_REPORT_SUFFIX = "GDT"
+"""OBX-3 of text that is the report: general descriptive text."""
 _RECORD_NUMBER_TYPES = frozenset({"MR", "MRN", "PI", "PT"})
 
 
@@ -67,13 +69,14 @@ def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Gr
         UnreadableContentError: More than ``GROUPS_MAX`` OBR.
     """
     cutter = _Cutter(message, site)
+    steps = _STEPS_WITH_NOTES if site.notes_are_text else _STEPS
     observations = cutter.early.lines
     for line in message.lines:
         name = line[:3]
         if name == "OBX":
             observations.append(line)
-        elif name in _STEPS:
-            _STEPS[name](cutter, message.split(line))
+        elif name in steps:
+            steps[name](cutter, message.split(line))
             rows = cutter.early if cutter.group is None else cutter.group.observations
             observations = rows.lines
     return cutter.patient, cutter.groups
@@ -120,6 +123,17 @@ class _Cutter:
         self.early = Rows(self._message)
         self._order = self._study_instance_uid = None
 
+    def take_note(self, segment: Segment) -> None:
+        """NTE: goes on with the OBX before it; right after the OBR it is the report's own text."""
+        if self.group is None:
+            return
+        rows, separators = self.group.observations, self._message.separators
+        code, status = f"{separators.subcomponent}{_REPORT_SUFFIX}", ""
+        if rows:
+            code, status = rows[-1].raw(3), rows[-1].raw(11)
+        fields = ["OBX", "", "TX", code, "", segment.raw(3), *[""] * 5, status]
+        rows.lines.append(separators.field.join(fields))
+
     def take_study(self, segment: Segment) -> None:
         """ZDS: of the OBR before it; of the next one when it stands before all, or after an ORC."""
         study_instance_uid = segment.component(1) or None
@@ -135,6 +149,7 @@ _STEPS = {
     "OBR": _Cutter.take_request,
     "ZDS": _Cutter.take_study,
 }
+_STEPS_WITH_NOTES = {**_STEPS, "NTE": _Cutter.take_note}
 
 
 def _read_patient(segment: Segment, site: Site) -> Identifier | None:

@@ -50,6 +50,7 @@ _REQUEST_FIELD = re.compile(r"OBR-(?:[1-9]|[1-4]\d|50)")
 _PATIENT_FIELD = re.compile(r"PID-(?:[2-4]|18)")
 _STATUS_FIELDS = frozenset({"any", "OBX-11", "OBR-25"})
 _STATUSES = frozenset(status.value for status in ReportStatus)
+_NOTES = frozenset({"ignore", "text"})
 _VALIDATIONS: Mapping[str, Validation] = {"off": "off", "structure": "structure"}
 
 
@@ -102,6 +103,7 @@ def _read_site(name: str, reader: YamlReader, files: Mapping[str, str]) -> Site:
         regions=scope.members("regions", Region),
         drafting=tuple(map(_drafting_rule, reader.children("drafting"))),
         undeclared_codecs=_codecs(reader),
+        notes_are_text=reader.choice("notes", _NOTES) == "text",
         validation=_VALIDATIONS[reader.choice("validation", frozenset(_VALIDATIONS)) or "off"],
         oru_target=output.text("oru_target"),
     )

@@ -57,7 +57,8 @@ class Site:
     the order of looking. ``observation_codes`` (OBX-3) and ``status_words`` ((field, word) in
     capitals) win over the shipped tables. ``exams`` is keyed by code or ``CODE^SYSTEM``.
     ``modalities`` and ``regions`` are what is drafted for, None for all. ``undeclared_codecs`` are
-    tried in order where MSH-18 is empty. ``oru_target`` names an ``mllp.send`` entry.
+    tried in order where MSH-18 is empty. ``notes_are_text``: NTE after an OBR or OBX goes on with
+    the report. ``oru_target`` names an ``mllp.send`` entry.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Site:
     drafting: tuple[DraftingRule, ...] = ()
     undeclared_codecs: tuple[str, ...] = UNDECLARED_CODECS
     validation: Validation = "off"
+    notes_are_text: bool = False
     oru_target: str | None = None
 
     def adapter_for(self, exam: Exam) -> str | None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mappings.domain import Identifier
 from mappings.errors import UnreadableContentError
 from mappings.hl7_groups import GROUPS_MAX, Group, cut_groups, read_identifier
 from mappings.hl7_message import read_message
-from mappings.sites import DEFAULT_SITE
+from mappings.sites import DEFAULT_SITE, Site
 
 MSH = "MSH|^~\\&|RIS|HOSP|||20260101||ORU^R01|1|P|2.5"
 
 
-def groups(*segments: str) -> list[Group]:
-    return cut_groups(read_message("\r".join([MSH, *segments]).encode()), DEFAULT_SITE)[1]
+def groups(*segments: str, site: Site = DEFAULT_SITE) -> list[Group]:
+    return cut_groups(read_message("\r".join([MSH, *segments]).encode()), site)[1]
 
 
 def numbers(group: Group) -> list[str]:
@@ -89,8 +91,32 @@ def test_an_empty_identifier_is_none() -> None:
     assert read_identifier(["1", ""]) == Identifier("1")
 
 
-def test_the_obr_over_the_limit_is_named() -> None:
+def test_a_flood_of_groups_is_no_report() -> None:
+    assert len(groups(*["OBR|1"] * GROUPS_MAX)) == GROUPS_MAX
     with pytest.raises(UnreadableContentError) as caught:
         groups(*["OBR|1"] * (GROUPS_MAX + 1))
 
     assert (caught.value.reason, caught.value.where) == ("too_many_groups", "OBR[1001]")
+
+
+def test_notes_go_on_with_the_report_only_where_the_site_says_so() -> None:
+    rows = (
+        "NTE|1||of the message",
+        "PID|1",
+        "NTE|1||of the patient",
+        "OBR|1",
+        "NTE|1||The lungs~are clear.|RE",
+        "OBX|1|TX|59776-5^^LN||The heart||||||F",
+        "NTE|1||is normal.",
+    )
+    site = replace(DEFAULT_SITE, notes_are_text=True)
+
+    (ignored,) = groups(*rows)
+    (kept,) = groups(*rows, site=site)
+
+    assert [one.raw(5) for one in ignored.narrated] == ["The heart"]
+    assert [(one.raw(3), one.raw(5), one.raw(11)) for one in kept.narrated] == [
+        ("&GDT", "The lungs~are clear.", ""),
+        ("59776-5^^LN", "The heart", "F"),
+        ("59776-5^^LN", "is normal.", "F"),
+    ]

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mappings.domain import ReportStatus
-from mappings.hl7_status import choose_status, is_withdrawn, read_observation_status
+from mappings.hl7_status import (
+    choose_furthest,
+    choose_status,
+    is_withdrawn,
+    read_observation_status,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +92,15 @@ def test_the_words_of_a_site_win_over_the_shipped_ones() -> None:
     assert read_observation_status("C", own) is ReportStatus.CORRECTED
     assert read_observation_status("STORNO", own) is None
     assert choose_status([ReportStatus.FINAL], "Storno", own) is ReportStatus.CANCELLED
+
+
+def test_a_line_that_went_back_to_the_field_does_not_hide_the_word() -> None:
+    assert read_observation_status("F\nPage 1 of 2") is ReportStatus.FINAL
+
+
+def test_of_parts_the_furthest_that_stands_speaks() -> None:
+    preliminary, final = ReportStatus.PRELIMINARY, ReportStatus.FINAL
+
+    assert choose_furthest([preliminary, None, final, ReportStatus.CANCELLED]) is final
+    assert choose_furthest([None, ReportStatus.CANCELLED]) is ReportStatus.CANCELLED
+    assert choose_furthest([]) is None

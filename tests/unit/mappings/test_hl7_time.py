@@ -5,6 +5,8 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mappings.hl7_time import parse_time
 
@@ -41,3 +43,12 @@ def test_the_sites_zone_fills_a_missing_offset_by_the_season() -> None:
 )
 def test_what_is_no_time_is_none(sent: str) -> None:
     assert parse_time(sent, VIENNA) is None
+
+
+@given(
+    st.from_regex(r"[0-2][0-9]{3}[01][0-9][0-3][0-9][0-2][0-9][0-6][0-9][0-6][0-9]", fullmatch=True)
+)
+def test_a_whole_time_is_read_as_one_with_a_fraction_is(digits: str) -> None:
+    longer = parse_time(f"{digits}.0", None)
+
+    assert parse_time(digits, None) == (longer and longer.removesuffix(".0"))

@@ -96,6 +96,17 @@ def test_a_site_must_say_whom_it_takes_unless_it_takes_all_others() -> None:
         assert (refused.value.reason, refused.value.where) == (reason, f"{name}/site.yaml: match")
 
 
+def test_notes_are_text_only_where_the_site_says_so() -> None:
+    def read(words: str) -> bool:
+        return parse_site("anna", f"match: {{sending_application: A}}\n{words}").notes_are_text
+
+    assert read("notes: text")
+    assert not read("notes: ignore")
+    assert not read("")
+    with pytest.raises(SiteMappingError, match="bad_value"):
+        read("notes: maybe")
+
+
 @pytest.mark.parametrize(
     ("text", "reason", "where"),
     [
