@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +117,25 @@ def test_small_letters_and_blanks_are_read(accept: str, application: str) -> Non
 @pytest.mark.parametrize(("mode", "code"), [("auto", "AE"), ("original", "AE"), ("enhanced", "CE")])
 def test_what_has_no_header_is_answered(mode: AckMode, code: str) -> None:
     assert plan_acks(None, mode).first_code("E") == code
+
+
+def table_row(accept: str, application: str) -> str:
+    """Return a row of docs/ACKNOWLEDGMENTS.md as the code has it."""
+    plan = plan_acks(header(accept, application), "auto")
+    refused = [plan.first_code("E"), plan.first_code("R")]
+    cells = [
+        accept,
+        application,
+        plan.first_code("A") or "-",
+        ", ".join(code for code in refused if code) or "-",
+        plan.later_code(is_read=True) or "-",
+        plan.later_code(is_read=False) or "-",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+@pytest.mark.parametrize(("accept", "application"), list(FIRST))
+def test_what_is_written_for_integrators_is_what_is_done(accept: str, application: str) -> None:
+    written = (Path(__file__).parents[3] / "docs" / "ACKNOWLEDGMENTS.md").read_text("utf-8")
+
+    assert table_row(accept, application) in written.splitlines()
