@@ -127,7 +127,7 @@ class Headings:
         written = {
             spelling: section for word, section in sections.items() for spelling in spellings(word)
         }
-        self._sections = {phrase_key(word): section for word, section in written.items()}
+        self._sections = written | {phrase_key(word): written[word] for word in written}
         self._words = tuple(written)
         self._made: dict[bool, _Patterns] = {}
 
@@ -150,6 +150,10 @@ class Headings:
         ]
         return sorted(found, key=_start)
 
+    def _section_of(self, name: str) -> str:
+        section = self._sections.get(name)
+        return self._sections[phrase_key(name)] if section is None else section
+
     def _patterns(self, *, is_ascii: bool) -> _Patterns:
         """Return what an ASCII text, or any, is searched with: made when first asked for."""
         if is_ascii not in self._made:
@@ -164,7 +168,7 @@ class Headings:
         for match in pattern.finditer(folded[::-1]):
             start, name_end = size - match.end("name"), size - match.start("name")
             end = size - match.start()
-            section = self._sections[phrase_key(folded[start:name_end])]
+            section = self._section_of(folded[start:name_end])
             is_at_start = _begins(text, start)
             if is_at_start or _stands_out(text, start, section):
                 named = text[start:name_end]
@@ -178,7 +182,7 @@ class Headings:
             if match["name"] is None:
                 yield Heading("trailer", text[start:end], start, start)
                 continue
-            name, section = text[start:end], self._sections[phrase_key(folded[start:end])]
+            name, section = text[start:end], self._section_of(folded[start:end])
             if match["run"] is None:
                 yield Heading(section, name, _line_or(start, text), match.end())
                 continue

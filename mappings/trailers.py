@@ -135,4 +135,7 @@ def is_noise(line: str) -> bool:
         return True
     if len(line) > _BANNER_LENGTH_MAX:
         return False
-    return fold(line).strip(_EDGES) in _BANNERS or _BANNER.fullmatch(line) is not None
+    folded = fold(line)
+    if folded.strip(_EDGES) in _BANNERS:
+        return True
+    return ("report" in folded or "read" in folded) and _BANNER.fullmatch(line) is not None
