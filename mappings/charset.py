@@ -60,18 +60,23 @@ def _fold(name: str) -> str:
     return _PREFIX.sub("", bare.upper())
 
 
-_ROWS = {_fold(row["name"]): row for row in read_table("charsets")}
+_TABLE = read_table("charsets")
+_ROWS = {_fold(row["name"]): row for row in _TABLE} | {row["name"]: row for row in _TABLE}
+
+
+def _find_row(declared: str) -> dict[str, str] | None:
+    return _ROWS.get(declared) or _ROWS.get(_fold(declared))  # most often, spelled as in the table
 
 
 def find_codec(declared: str) -> str | None:
     """Return the Python codec for a name of MSH-18, or None when there is none."""
-    row = _ROWS.get(_fold(declared))
+    row = _find_row(declared)
     return (row["codec"] or None) if row else None
 
 
 def refusal_reason(declared: str) -> str | None:
     """Return why a declared character set cannot be taken; None for one that can."""
-    row = _ROWS.get(_fold(declared))
+    row = _find_row(declared)
     return "unsupported_charset" if row is None else (row["refused"] or None)
 
 
