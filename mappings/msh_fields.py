@@ -14,6 +14,7 @@ import re
 from mappings.charset import find_codec
 
 _CHARSET_INDEX = 17
+_HEAD = 4  # "MSH" and the field separator
 _PAIRS = re.compile(
     rb"[\x81-\xfe][\x30-\x39][\x81-\xfe][\x30-\x39]|[\x81-\xfe][\x40-\xfe]"  # four bytes, or two
 )
@@ -43,10 +44,10 @@ def split_fields(segment: bytes, mark: bytes) -> list[bytes]:
     fields = segment.split(mark)
     if segment.isascii() and not any(switch in segment for switch in _SWITCHES):
         return fields
-    covered = _SWITCHED.sub(_cover, segment)
+    # The separator itself is never covered: a strange one (0x0E, 0xE4) looks like a character.
+    head, covered = segment[:_HEAD], _SWITCHED.sub(_cover, segment[_HEAD:])
     pattern = _declared(fields)
-    if pattern is not None:
-        covered = pattern.sub(_cover, covered)
+    covered = head + (covered if pattern is None else pattern.sub(_cover, covered))
     if covered.count(mark) == len(fields) - 1:
         return fields
     cut, start = [], 0

@@ -70,7 +70,14 @@ def test_bytes_of_one_character_each_are_cut_as_they_are() -> None:
     assert split_fields(segment, b"|") == segment.split(b"|")
 
 
-@given(st.binary(max_size=200), st.sampled_from([b"|", b"#", b"^"]))
+@pytest.mark.parametrize("mark", [b"\x0e", b"\x1b", b"\xe4", b"\x81"])
+def test_a_separator_that_looks_like_a_character_still_separates(mark: bytes) -> None:
+    segment = mark.join((b"MSH", b"^~\\&|RIS\x91", b"", b"GB 18030-2000"))
+
+    assert len(split_fields(segment, mark)) >= 2
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"|", b"#", b"^", b"\x0e", b"\xe4"]))
 def test_the_fields_put_together_are_the_segment(data: bytes, mark: bytes) -> None:
     segment = b"MSH" + mark + data + mark + b"GB 18030-2000"
 
