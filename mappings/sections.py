@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mappings.domain import Sections
@@ -73,9 +74,11 @@ def read_narrative(texts: Sequence[CodedText], headings: Headings = DEFAULT_HEAD
         follows the findings: they are not to be read without it.
     """
     parts: _Parts = {}
-    for section in dict.fromkeys([one.section for one in texts]):
+    codes = dict.fromkeys(map(itemgetter(0), texts))
+    for code in codes:
         # What means the same is joined: a report may come one line an OBX.
-        _read_alike(section, [one for one in texts if one.section == section], headings, parts)
+        alike = texts if len(codes) == 1 else [one for one in texts if one.section == code]
+        _read_alike(alike, headings, parts)
     _settle(parts)
     joined = {name: "\n".join([part.text for part in found]) for name, found in parts.items()}
     addendum = joined.get("addendum") if "findings" not in joined else None
@@ -99,15 +102,15 @@ def _settle(parts: _Parts) -> None:
         parts["findings"] += parts["addendum"]
 
 
-def _read_alike(
-    section: str | None, alike: Sequence[CodedText], headings: Headings, parts: _Parts
-) -> None:
+def _read_alike(alike: Sequence[CodedText], headings: Headings, parts: _Parts) -> None:
     """Add the sections of the texts that have one code."""
+    (code, *_), lines, numbers = zip(*alike, strict=True)
     # A line feed before the first line, so that it begins as every other.
-    source = "\n" + "\n".join([one.text for one in alike])
-    whole = [(number, 0, len(text)) for _, text, number in alike]
-    starts = list(accumulate([size + 1 for _, _, size in whole], initial=1))
-    blocks = cut_blocks(source, section, headings)
+    source = "\n" + "\n".join(lines)
+    # No loop in Python over the lines: there may be many, and all reports pass here.
+    whole = list(zip(numbers, repeat(0), map(len, lines)))
+    starts = list(accumulate(map((1).__add__, map(len, lines)), initial=1))
+    blocks = cut_blocks(source, code, headings)
     judge_unheaded(blocks, source)
     for block in blocks:
         start, end = _trimmed(source, block.start, block.end)
