@@ -83,8 +83,8 @@ def decode_switched(payload: bytes, codec: str, mark: str) -> str:
         The text without its switches.
 
     Raises:
-        UnicodeDecodeError: A character is in none of its set; ``start`` is its place in the payload
-            or that of the switch before it. A set of several bytes that is not known is the same.
+        UnicodeDecodeError: A character is in none of its set, or a set of several bytes is not
+            known; ``start`` is the place in the payload.
     """
     return "".join(_decode_pieces(payload, codec, mark.encode("ascii")))
 
@@ -121,10 +121,17 @@ def _decode_pieces(payload: bytes, codec: str, mark: bytes) -> Iterator[str]:
 
 @lru_cache(maxsize=32)
 def _switch(mark: bytes) -> re.Pattern[bytes]:
-    hl7 = re.escape(mark)
+    r"""Find the switches that are known, and any to a set of several bytes.
+
+    Another sequence is none: ``ESC ( s`` and ``ESC & l`` speak to a printer, and stay.
+    """
+    single = [name for name in (*_LOW, *_HIGH) if name[:1] != b"$"]
+    raw = b"|".join(map(re.escape, single))
+    hexadecimal = b"|".join(name.hex().encode("ascii") for name in single)
     return re.compile(
-        rb"\x1b([\x20-\x2f]+[\x30-\x7e]|\$[@AB])|%b[CM]((?:2[0-9A-Fa-f]){1,2}[3-7][0-9A-Fa-f])%b"
-        % (hl7, hl7)
+        rb"\x1b(%(raw)b|\$[@AB]|\$[\x28-\x2f][\x30-\x7e])"
+        rb"|%(mark)b(?:C((?i:%(hex)b))|M(24(?:4[0-2]|2[89A-Fa-f][3-7][0-9A-Fa-f])))%(mark)b"
+        % {b"raw": raw, b"hex": hexadecimal, b"mark": re.escape(mark)}
     )
 
 
@@ -140,7 +147,7 @@ def _run(low: _Low, mark: bytes) -> re.Pattern[bytes]:
 
 
 def _designation(found: re.Match[bytes]) -> bytes:
-    return found[1] or bytes.fromhex(found[2].decode("ascii"))
+    return found[1] or bytes.fromhex((found[2] or found[3]).decode("ascii"))
 
 
 def _designate(name: bytes, low: _Low | None, high: str, position: int) -> tuple[_Low | None, str]:

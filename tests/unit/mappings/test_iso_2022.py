@@ -75,14 +75,23 @@ def test_the_escape_separator_is_the_messages_own() -> None:
     assert not has_switch(payload, "\\")
 
 
-@pytest.mark.parametrize("text", [b"C:\\C2\\x", b"\\C28\\", b"\\Z2842\\", b"5\\10 mm"])
+@pytest.mark.parametrize("text", [b"\x1b(s3B", b"\x1b&l0O", b"\x1b[1m", b"\x1b(0", b"\x1bE"])
+def test_a_printers_sequences_are_no_switch_and_lose_no_text(text: bytes) -> None:
+    assert not has_switch(text, "\\")
+    assert read(text + b" nodule") == text.decode() + " nodule"
+    assert read(text + b"\x1b$B\x47\x59\x1b(B") == text.decode() + "\u80ba"
+
+
+@pytest.mark.parametrize(
+    "text", [b"C:\\C2\\x", b"\\C28\\", b"\\Z2842\\", b"5\\10 mm", b"\\C2830\\"]
+)
 def test_what_is_no_switch_stays(text: bytes) -> None:
     assert not has_switch(text, "\\")
     assert read(text) == text.decode()
 
 
 @pytest.mark.parametrize(
-    "payload", [b"ab\x1b$(G!!", b"ab\x1b$)G!!", b"ab\x1b(0qq", b"ab\x1b$(D\x21\x21", b"ab\xe9"]
+    "payload", [b"ab\x1b$(G!!", b"ab\x1b$)G!!", b"ab\x1b$(D\x21\x21", b"ab\xe9"]
 )
 def test_an_unknown_set_or_character_is_refused_with_its_place(payload: bytes) -> None:
     with pytest.raises(UnicodeDecodeError) as caught:
