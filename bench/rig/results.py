@@ -6,11 +6,11 @@ import json
 import os
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,13 @@ class Check:
 
 def describe_machine() -> dict[str, Any]:
     """Say where the figures come from: they are floors on a machine with other work to do."""
-    cpu_model = platform.processor()
-    if os.path.exists("/proc/cpuinfo"):  # noqa: PTH110 - one line, no path kept
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - same
-            cpu_model = next(
-                (line.split(":")[1].strip() for line in lines if "model name" in line), ""
-            )
+    cpu, told = platform.processor(), Path("/proc/cpuinfo")
+    if told.exists():
+        lines = told.read_text(encoding="utf-8").splitlines()
+        cpu = next((line.split(":")[1].strip() for line in lines if "model name" in line), cpu)
     return {
         "cpus": os.cpu_count(),
-        "cpu": cpu_model,
+        "cpu": cpu,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "load_before": [round(load, 2) for load in os.getloadavg()],
