@@ -11,6 +11,7 @@ Standard: HL7 v2 ORU_R01; IHE Radiology ZDS (Study Instance UID).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mappings.domain import Identifier
@@ -51,8 +52,16 @@ class Group:
 
     def read(self, name: str) -> Identifier | None:
         """Return a field such as ``ORC-3`` as an identifier; None when it is absent or empty."""
-        segment = self.request if name.startswith("OBR") else self.order
-        return None if segment is None else read_identifier(segment.components(int(name[4:])))
+        is_request, number = _place(name)
+        segment = self.request if is_request else self.order
+        if segment is None or not segment.raw(number):
+            return None
+        return read_identifier(segment.components(number))
+
+
+@lru_cache(maxsize=256)
+def _place(name: str) -> tuple[bool, int]:
+    return name.startswith("OBR"), int(name[4:])
 
 
 def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Group]]:
@@ -70,15 +79,14 @@ def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Gr
     """
     cutter = _Cutter(message, site)
     steps = _STEPS_WITH_NOTES if site.notes_are_text else _STEPS
-    observations = cutter.early.lines
+    take_observation = cutter.rows.lines.append
     for line in message.lines:
         name = line[:3]
         if name == "OBX":
-            observations.append(line)
+            take_observation(line)
         elif name in steps:
             steps[name](cutter, message.split(line))
-            rows = cutter.early if cutter.group is None else cutter.group.observations
-            observations = rows.lines
+            take_observation = cutter.rows.lines.append
     return cutter.patient, cutter.groups
 
 
@@ -100,6 +108,11 @@ class _Cutter:
         self.early = Rows(message)
         self._order: Segment | None = None
         self._study_instance_uid: str | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """Where an OBX goes now."""
+        return self.early if self.group is None else self.group.observations
 
     def take_patient(self, segment: Segment) -> None:
         """PID: what follows is somebody else's."""

@@ -117,6 +117,10 @@ class Rows(Sequence[Segment]):
             return list(map(self._message.split, self.lines[index]))
         return self._message.split(self.lines[index])
 
+    def __iter__(self) -> Iterator[Segment]:
+        """Split one after the other."""
+        return map(self._message.split, self.lines)
+
     def columns(self, *numbers: int) -> list[list[str]] | None:
         """Return fields of every segment, by field.
 

@@ -159,7 +159,7 @@ def _read_group(group: Group, result: Result) -> StudyReport:
 
 def _exam_source(group: Group, site: Site, title: str | None) -> ExamSource:
     request = group.request
-    found = [group.read(name) for name in site.modality_fields]
+    found = map(group.read, site.modality_fields)
     return ExamSource(
         code=request.components(4) or request.components(44),
         body_site=" ".join(request.components(15)),
