@@ -231,8 +231,7 @@ def _report(report: ReportTrail) -> dict[str, object]:
     return {
         **_row(report.row),
         "exam": asdict(report.study.exam),
-        "findings": report.study.sections.findings,
-        "impression": report.study.sections.impression,
+        **asdict(report.study.sections),
         "codec": report.study.codec,
         "warnings": report.study.doubts,
         "draft": draft.text if draft else None,

@@ -56,8 +56,11 @@ def fold(text: str) -> str:
 
 def phrase_key(phrase: str) -> str:
     """Return what all the ways to set a phrase have in common, to look it up by."""
-    words = " ".join(fold(phrase).translate(_DASHES).split())
-    return words.replace(" /", "/").replace("/ ", "/")
+    return _set_plainly(fold(phrase).translate(_DASHES))
+
+
+def _set_plainly(phrase: str) -> str:
+    return " ".join(phrase.split()).replace(" /", "/").replace("/ ", "/")
 
 
 _DASHES = str.maketrans("-\u2013\u2014", "   ")
@@ -68,7 +71,7 @@ def spellings(phrase: str) -> frozenset[str]:
 
     A letter of another script keeps its marks: they make it another letter.
     """
-    folded = " ".join(fold(phrase).split())
+    folded = _set_plainly(fold(phrase))
     sharp = {folded, folded.replace("\u00df", "ss")}
     plain = {_without_accents(one) for one in sharp}
     return frozenset(sharp | plain | {one.translate(_UMLAUTS) for one in sharp})

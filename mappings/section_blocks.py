@@ -112,7 +112,7 @@ def _opens(mark: Heading, current: Block, text: str) -> bool:
     begins a paragraph in capitals: else the findings after it would be lost. So is a word that
     names the section it stands in ("no pathological findings: ...").
     """
-    if mark.section == current.section and not mark.is_at_start:
+    if mark.section == current.section and (mark.section == "trailer" or not mark.is_at_start):
         return False
     if mark.section in _OPENS_ALWAYS or current.section != "findings":
         return True

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.lifecycle import TRANSITIONS
+from mappings.tables import read_table
 from tests.architecture.log_events import CODE_SPAN, events_in_code
 from tests.architecture.settings_table import render_markdown
 from tests.architecture.source_tree import PACKAGES, Tree
@@ -65,11 +66,44 @@ def render_events(tree: Tree) -> str:
     return "\n".join(lines)
 
 
+def render_headings(_tree: Tree) -> str:
+    """Return the headings that are known, by language and section."""
+    lines = ["| language | section | headings |", "|---|---|---|"]
+    rows = read_table("section_headings")
+    named = sorted({(language, row["section"]) for row in rows for language in _languages(row)})
+    for language, section in named:
+        words = [
+            row["heading"]
+            for row in rows
+            if row["section"] == section and language in _languages(row)
+        ]
+        lines.append(f"| {language} | {section} | {', '.join(words)} |")
+    return "\n".join(lines)
+
+
+def _languages(row: dict[str, str]) -> list[str]:
+    return row["language"].split()
+
+
+def render_trailers(_tree: Tree) -> str:
+    """Return what begins a signature or stands as a banner, by language and kind."""
+    lines = ["| language | kind | phrases |", "|---|---|---|"]
+    rows = read_table("report_trailers")
+    for language, kind in sorted({(row["language"], row["kind"]) for row in rows}):
+        phrases = [
+            row["phrase"] for row in rows if (row["language"], row["kind"]) == (language, kind)
+        ]
+        lines.append(f"| {language} | {kind} | {'; '.join(phrases)} |")
+    return "\n".join(lines)
+
+
 WRITTEN: dict[tuple[str, str], Callable[[Tree], str]] = {
     ("README.md", "settings"): render_settings,
     ("ARCHITECTURE.md", "life-cycle"): render_life_cycle,
     ("ARCHITECTURE.md", "codemap"): render_codemap,
     ("docs/EVENTS.md", "events"): render_events,
+    ("docs/SECTIONS.md", "headings"): render_headings,
+    ("docs/SECTIONS.md", "trailers"): render_trailers,
 }
 
 

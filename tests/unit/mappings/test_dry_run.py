@@ -17,7 +17,8 @@ KEYS = {
     *("message_type", "sending_application", "sending_facility", "patient_id"),
     *("accession_number", "placer_order_number", "filler_order_number", "exam"),
     *("report_status", "observed_at", "site", "language", "findings", "impression"),
-    *("indication", "decision", "reason", "linked_exams", "documents", "codec", "warnings"),
+    *("indication", "comparison", "technique", "recommendation", "spans"),
+    *("decision", "reason", "linked_exams", "documents", "codec", "warnings"),
 }
 MSH = "MSH|^~\\&|RIS|HOSP|||20260101||{kind}|7|P|2.4\rPID|1||P1\r"
 
@@ -63,6 +64,10 @@ def test_a_report_to_draft_for_is_described_whole() -> None:
         "findings": None,
         "impression": None,
         "indication": "Fall two days ago",
+        "comparison": "None.",
+        "technique": None,
+        "recommendation": None,
+        "spans": {"findings": ((1, 162, 377),), "comparison": ((1, 145, 150),)},
         "decision": "draft",
         "reason": None,
         "linked_exams": [],
