@@ -19,7 +19,7 @@ from daemon.journal_codec import (
     time_of,
     time_text,
 )
-from mappings.domain import ReportStatus, Sections, StudyReport
+from mappings.domain import Identifier, LinkedExam, ReportStatus, Sections, StudyReport
 from tests.unit.daemon.journal_samples import DRAFT, FULL_STUDY, make_study
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates included
@@ -32,6 +32,16 @@ def test_a_report_reads_back_as_it_was_written(study: StudyReport) -> None:
     assert read == study
     assert type(read.report_status) is type(study.report_status)
     assert type(read.exam.modality) is type(study.exam.modality)
+
+
+def test_the_exams_that_a_report_speaks_for_read_back_as_they_were_written() -> None:
+    linked = LinkedExam(1, Identifier("A2", "RIS"), None, FULL_STUDY.exam)
+    study = replace(FULL_STUDY, linked_exams=(linked,))
+
+    read = decode_study(encode_study(study))
+
+    assert read.linked_exams == (linked,)
+    assert type(read.linked_exams[0].exam.modality) is type(linked.exam.modality)
 
 
 @given(findings=ANY_TEXT)
