@@ -19,7 +19,7 @@ class MemoryJournal:
 
     Attributes:
         fails_every: Each so-many-th write is refused; 0 for a good disk.
-        received: What was accepted, since ``forget``.
+        received: What was accepted, since ``start``.
     """
 
     fails_every: int = 0
@@ -50,15 +50,16 @@ class MemoryJournal:
         return MessageId(f"r-{self._writes}")
 
     def holds(self, control_id: bytes) -> bool:
-        """Whether a message with this MSH-10 was accepted since ``forget``."""
+        """Whether a message with this MSH-10 was accepted since ``start``."""
         wanted = control_id.decode("latin-1")
         return any(known == wanted for _, known in self._control_ids)
 
-    def forget(self) -> None:
-        """Start afresh: a fuzz run is longer than memory."""
+    def start(self, writes: int) -> None:
+        """Start afresh, as after so many writes: a run is longer than memory, and repeatable."""
         self.received.clear()
         self._ids.clear()
         self._control_ids.clear()
+        self._writes = writes
 
     def _write(self) -> None:
         self._writes += 1

@@ -131,6 +131,7 @@ class Stretch:
             BrokenPromiseError: A promise did not hold.
         """
         self._first = first
+        self._journal.start(first)
         frames = [make_frame(self._seed, number) for number in range(first, first + count)]
         try:
             for event in self._decode(b"".join(frames)):
@@ -141,7 +142,6 @@ class Stretch:
             raise
         except Exception as error:
             raise BrokenPromiseError(f"{type(error).__name__} got out", first) from error
-        self._journal.forget()
         self.tally.frames += count
 
     def _decode(self, stream: bytes) -> list[FrameEvent]:
@@ -158,13 +158,18 @@ class Stretch:
                 return
             case FrameReceived(payload):
                 answer = await self._intake.answer(payload, **where, later=lambda _: False)
+                is_several = payload.count(b"MSH") > 1
             case _:
                 fault = _FAULTS[type(event)]
                 answer = await self._intake.refuse(event.head, fault, **where)
-        self._judge(answer)
+                is_several = False
+        self._judge(answer, is_several=is_several)
 
-    def _judge(self, answer: Answer) -> None:
-        """See that each yes is of a message that is stored, and that each answer can be sent."""
+    def _judge(self, answer: Answer, *, is_several: bool) -> None:
+        """See that each yes is of a message that is stored, and that each answer can be sent.
+
+        Of a frame with several messages each is stored, or not, by itself.
+        """
         if not answer.messages:
             self.tally.outcomes["silence"] += 1
         for message in answer.messages:
@@ -173,8 +178,7 @@ class Stretch:
             self.tally.outcomes[ack.code] += 1
             if ack.code not in ("AA", "CA"):
                 continue
-            # Of a frame with several messages each is stored, or not, by itself.
-            is_said = answer.is_stored or len(answer.messages) > 1
+            is_said = answer.is_stored or is_several
             if not (is_said and self._journal.holds(ack.control_id)):
                 raise BrokenPromiseError("a yes without its message in the journal", self._first)
 
