@@ -92,8 +92,9 @@ def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Gr
 
 def read_identifier(parts: list[str]) -> Identifier | None:
     """Read an entity identifier (EI): value and who assigned it."""
-    value, authority, *_ = [*parts, "", ""]
-    return Identifier(value, authority or None) if value else None
+    if not parts or not parts[0]:
+        return None
+    return Identifier(parts[0], (parts[1] or None) if len(parts) > 1 else None)
 
 
 class _Cutter:

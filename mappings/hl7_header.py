@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mappings.charset import decode_message, refusal_reason
 from mappings.errors import MessageRefusedError, UnreadableContentError
@@ -64,15 +66,13 @@ class Header:
         raw = self.raw(number)
         if not raw:
             return ""
-        if raw.isascii() and b"\x1b" not in raw:
-            text = raw.decode("ascii")
-        else:
-            try:
+        text = raw.decode("latin-1")
+        if not raw.isascii() or b"\x1b" in raw:
+            with suppress(UnreadableContentError):
                 text = decode_message(raw, self.charsets, separators=self.separators).text
-            except UnreadableContentError:
-                text = raw.decode("latin-1")
-        parts = text.split(self.separators.repetition, 1)[0].split(self.separators.component)
-        return parts[component - 1].strip() if component <= len(parts) else ""
+        separators = self.separators
+        parts = _components(text, separators.repetition, separators.component)
+        return parts[component - 1] if component <= len(parts) else ""
 
     def _organisation(self, number: int) -> str | None:
         return self._component(number) or self._component(number, 2) or None
@@ -166,6 +166,12 @@ class HeaderPolicy:
 
 
 DEFAULT_POLICY = HeaderPolicy()
+
+
+@lru_cache(maxsize=1024)
+def _components(text: str, repetition: str, component: str) -> tuple[str, ...]:
+    """Split the first repetition: a feed repeats most fields of MSH in every message."""
+    return tuple(part.strip() for part in text.split(repetition, 1)[0].split(component))
 
 
 def peek_header(payload: bytes) -> Header:

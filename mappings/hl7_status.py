@@ -8,6 +8,7 @@ Standard: HL7 tables 0085 and 0123, in the words of FHIR DiagnosticReport.status
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -80,9 +81,20 @@ def fold_word(word: str) -> str:
 
 
 def _read(source: str, word: str, own: StatusWords) -> ReportStatus | None:
-    # A stray line may have gone back to the field: the word is what stands before it.
-    key = fold_word(word.partition("\n")[0])
-    return next(
-        (table[at, key] for table in (own, _TABLE) for at in (source, "any") if (at, key) in table),
-        None,
-    )
+    if own:
+        key = _word_of(word)
+        found = own.get((source, key)) or own.get(("any", key))
+        if found is not None:
+            return found
+    return _read_shipped(source, word)
+
+
+@lru_cache(maxsize=256)
+def _read_shipped(source: str, word: str) -> ReportStatus | None:
+    key = _word_of(word)
+    return _TABLE.get((source, key)) or _TABLE.get(("any", key))
+
+
+def _word_of(field: str) -> str:
+    """Return the word of a field: a stray line may have gone back to it, and stands after it."""
+    return fold_word(field.partition("\n")[0])
