@@ -66,6 +66,7 @@ _FAULTS = {
     FrameAbandoned: FrameFault.ABANDONED,
     FrameWithoutStart: FrameFault.NOT_FRAMED,
 }
+_MESSAGES = re.compile(rb"MSH|FHS|BHS")
 _REASON = re.compile(r"[A-Za-z0-9_]{1,80}")
 _WHERE = re.compile(r"(segment|[A-Z][A-Z0-9]{2})(\[\d+\])?(-\d+(\[\d+\])?(\.\d+)*)?|byte \d+")
 
@@ -158,7 +159,7 @@ class Stretch:
                 return
             case FrameReceived(payload):
                 answer = await self._intake.answer(payload, **where, later=lambda _: False)
-                is_several = payload.count(b"MSH") > 1
+                is_several = len(_MESSAGES.findall(payload)) > 1
             case _:
                 fault = _FAULTS[type(event)]
                 answer = await self._intake.refuse(event.head, fault, **where)
