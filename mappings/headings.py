@@ -43,27 +43,6 @@ _UNMARKED = {
     "findings": "findings",
     "discussion": "findings",
 }
-_CONCLUSION = re.compile(r"\W*(?:ON|UPON|ALONG|FROM|OF|DEFECT|FRACTURE|IS)\b")
-_NEXT = re.compile(
-    r"[^\S\n]*+(?:\d{1,2}[.):]|[A-Z\u00c0-\u00de][^\W\d_A-Z\u00c0-\u00de]|[A-Z]\s+[a-z])"
-)
-_RUN_ON = re.compile(
-    r"(?<=[^\s-]\s)(?P<name>Findings|Discussion|Impression|Conclusion)\s++"
-    r"(?=[A-Z][a-z]|\d{1,2}[.)]\s)"
-)
-_RUN_ON_SECTIONS = {
-    "Findings": "findings",
-    "Discussion": "findings",
-    "Impression": "impression",
-    "Conclusion": "impression",
-}
-_CONCLUSION = re.compile(r"\W*(?:ON|UPON|ALONG|FROM|OF|DEFECT|FRACTURE|IS)\b")
-_NEXT = re.compile(
-    r"[^\S\n]*+(?:\d{1,2}[.):]|[A-Z\u00c0-\u00de][^\W\d_A-Z\u00c0-\u00de]|[A-Z]\s+[a-z])"
-)
-_RUN_ON = re.compile(
-    r"(?<=[^\s-]\s)(?P<name>Findings|Discussion|Impression|Conclusion)\s++(?=[A-Z][a-z]|\d{1,2}[.)]\s)"
-)
 _CONCLUSION = re.compile(
     r"(?<=\n)(?:<\w{1,8}>|[^\w\n]|[\d_]){0,40}+"
     r"(?:(?P<line>(?:Impression|Conclusion)s?|IMPRESSIONS?|CONCLUSIONS?)"

@@ -14,10 +14,10 @@ from mappings.exam_codes import ExamEntry
 from mappings.exam_names import read_name
 from mappings.headings import DEFAULT_HEADINGS, HEADINGS
 from mappings.hl7_status import choose_status, read_observation_status
-from mappings.unheaded_text import is_prose
 from mappings.site_samples import NUMBER_FIELDS, count_by_report, is_telling
 from mappings.sites import ACCESSION_FIELDS
 from mappings.tables import read_table
+from mappings.unheaded_text import is_prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -29,6 +29,18 @@ def is_trailer(line: str) -> bool:
         "Read by: A. Probe",
         "Transcribed by AP on 2026-01-01",
         "Attending Radiologist: A. Probe",
+        "Normal. Electronically signed by A. Probe",
+        "Normal chest Transcribed by - AB",
+        "Normal. A. PROBE, M.D. on Monday",
+        "Diktiert von: Dr. A. Muster",
+        "Mit freundlichen Gruessen",
+        "Sign\u00e9 \u00e9lectroniquement",
+        "Firmado electronicamente por A. Ejemplo",
+        "Semnat electronic de dr. A. Model",
+        "Sf\u00e2r\u015fit de raport",
+        "\u62a5\u544a\u533b\u5e08\uff1a\u5f20\u4e09",
+        "\u672a\u89c1\u5f02\u5e38\u3002\u5ba1\u6838\u533b\u5e08\u674e\u56db",
+        "\u8aad\u5f71\u533b\uff1a\u5c71\u7530",
     ],
 )
 def test_a_signature_is_known(line: str) -> None:
@@ -44,6 +56,8 @@ def test_a_signature_is_known(line: str) -> None:
         "This report",
         "",
         "The end of reporting",
+        "Thank you for referring this patient. The lungs are clear.",
+        "vielen Dank f\u00fcr die Zuweisung. Die Lunge ist frei.",
     ],
 )
 def test_prose_is_no_signature(line: str) -> None:
