@@ -26,7 +26,7 @@ from daemon.errors import ConfigurationError
 from daemon.health import Health
 from daemon.intake import MllpIntake
 from daemon.journal_sqlite import acquire_serve_lock, open_journal
-from daemon.mapping import MapStep, plan_reports
+from daemon.mapping import MapStep, plan_reports, warm_reader
 from daemon.metrics import Metrics
 from daemon.model_choice import PromptMaker, make_supervisor
 from daemon.outbound import Outbound
@@ -204,6 +204,7 @@ class App:
 
     def _start_pipeline(self, poster: FhirClient) -> None:
         settings = self.settings
+        warm_reader(self._sites)
         self.pipeline = Pipeline(
             self.journal,
             map_step=MapStep(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +14,12 @@ from daemon.acknowledging import AckRules
 from daemon.application_acks import ApplicationAcks
 from daemon.errors import JournalUnavailableError
 from daemon.lifecycle import State
-from daemon.mapping import INLINE_BYTES_MAX, MapStep, plan_reports
+from daemon.mapping import INLINE_BYTES_MAX, MapStep, plan_reports, warm_reader
 from daemon.metrics import Metrics
 from mappings.errors import UnreadableContentError
+from mappings.headings import HEADINGS, Headings
 from mappings.hl7_ack import parse_ack
-from mappings.sites import Site, SiteSet
+from mappings.sites import DEFAULT_SITE, Site, SiteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -245,3 +248,22 @@ async def test_a_message_is_not_rejected_because_the_disk_has_a_bad_moment(
 
     assert list(await journal.pending_messages(1)) == [pending]
     assert not await journal.pending_deliveries(now=clock.now(), limit=10)
+
+
+def test_after_the_start_the_first_report_is_read_as_fast_as_the_next(
+    make_raw: Callable[..., RawReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = replace(
+        DEFAULT_SITE, name="anna", headings=Headings({**HEADINGS, "BEURTEILT": "findings"})
+    )
+    sites = SiteSet((site,))
+    warm_reader(sites)
+    made: list[str] = []
+    compile_ = re.compile
+    monkeypatch.setattr(re, "compile", lambda one, *rest: made.append(one) or compile_(one, *rest))
+
+    for text in ("The lungs are clear.", "Die Lungen sind unauff\u00e4llig."):
+        payload = ORU + GROUP % b"F1" + f"OBX|1|TX|&GDT||BEURTEILT: {text}||||||P\r".encode()
+        [report] = plan_reports(make_raw(payload), sites)
+        assert report.study.sections.findings == text
+    assert [pattern for pattern in made if len(pattern) > 100] == []  # but fnmatch's for a name
