@@ -136,8 +136,8 @@ class Rows(Sequence[Segment]):
         count, mark = len(self.lines), self._message.separators.field
         # No line holds a CR: where every width-th piece is one, all lines have the same width.
         pieces = f"{mark}\r{mark}".join(self.lines).split(mark)
-        width, rest = divmod(len(pieces) + 1, count or 1)
-        if rest or max(numbers) > width - 2 or pieces[width - 1 :: width] != ["\r"] * (count - 1):
+        width = (len(pieces) + 1) // max(count, 1)
+        if max(numbers) > width - 2 or pieces[width - 1 :: width] != ["\r"] * (count - 1):
             return None
         return [pieces[number::width] for number in numbers]
 

@@ -129,6 +129,16 @@ def test_an_obr_without_text_is_linked_to_the_one_that_speaks_for_it(
     assert {by: [one.group for one in links] for by, links in found.items()} == linked
 
 
+def test_of_several_shared_texts_each_has_the_exams_on_its_own_side() -> None:
+    reports = [study(number, filler=f"F{number}") for number in range(4)]
+
+    under_the_last = link_silent(reports, {0, 2})
+    under_the_first = link_silent(reports, {1, 3})
+
+    assert {by: links[0].group for by, links in under_the_last.items()} == {1: 0, 3: 2}
+    assert {by: links[0].group for by, links in under_the_first.items()} == {0: 1, 2: 3}
+
+
 def test_no_obr_is_linked_to_another_patient_s() -> None:
     reports = [study(0), study(1, patient=Identifier("P2"))]
 
