@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 from mappings.ack_mode import plan_acks
@@ -64,9 +65,16 @@ def policy_of(listener: Listener) -> HeaderPolicy:
     )
 
 
+_PROCESS = secrets.token_hex(6)
+_COUNT = count()
+
+
 def new_control_id() -> str:
-    """Return an MSH-10 of ours: 20 characters, the most that v2.6 and before have room for."""
-    return secrets.token_hex(10)
+    """Return an MSH-10 of ours: 20 characters, the most that v2.6 and before have room for.
+
+    A random name of this process and a count: unique, for less than random bits each time.
+    """
+    return f"{_PROCESS}{next(_COUNT) & 0xFFFFFFFF:08x}"
 
 
 class Acknowledger:

@@ -86,6 +86,7 @@ class MllpIntake:
         self._clock = clock
         self._metrics = metrics
         self._wake_next = wake_next
+        self._log = log.bind()  # once: a lazy logger costs each line as much again
 
     async def answer(self, payload: bytes, *, door: str, peer: str, later: Later) -> Answer:
         """Store the messages of a frame and return their acknowledgments."""
@@ -151,7 +152,7 @@ class MllpIntake:
 
         There is nothing in it to keep, and a no to its frame would have it sent again.
         """
-        log.warning("mllp.acknowledgment_ignored", door=sender.door, peer=sender.peer)
+        self._log.warning("mllp.acknowledgment_ignored", door=sender.door, peer=sender.peer)
         return _Reply(None, is_stored=True)
 
     async def _accept(self, payload: bytes, header: Header, sender: _Sender) -> _Reply:
@@ -163,7 +164,7 @@ class MllpIntake:
             received = await self._journal.receive(raw, peer=sender.peer)
         except JournalUnavailableError as error:
             self._count(sender.door, "unstored")
-            log.error(
+            self._log.error(
                 "journal.message_unstored",
                 door=sender.door,
                 peer=sender.peer,
@@ -181,10 +182,12 @@ class MllpIntake:
         message_id, door, peer = received.message_id, sender.door, sender.peer
         if received.is_duplicate:
             self._count(door, "duplicate")
-            log.info("journal.duplicate_received", message_id=message_id, door=door, peer=peer)
+            self._log.info(
+                "journal.duplicate_received", message_id=message_id, door=door, peer=peer
+            )
         else:
             self._count(door, "accepted")
-            log.info(
+            self._log.info(
                 "journal.message_received",
                 message_id=message_id,
                 door=door,
@@ -193,7 +196,9 @@ class MllpIntake:
             )
             self._wake_next()
         if received.is_control_id_reused:
-            log.warning("journal.control_id_reused", message_id=message_id, door=door, peer=peer)
+            self._log.warning(
+                "journal.control_id_reused", message_id=message_id, door=door, peer=peer
+            )
 
     async def _refuse(
         self, payload: bytes, header: Header | None, error: MessageRefusedError, sender: _Sender
@@ -211,13 +216,13 @@ class MllpIntake:
                 where=error.where,
             )
         except JournalUnavailableError as unavailable:
-            log.error(
+            self._log.error(
                 "journal.message_unstored",
                 door=sender.door,
                 peer=sender.peer,
                 reason=unavailable.reason,
             )
-        log.warning(
+        self._log.warning(
             "journal.message_refused",
             message_id=message_id,
             door=sender.door,

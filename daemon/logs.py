@@ -6,6 +6,7 @@ Lines of other libraries lose their message (it may quote a payload) and keep lo
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
@@ -55,6 +56,7 @@ ALLOWED_KEYS: frozenset[str] = frozenset(
     }
 )
 _ALWAYS = frozenset({"event", "level", "timestamp"})
+_encode = json.JSONEncoder(sort_keys=True, default=repr).encode
 log = structlog.get_logger()
 
 
@@ -83,7 +85,7 @@ def start_logging(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             keep_allowed,
-            structlog.processors.JSONRenderer(sort_keys=True),
+            structlog.processors.JSONRenderer(serializer=lambda event, **_: _encode(event)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Looked up at each line: whoever replaces sys.stderr gets the lines from then on.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from mappings.errors import MessageRefusedError, PrelimError, UnreadableContentError
@@ -113,14 +114,18 @@ def parse_ack(payload: bytes) -> Ack:
 
 
 def _version(header: Header | None) -> tuple[int, ...]:
-    written = "2.5" if header is None else header.version
+    return _numbers("2.5" if header is None else header.version)
+
+
+@lru_cache(maxsize=64)
+def _numbers(written: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"[0-9]{1,3}", written))[:3]
 
 
 def _render_msh(
     header: Header | None, version: tuple[int, ...], ack_control_id: bytes, now: datetime
 ) -> list[bytes]:
-    stamp = now.strftime("%Y%m%d%H%M%S%z").encode("ascii")
+    stamp = _stamp(now.replace(microsecond=0))
     if header is None:
         head = [b"MSH", b"^~\\&", b"", b"", b"", b"", stamp, b"", b"ACK", ack_control_id]
         return [*head, b"P", b"2.5"]
@@ -140,6 +145,11 @@ def _render_msh(
     ]
     charset = _echo(header, 18)
     return [*fields, *[b""] * 5, charset] if charset else fields
+
+
+@lru_cache(maxsize=4)
+def _stamp(second: datetime) -> bytes:
+    return second.strftime("%Y%m%d%H%M%S%z").encode("ascii")
 
 
 def _echo(header: Header, number: int) -> bytes:
