@@ -102,8 +102,11 @@ def run_case(case: Case, folder: Path, seconds: float) -> Figures:
         started_s = time.monotonic()
         with servers.running(case.system, folder, port) as process:
             started_s = time.monotonic() - started_s
+            cpu_s = spent_cpu_s(process.pid)
             figures = run_load(port, case.connections, seconds)
+            cpu_s = spent_cpu_s(process.pid) - cpu_s
             figures |= {"start_s": started_s, "memory_mib": resident_mib(process.pid)}
+            figures["cpu_ms"] = cpu_s * 1000 / max(1, figures["answers"])
     except (RuntimeError, subprocess.CalledProcessError) as error:
         return {"error": str(getattr(error, "stderr", None) or error).strip()[-300:]}
     journal = folder / "journal.sqlite"
@@ -118,6 +121,12 @@ def resident_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return float("nan")
+
+
+def spent_cpu_s(pid: int) -> float:
+    """Return the CPU time of one process, all its threads, its children not counted (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def count_stored(journal: Path) -> int:
@@ -144,8 +153,9 @@ def row_of(key: Key, figures: Figures, promise: str, base: Figures | None) -> li
     if figures["cpu_share"] > CLIENT_BUSY:
         notes.append("the client was busy: a floor")
     rate, memory = f"{figures['rate']:,.0f}", f"{figures['memory_mib']:.0f}"
-    start = f"{figures['start_s']:.1f}"
-    return [label, promise, str(connections), rate, *times, ratio, start, memory, ", ".join(notes)]
+    cpu, start = f"{figures['cpu_ms']:.3f}", f"{figures['start_s']:.1f}"
+    shown = [rate, *times, ratio, cpu, start, memory, ", ".join(notes)]
+    return [label, promise, str(connections), *shown]
 
 
 def make_checks(results: dict[Key, Figures], disk_ms: float) -> list[Check]:
@@ -235,7 +245,7 @@ def main() -> None:
         for key, figures in results.items()
     ]
     columns = ("server", "a yes means", "connections", "yes/s", "p50 ms", "p95 ms", "p99 ms")
-    columns += ("ours, running, to it", "start s", "MiB after", "")
+    columns += ("ours, running, to it", "CPU ms each", "start s", "MiB after", "")
     wide = [row + [""] * (len(columns) - len(row)) for row in rows]
     print_table("durable acknowledgments of a 1.5 KB ORU^R01", columns, wide)
     checks = [str(check) for check in make_checks(results, disk_ms)]

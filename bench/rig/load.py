@@ -69,6 +69,7 @@ class Load:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.latencies: list[float] = []
+        self.answers = 0
         self.refused = 0
         self.lost = 0
         self._context = _context(options)
@@ -113,6 +114,7 @@ class Load:
             answer = sender.receive()
             if answer is None:
                 return
+            self.answers += 1
             self.latencies.append(time.perf_counter() - sender.sent_s)
             self.refused += not answer
             sender.send()
@@ -171,6 +173,8 @@ def main() -> None:
     cpu_s = time.process_time() - cpu_s
     ordered = sorted(load.latencies)
     figures = {
+        "answers": load.answers
+        + 2 * options.connections,  # each one's first, and the warm one's last
         "acks": len(ordered) - load.refused,
         "rate": (len(ordered) - load.refused) / seconds,
         **{f"p{share}_ms": percentile_ms(ordered, share / 100) for share in (50, 95, 99)},
