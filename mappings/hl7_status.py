@@ -33,6 +33,7 @@ _ADVANCE = (
     ReportStatus.CORRECTED,
 )
 WITHDRAWN = (ReportStatus.ENTERED_IN_ERROR, ReportStatus.CANCELLED)
+_WORD_MAX = 64
 _OVERRULING = frozenset({ReportStatus.CANCELLED, ReportStatus.CORRECTED, ReportStatus.AMENDED})
 
 
@@ -86,7 +87,9 @@ def _read(source: str, word: str, own: StatusWords) -> ReportStatus | None:
         found = own.get((source, key)) or own.get(("any", key))
         if found is not None:
             return found
-    return _read_shipped(source, word)
+    # What is kept must be small: a field may have megabytes.
+    read = _read_shipped if len(word) <= _WORD_MAX else _read_shipped.__wrapped__
+    return read(source, word)
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mappings import hl7_status
 from mappings.domain import ReportStatus
 from mappings.hl7_status import (
     choose_furthest,
@@ -104,3 +105,10 @@ def test_of_parts_the_furthest_that_stands_speaks() -> None:
     assert choose_furthest([preliminary, None, final, ReportStatus.CANCELLED]) is final
     assert choose_furthest([None, ReportStatus.CANCELLED]) is ReportStatus.CANCELLED
     assert choose_furthest([]) is None
+
+
+def test_a_field_of_megabytes_is_not_kept_in_memory() -> None:
+    kept = hl7_status._read_shipped.cache_info().currsize
+
+    assert read_observation_status("F" * 100_000) is None
+    assert hl7_status._read_shipped.cache_info().currsize == kept
