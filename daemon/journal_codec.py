@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from mappings.domain import (
@@ -31,6 +32,7 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+@lru_cache(maxsize=64)  # all of one transaction have its time
 def time_text(moment: datetime) -> str:
     """Return an aware time as sortable text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -33,17 +33,16 @@ FRAME_REASON = "frame_"
 
 def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) -> Received:
     """Store an accepted message, or find it there already."""
-    sent = _find_sent(transaction, raw, is_refused=False)
+    is_known = transaction.find(
+        "SELECT 1 FROM message WHERE sender = ? AND message_control_id = ? AND is_refused = 0",
+        (storable(raw.sender), storable(raw.message_control_id)),
+    )
+    sent = _find_sent(transaction, raw, is_refused=False) if is_known else None
     if sent is not None:
         journal_outbox.repeat_application_ack(transaction, sent)
         return Received(MessageId(sent), is_duplicate=True, is_control_id_reused=False)
     # An empty control id is no id: nothing is reused.
-    is_reused = bool(raw.message_control_id) and bool(
-        transaction.find(
-            "SELECT 1 FROM message WHERE sender = ? AND message_control_id = ? AND is_refused = 0",
-            (storable(raw.sender), storable(raw.message_control_id)),
-        )
-    )
+    is_reused = bool(raw.message_control_id and is_known)
     message_id = _store_message(transaction, raw, State.RECEIVED, None, new_id)
     detail = _arrival(raw, peer) | {"is_control_id_reused": int(is_reused)}
     transaction.audit(Change("receive", message_id, to_state=State.RECEIVED, detail=detail))

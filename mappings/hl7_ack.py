@@ -79,9 +79,8 @@ def render_ack(
     """
     separators = DEFAULT_SEPARATORS if header is None else header.separators
     version = _version(header)
-    segments = [
-        _render_msh(header, version, escape(ack_control_id, separators).encode("ascii"), now)
-    ]
+    own = ack_control_id if ack_control_id.isalnum() else escape(ack_control_id, separators)
+    segments = [_render_msh(header, version, own.encode("ascii"), now)]
     echo = b"" if any(byte in _FRAMING for byte in control_id) else control_id
     msa = [b"MSA", code.encode("ascii"), echo]
     if error is not None:

@@ -66,11 +66,11 @@ class Header:
         raw = self.raw(number)
         if not raw:
             return ""
-        text = raw.decode("latin-1")
+        separators = self.separators
+        text: str | bytes = raw
         if not raw.isascii() or b"\x1b" in raw:
             with suppress(UnreadableContentError):
-                text = decode_message(raw, self.charsets, separators=self.separators).text
-        separators = self.separators
+                text = decode_message(raw, self.charsets, separators=separators).text
         parts = _components(text, separators.repetition, separators.component)
         return parts[component - 1] if component <= len(parts) else ""
 
@@ -169,8 +169,9 @@ DEFAULT_POLICY = HeaderPolicy()
 
 
 @lru_cache(maxsize=1024)
-def _components(text: str, repetition: str, component: str) -> tuple[str, ...]:
+def _components(field: str | bytes, repetition: str, component: str) -> tuple[str, ...]:
     """Split the first repetition: a feed repeats most fields of MSH in every message."""
+    text = field if isinstance(field, str) else field.decode("latin-1")
     return tuple(part.strip() for part in text.split(repetition, 1)[0].split(component))
 
 
