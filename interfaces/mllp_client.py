@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.mllp_client_tls import make_client_context
-from interfaces.mllp_codec import FrameDecoder, FrameEvent, FrameReceived, encode_frame
+from interfaces.mllp_codec import (
+    HEAD_BYTES,
+    FrameDecoder,
+    FrameEvent,
+    FrameReceived,
+    encode_frame,
+)
 from mappings.errors import MessageRefusedError, UnreadableContentError
 from mappings.hl7_ack import parse_ack
 from mappings.hl7_header import best_effort_control_id, peek_header
@@ -34,7 +40,6 @@ Awaited: TypeAlias = Literal["first", "application", "none"]
 none, for messages that nobody answers."""
 
 _ANSWER_BYTES_MAX = 1024 * 1024
-_HEAD_BYTES = 4096
 _READ_BYTES = 65536
 _POSITIVE = ("AA", "CA")
 _ACCEPTED_ONLY = "CA"
@@ -249,7 +254,7 @@ def sent_control_id(payload: bytes) -> bytes:
     try:
         return peek_header(payload).control_id_bytes
     except MessageRefusedError:
-        return best_effort_control_id(payload[:_HEAD_BYTES])
+        return best_effort_control_id(payload[:HEAD_BYTES])
 
 
 def _read_answer(event: FrameEvent, question: _Question, seconds: float) -> Acknowledgement | None:

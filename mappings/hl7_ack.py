@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 AckCode = Literal["AA", "AE", "AR", "CA", "CE", "CR"]
 """MSA-1, table 0008. The C codes are the accept acknowledgments of enhanced mode."""
-ACK_CODES: frozenset[str] = frozenset(get_args(AckCode))
 
 TEXT_MAX = 80
 _CONDITIONS = {

@@ -74,9 +74,6 @@ class OruOptions:
     patient_identifier_type: str = "MR"
 
 
-DEFAULT_OPTIONS = OruOptions()
-
-
 def oru_control_id(report_id: ReportId) -> str:
     """Return MSH-10 of the message about a report: 100 bits of its hash, always the same."""
     return base64.b32encode(sha256(f"oru:{report_id}".encode()).digest())[

@@ -10,7 +10,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mappings.charset import find_codec
+from mappings.charset import UNDECLARED_CODECS, find_codec
 from mappings.domain import Laterality, Modality, Region, ReportStatus
 from mappings.errors import SiteMappingError
 from mappings.exam_codes import ExamEntry
@@ -26,7 +26,6 @@ from mappings.sites import (
     PATIENT_FIELDS,
     PLACER_FIELDS,
     REASON_FIELDS,
-    UNDECLARED_CODECS,
     DraftingRule,
     Site,
     Validation,

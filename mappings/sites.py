@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from mappings.charset import UNDECLARED_CODECS
 from mappings.headings import DEFAULT_HEADINGS
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ PLACER_FIELDS = ("ORC-2", "OBR-2")
 FILLER_FIELDS = ("OBR-3", "ORC-3")
 MODALITY_FIELDS = ("OBR-24", "OBR-21")
 REASON_FIELDS = ("OBR-31", "OBR-13")
-UNDECLARED_CODECS = ("utf-8", "cp1252")
 ORDER_DEFAULT = 100
 
 
