@@ -37,14 +37,14 @@ class AckRules:
         trouble: The verdict when the fault is ours and the same message may be sent again.
         batch_answer: One answer for each message of a frame, or one batch of them.
         messages_max: In one frame.
-        application_acks_to: A name of ``mllp.send``; empty is the sender's own connection.
+        application_ack_to: A name of ``mllp.send``; empty is the sender's own connection.
     """
 
     mode: AckMode = "auto"
     trouble: Literal["E", "R"] = "R"
     batch_answer: Literal["message", "batch"] = "message"
     messages_max: int = 1000
-    application_acks_to: str = ""
+    application_ack_to: str = ""
 
 
 def rules_of(listener: Listener) -> AckRules:
@@ -54,7 +54,7 @@ def rules_of(listener: Listener) -> AckRules:
         trouble="R" if listener.transient_failure_code == "AR" else "E",
         batch_answer=listener.batch_answer,
         messages_max=listener.messages_per_frame_max,
-        application_acks_to=listener.application_ack_to or "",
+        application_ack_to=listener.application_ack_to or "",
     )
 
 

@@ -93,7 +93,7 @@ class ApplicationAcks:
             now=self._clock.now(),
             error=error,
         )
-        return (NewDelivery("application_ack", rules.application_acks_to, payload, control_id),)
+        return (NewDelivery("application_ack", rules.application_ack_to, payload, control_id),)
 
     def remember_sender(self, header: Header, later: Later) -> None:
         """Remember the connection that a sender uses now."""

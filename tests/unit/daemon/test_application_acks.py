@@ -224,7 +224,7 @@ async def test_it_goes_to_the_configured_address_and_only_there(
         sent.append((target, payload))
         return is_up.pop(0)
 
-    rules = {"default": AckRules(application_acks_to="ris")}
+    rules = {"default": AckRules(application_ack_to="ris")}
     acks = ApplicationAcks(rules, clock=clock, send_to=send_to)
     line = Line()
     acks.remember_message(FIRST, line.later)
@@ -238,7 +238,7 @@ async def test_it_goes_to_the_configured_address_and_only_there(
 async def test_an_address_that_cannot_be_sent_to_leaves_it_waiting(
     clock: HandClock, make_raw: Callable[..., RawReport]
 ) -> None:
-    acks = make(clock, application_acks_to="ris")
+    acks = make(clock, application_ack_to="ris")
     [delivery] = acks.plan(make_raw(MESSAGE % (b"2.5.1", b"AL|AL")))
 
     assert not await acks.deliver(pending(delivery))
