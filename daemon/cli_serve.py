@@ -88,9 +88,11 @@ def check_config(
     from daemon.model_choice import PromptMaker, choose_engine
     from daemon.outbound import Outbound
     from daemon.site_files import load_sites
+    from daemon.validating import require_hl7apy
 
     settings = read_settings(config, data)
     sites = load_sites(settings.sites)
+    require_hl7apy(sites)
     choose_engine(settings)
     PromptMaker(settings, sites)
     check_doors(settings.mllp)

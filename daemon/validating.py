@@ -198,6 +198,19 @@ class StructureCheck:
         return header.is_report and site.validation == "structure"
 
 
+def require_hl7apy(sites: SiteSet) -> bool:
+    """Say whether a site asks for validation.
+
+    Raises:
+        ConfigurationError: A site asks, and hl7apy is not installed.
+    """
+    is_asked = any(site.validation != "off" for site in sites.sites)
+    if is_asked and find_spec("hl7apy") is None:
+        reason = "a site asks for validation: install the extra 'validation' (docs/SITES.md)"
+        raise ConfigurationError(reason, "sites")
+    return is_asked
+
+
 def make_structure_check(
     sites: SiteSet, metrics: Metrics
 ) -> tuple[StructureCheck, ValidationPool] | None:
@@ -206,11 +219,8 @@ def make_structure_check(
     Raises:
         ConfigurationError: A site asks, and hl7apy is not installed.
     """
-    if all(site.validation == "off" for site in sites.sites):
+    if not require_hl7apy(sites):
         return None
-    if find_spec("hl7apy") is None:
-        reason = "a site asks for validation: pip install 'prelim[validation]'"
-        raise ConfigurationError(reason, "sites")
     pool = ValidationPool()
     return StructureCheck(sites, pool, metrics), pool
 

@@ -85,3 +85,18 @@ def test_a_receiver_that_a_site_names_and_no_setting_has_is_told_before_the_star
 
     assert isinstance(result.exception, ConfigurationError)
     assert result.exception.where == "default: oru_target"
+
+
+def test_a_site_that_asks_for_validation_without_hl7apy_is_told_before_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.validating.find_spec", lambda _name: None)
+    (tmp_path / "sites/default").mkdir(parents=True)
+    (tmp_path / "sites/default/site.yaml").write_text("validation: structure\n")
+    file = tmp_path / "prelim.yaml"
+    file.write_text(f"model: {{engine: extractive}}\nsites: {tmp_path / 'sites'}\n")
+
+    result = CliRunner().invoke(app, ["check-config", "-c", str(file), "--data", str(tmp_path)])
+
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.where == "sites"
