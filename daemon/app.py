@@ -1,8 +1,8 @@
 """The composition root: the only place that knows every part, and the order they start and stop in.
 
-Start: lock, journal, HTTP, model worker, pipeline, then the doors, so that whoever is heard is also
-stored. Stop: doors first, so that nothing new is promised; the journal last. No sender waits for
-the model: an answer needs the disk alone.
+Start: lock, journal, HTTP, model worker, what leaves over MLLP, pipeline, then the doors, so that
+whoever is heard is also stored. Stop: doors first, so that nothing new is promised; the journal
+last. No sender waits for the model: an answer needs the disk alone.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class App:
 
         Raises:
             SiteMappingError: A site's table cannot be used.
+            ConfigurationError: A receiver that a site or a listener names cannot be used.
             EngineUnavailableError: What the model needs is not there.
         """
         self.settings = settings

@@ -117,7 +117,7 @@ class Model(Area):
     batch: Batch = Field(default_factory=Batch, description="dynamic batching")
     retry: DraftRetry = Field(default_factory=DraftRetry, description="after a lost worker")
     allow_demo: bool = Field(
-        default=False, description="let a demo engine post to a FHIR server that is not embedded"
+        default=False, description="let a demo engine's drafts go to a real FHIR server or receiver"
     )
     extractive_delay_s: SecondsOrOff = Field(0, description="slow the extractive engine, for tests")
 
@@ -229,7 +229,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _check_safety(settings: Settings) -> None:
-    """Refuse what could harm: see "Safe by default" in ARCHITECTURE.md."""
+    """Refuse what could harm a patient or give a report away."""
     if settings.is_demo_engine and not settings.is_embedded_store and not settings.model.allow_demo:
         raise ConfigurationError(
             "a demo engine must not write to a real FHIR server; set model.base and model.adapters,"

@@ -175,7 +175,7 @@ class Mllp(Area):
         default_factory=lambda: {"default": Listener()}, description="listeners by name"
     )
     send: dict[str, Send] = Field(
-        default_factory=dict, description="receivers by name; a site's oru_target names one"
+        default_factory=dict, description="receivers by name, for oru_target and application_ack_to"
     )
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ class ConfigurationError(PrelimError):
 
 
 class UnknownIdError(PrelimError):
-    """Fate: tell the operator; no message or report has this id."""
+    """Fate: tell the operator; no message, report or delivery has this id."""
 
 
 class DeliveryMovedOnError(PrelimError):
