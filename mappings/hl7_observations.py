@@ -125,7 +125,8 @@ class _Group:
         if columns is None or not _TEXT_TYPES.issuperset(columns[0]):
             return False
         _, codes, texts, self.statuses = columns
-        meanings = {code: find_section(segments[codes.index(code)], site) for code in set(codes)}
+        places = dict(zip(reversed(codes), reversed(range(len(codes))), strict=True))
+        meanings = {code: find_section(segments[place], site) for code, place in places.items()}
         if None in meanings.values():
             self.statuses = []
             return False
@@ -141,7 +142,7 @@ class _Group:
             self._take_document(segment, index, section)
         elif kind in _CODED_TYPES:
             self._take_coded(segment, index, section)
-        elif (kind in _TEXT_TYPES or not kind) and not _is_value(segment, kind, section):
+        elif _is_text(segment, kind, section):
             self.texts.append(CodedText(section, segment.raw(5), index))
             self.statuses.append(segment.raw(_STATUS))
         else:
@@ -200,13 +201,14 @@ class _Group:
 
 def _with_text_whole(segment: Segment) -> Segment:
     """Give lines that came after a whole OBX to its text: an impression may be among them."""
-    fields = segment.fields
+    fields, mark = segment.fields, segment.message.separators.field
     is_text = segment.raw(2).strip().upper() in _TEXT_TYPES | {""}
-    if len(fields) <= _VALUE + 1 or "\n" not in fields[-1] or not is_text:
+    last = next((at for at in range(_VALUE + 1, len(fields)) if "\n" in fields[at]), None)
+    if last is None or not is_text:
         return segment
-    last, _, lines = fields[-1].partition("\n")
+    whole, _, lines = mark.join(fields[last:]).partition("\n")  # a mark in a line is a letter of it
     text = f"{fields[_VALUE]}\n{lines}"
-    return Segment([*fields[:_VALUE], text, *fields[_VALUE + 1 : -1], last], segment.message)
+    return Segment([*fields[:_VALUE], text, *fields[_VALUE + 1 : last], whole], segment.message)
 
 
 def _standing(group: _Group, site: Site) -> list[CodedText]:
@@ -220,6 +222,13 @@ def _standing(group: _Group, site: Site) -> list[CodedText]:
         return group.texts
     rows = zip(group.texts, group.statuses, strict=True)
     return [text for text, status in rows if status not in withdrawn] or group.texts
+
+
+def _is_text(segment: Segment, kind: str, section: str | None) -> bool:
+    """Say whether a value is text; an impression is, whatever OBX-2 says (CF, "TEXT")."""
+    if section == "impression":
+        return True
+    return (kind in _TEXT_TYPES or not kind) and not _is_value(segment, kind, section)
 
 
 def _is_value(segment: Segment, kind: str, section: str | None) -> bool:
@@ -248,6 +257,8 @@ def find_section(segment: Segment, site: Site) -> str | None:
     if raw.isdigit() and not site.observation_codes:
         return None
     separators = segment.message.separators
+    if separators.escape in raw:  # an engine took the mark before the suffix for a letter
+        raw = raw.replace(f"{separators.escape}T{separators.escape}", separators.subcomponent)
     identifier = raw.split(separators.component)
     for code in (identifier[0], *identifier[3:4]):
         *_, suffix = code.split(separators.subcomponent)

@@ -57,6 +57,26 @@ def test_an_impression_code_makes_an_impression(code: str) -> None:
     assert (read.sections.findings, read.sections.impression) == (PROSE, "Normal.")
 
 
+@pytest.mark.parametrize("kind", ["CF", "TXT", "text", "NM"])
+def test_an_impression_is_one_whatever_its_type(kind: str) -> None:
+    read = observe(f"TX|&GDT||{PROSE}", f"{kind}|&IMP||Normal.")
+
+    assert (read.sections.findings, read.sections.impression) == (PROSE, "Normal.")
+
+
+def test_a_suffix_after_an_escaped_mark_is_known() -> None:
+    read = observe(f"TX|71020\\T\\GDT||{PROSE}", "TX|71020\\T\\IMP||Normal.")
+
+    assert (read.sections.findings, read.sections.impression) == (PROSE, "Normal.")
+
+
+def test_lines_after_a_whole_obx_keep_the_separators_in_them() -> None:
+    read = observe(f"TX|&GDT||{PROSE}||||||P\rIMPRESSION: 3 mm | stable.\rNormal | clear.")
+
+    assert read.sections.impression == "3 mm | stable.\nNormal | clear."
+    assert read.status is ReportStatus.PRELIMINARY
+
+
 @pytest.mark.parametrize("suffix", ["ADT", "ADN"])
 def test_an_addendum_follows_the_findings(suffix: str) -> None:
     read = observe(f"TX|&GDT||{PROSE}", f"TX|&{suffix}||On the left.")
