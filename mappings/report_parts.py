@@ -102,12 +102,15 @@ def _group(linked: LinkedExam) -> int:
 
 
 def _has_part(report: StudyReport, addenda: Mapping[int, str]) -> bool:
-    """Say whether a group holds a piece of a radiology report that stands."""
+    """Say whether a group holds a piece of a radiology report that stands.
+
+    A document that is not read is one: the impression of the report may stand in it.
+    """
     if not report.is_radiology or report.report_status in WITHDRAWN:
         return False
     sections = report.sections
     has_text = sections.findings is not None or sections.impression is not None
-    return has_text or report.group in addenda
+    return has_text or report.group in addenda or bool(report.documents)
 
 
 def _refuse_two_patients(parts: Sequence[StudyReport]) -> None:
