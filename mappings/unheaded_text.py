@@ -70,7 +70,7 @@ def _judge_body(blocks: Sequence[Block], text: str) -> None:
     chosen = headed if _is_prose(headed, text) else body
     section = "findings" if chosen is headed or _is_prose(body, text) else None
     for block in body:
-        block.section = section if block in chosen else None
+        block.section = section if chosen is body or block.is_headed else None
 
 
 def _is_prose(blocks: Sequence[Block], text: str) -> bool:

@@ -332,6 +332,7 @@ def test_a_diagnosis_is_an_impression_unless_one_stands_beside_it() -> None:
         "\u6240\u898b\uff1a" * 30_000,
         "\u3010" * 100_000 + "\u5370\u8c61" + "\u3011" * 100_000,
         "Exam: No comparison" * 10_000,
+        "EXAM: a\n" * 20_000,
         ". " * 100_000,
     ],
 )
