@@ -48,7 +48,7 @@ class _Step:
 DELIVER = _Step("deliver", "sent", ("due", "withdrawn"))
 PUT_OFF = _Step("put_off_delivery", "due")
 FAIL = _Step("fail_delivery", "failed")
-WITHDRAW = _Step("withdraw_delivery", "withdrawn")
+WITHDRAW = _Step("withdraw_delivery", "withdrawn", ("due", "failed"))
 RESEND = _Step("resend_delivery", "due", ("failed",))
 REPEAT = _Step("repeat_delivery", "due", ("sent", "failed"))
 
@@ -129,9 +129,12 @@ def queue(
 
 
 def withdraw(transaction: Transaction, report_id: str) -> None:
-    """Hold back what is not sent yet of a report that has a newer version."""
+    """Hold back what is not sent yet of a report that has a newer version.
+
+    What failed as well: an operator must not bring back what a person has spoken over.
+    """
     rows = transaction.execute(
-        "SELECT id FROM delivery WHERE report_id = ? AND state = 'due'", (report_id,)
+        "SELECT id FROM delivery WHERE report_id = ? AND state IN ('due', 'failed')", (report_id,)
     ).fetchall()
     for (delivery_id,) in rows:
         _move(transaction, delivery_id, WITHDRAW, NEWER_VERSION)

@@ -198,6 +198,18 @@ async def test_what_waits_of_an_older_version_is_withdrawn(journal: SqliteJourna
     assert trail.state == "sent", "it was on its way when the newer version came"
 
 
+async def test_what_failed_of_an_older_version_cannot_be_sent_again(journal: SqliteJournal) -> None:
+    await post(journal, oru("D1"), control_id="C1")
+    [delivery] = await due(journal)
+    await journal.record_delivery_failed(delivery.delivery_id, reason="answered_AE")
+
+    await map_one(journal, "C2", make_new(ReportStatus.FINAL, key=ReportKey("C1")))
+
+    with pytest.raises(DeliveryMovedOnError):
+        await journal.replay(delivery.delivery_id, actor="operator:test")
+    assert await due(journal) == []
+
+
 async def test_a_late_preliminary_withdraws_nothing(journal: SqliteJournal) -> None:
     final = make_new(ReportStatus.FINAL, key=ReportKey("C1"))
     report_id = await map_one(journal, "C1", final)
