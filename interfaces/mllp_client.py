@@ -106,6 +106,7 @@ class MllpClient:
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._decoder = FrameDecoder(_ANSWER_BYTES_MAX)
+        self._has_told = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,6 +149,9 @@ class MllpClient:
     async def tell(self, payload: bytes) -> None:
         """Send one message that nobody answers, such as an application acknowledgment.
 
+        A peer that answers all the same is not heard on another message: from now on this
+        connection's answers must name theirs.
+
         Raises:
             SendRetryError: It was not handed to the network.
             UnframeableError: The payload holds bytes of MLLP; nothing was sent.
@@ -156,9 +160,10 @@ class MllpClient:
 
     async def _talk(self, payload: bytes, awaited: Awaited) -> Acknowledgement | None:
         frame = encode_frame(payload)
-        question = _Question(sent_control_id(payload), awaited)
         async with self._turn:
             reader, writer = await self._connect()
+            self._has_told = self._has_told or awaited == "none"
+            question = _Question(sent_control_id(payload), awaited, is_alone=not self._has_told)
             is_clean = False
             try:
                 async with asyncio.timeout(self._timeout_s):
@@ -194,6 +199,7 @@ class MllpClient:
         except (OSError, UnicodeError):  # TimeoutError is one; a name that DNS cannot hold
             raise SendRetryError("connect_failed", None) from None
         _prepare(self._streams[1])
+        self._has_told = False
         self._decoder = FrameDecoder(_ANSWER_BYTES_MAX)
         return self._streams
 
@@ -232,10 +238,11 @@ class MllpClient:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What an answer must fit."""
+    """What an answer must fit. ``is_alone``: no other message of the connection is unanswered."""
 
     control_id: bytes = field(repr=False)
     awaited: Awaited
+    is_alone: bool
 
 
 def _prepare(writer: asyncio.StreamWriter) -> None:
@@ -260,7 +267,7 @@ def sent_control_id(payload: bytes) -> bytes:
 def _read_answer(event: FrameEvent, question: _Question, seconds: float) -> Acknowledgement | None:
     """Return the answer if it is the one that is waited for.
 
-    A no with an empty MSA-2 is one too: only one message is on its way, and the peer could not
+    A no with an empty MSA-2 is one too where only one message is on its way: the peer could not
     read its MSH-10. A yes without MSA-2 says nothing about which message was taken.
     """
     if not isinstance(event, FrameReceived):
@@ -272,7 +279,7 @@ def _read_answer(event: FrameEvent, question: _Question, seconds: float) -> Ackn
     except UnreadableContentError:
         return None
     is_match = ack.control_id == question.control_id
-    if not is_match and (ack.control_id or ack.code in _POSITIVE):
+    if not is_match and (ack.control_id or ack.code in _POSITIVE or not question.is_alone):
         return None
     if question.awaited == "application" and ack.code == _ACCEPTED_ONLY:
         return None

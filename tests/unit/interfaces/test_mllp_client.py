@@ -258,6 +258,21 @@ async def test_what_nobody_answers_is_told_and_not_waited_for(receive: Receive) 
     assert heard == [message(b"17")]
 
 
+async def test_a_no_to_what_nobody_answers_is_not_that_of_the_next_message(
+    receive: Receive,
+) -> None:
+    def script(payload: bytes) -> list[bytes]:
+        return [answer(b"AE", b"") if payload == message(b"17") else answer(b"AA", b"18")]
+
+    port = await receive(script)
+
+    async with MllpClient("127.0.0.1", port, timeout_s=5) as client:
+        await client.tell(message(b"17"))
+        acknowledgement = await client.send(message(b"18"))
+
+    assert acknowledgement.code == "AA"
+
+
 async def test_a_connection_closed_in_the_middle_of_an_answer_is_told(receive: Receive) -> None:
     port = await receive(lambda _: [answer(b"AA", b"17")[:-12], b""])
 
