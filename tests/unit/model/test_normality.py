@@ -135,10 +135,10 @@ def test_any_text_gets_an_answer(text: str) -> None:
     "unit", ["word ", "is not ", "no ", "1", "left ", "A nodule is not seen ", "nodule, "]
 )
 def test_a_long_statement_takes_no_longer_than_its_length(unit: str) -> None:
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     is_abnormal(unit * (20_000 // len(unit)))
 
-    assert time.perf_counter() - started_s < 2  # a square would be six and more
+    assert time.process_time() - started_s < 2  # a square would be six and more
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,10 @@ def test_no_character_but_white_space_is_lost_or_doubled(text: str) -> None:
 
 @pytest.mark.parametrize("filler", ["." * 20_000, "\n" * 20_000, "1. " * 7000, "A. " * 7000])
 def test_a_strange_text_takes_no_longer_than_its_length(filler: str) -> None:
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     split_sentences(f"{filler}x")
 
-    assert time.perf_counter() - started_s < 2  # a square would be ten and more
+    assert time.process_time() - started_s < 2  # a square would be ten and more
 
 
 def test_a_sentence_is_not_printed(canary_name: str) -> None:

@@ -129,7 +129,7 @@ def test_a_text_lacks_no_number_of_its_own(text: str) -> None:
 @pytest.mark.parametrize("unit", ["1. ", "C5-", "1x", "1,", "(", "12 mm ", "T1 to T2 "])
 def test_a_strange_text_takes_no_longer_than_its_length(unit: str) -> None:
     text = unit * (16_000 // len(unit))
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     find_number_fault(text, text[:2000])
 
-    assert time.perf_counter() - started_s < 2
+    assert time.process_time() - started_s < 2

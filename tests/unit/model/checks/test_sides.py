@@ -156,7 +156,7 @@ def test_a_text_names_no_side_that_it_does_not_have_itself(text: str) -> None:
 
 def test_a_long_report_is_judged_in_a_moment() -> None:
     sentence = "A 1.2 cm nodule in the right lung, and small left effusion with atelectasis. "
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     find_side_fault(findings_of(sentence * 200), sentence * 20)
 
-    assert time.perf_counter() - started_s < 2
+    assert time.process_time() - started_s < 2
