@@ -3,8 +3,8 @@ read.
 
 Each is a message of its own, kept in the outbox in the transaction that records the reading, so no
 crash loses it. It goes back on the connection that its message came by, else on the newest one of
-the same sender, else it waits for that sender to come back; or to the address that the listener's
-settings name, and then only there. None is ever acknowledged.
+the same sender at the same door, else it waits for that sender to come back; or to the address that
+the listener's settings name, and then only there. None is ever acknowledged.
 
 Standard: HL7 v2 control chapter, enhanced acknowledgment mode.
 """
@@ -61,7 +61,7 @@ class ApplicationAcks:
         self._clock = clock
         self._send_to = send_to
         self._by_message: OrderedDict[MessageId, Later] = OrderedDict()
-        self._by_sender: OrderedDict[_Parties, Later] = OrderedDict()
+        self._by_sender: OrderedDict[tuple[str, _Parties], Later] = OrderedDict()
 
     def plan(self, raw: RawReport, error: PrelimError | None = None) -> tuple[NewDelivery, ...]:
         """Return what the sender of a message is owed now that it was read.
@@ -95,11 +95,14 @@ class ApplicationAcks:
         )
         return (NewDelivery("application_ack", rules.application_ack_to, payload, control_id),)
 
-    def remember_sender(self, header: Header, later: Later) -> None:
-        """Remember the connection that a sender uses now."""
+    def remember_sender(self, header: Header, door: str, later: Later) -> None:
+        """Remember the connection that a sender uses now.
+
+        Behind another door the same name is another sender: two hospitals may use one product.
+        """
         parties = _parties(header, (3, 4, 5, 6))
         if any(parties[:2]):
-            _keep(self._by_sender, parties, later)
+            _keep(self._by_sender, (door, parties), later)
 
     def remember_message(self, message_id: MessageId, later: Later) -> None:
         """Remember the connection that a message came by."""
@@ -119,7 +122,8 @@ class ApplicationAcks:
         if later is not None and later(delivery.payload):
             del self._by_message[delivery.message_id]
             return True
-        later = self._by_sender.get(_parties(peek_header(delivery.payload), (5, 6, 3, 4)))
+        parties = _parties(peek_header(delivery.payload), (5, 6, 3, 4))
+        later = self._by_sender.get((delivery.door, parties))
         return later is not None and later(delivery.payload)
 
 

@@ -158,7 +158,7 @@ class MllpIntake:
     async def _accept(self, payload: bytes, header: Header, sender: _Sender) -> _Reply:
         plan = self._acknowledger.plan(header)
         if plan.may_come_later and sender.later is not None:
-            self._application_acks.remember_sender(header, sender.later)
+            self._application_acks.remember_sender(header, sender.door, sender.later)
         try:
             raw = self._raw(payload, header, sender.door)
             received = await self._journal.receive(raw, peer=sender.peer)

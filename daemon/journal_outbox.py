@@ -68,7 +68,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
-    """A delivery whose next try is due."""
+    """A delivery whose next try is due; its message came by ``door``."""
 
     delivery_id: DeliveryId
     message_id: MessageId
@@ -78,6 +78,7 @@ class PendingDelivery:
     attempts: int
     payload: bytes = field(repr=False)
     control_id: str = field(repr=False)
+    door: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,8 @@ def _move(
     transaction.audit(Change(step.event, message_id, report_id, detail=detail, actor=actor))
 
 
-PENDING = "id, message_id, report_id, kind, target, attempts, payload, control_id"
+PENDING = """id, message_id, report_id, kind, target, attempts, payload, control_id,
+    (SELECT door FROM message WHERE message.id = delivery.message_id)"""
 # The oldest of each target, found by hopping from target to target over the index: a long backlog
 # costs no more than a short one.
 ORU_HEADS = """

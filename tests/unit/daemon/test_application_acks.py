@@ -40,6 +40,7 @@ def pending(delivery: NewDelivery, message_id: MessageId = FIRST) -> PendingDeli
         0,
         delivery.payload,
         delivery.control_id,
+        "default",
     )
 
 
@@ -179,11 +180,11 @@ async def test_it_goes_to_the_senders_newest_connection_when_its_own_is_lost(
     lost.is_lost = True
     header = peek_header(MESSAGE % (b"2.5.1", b"AL|AL"))
     acks.remember_message(FIRST, lost.later)
-    acks.remember_sender(header, lost.later)
-    acks.remember_sender(header, newest.later)
-    acks.remember_sender(
-        peek_header((MESSAGE % (b"2.5.1", b"AL|AL")).replace(b"HOSP", b"X")), other.later
-    )
+    acks.remember_sender(header, "default", lost.later)
+    acks.remember_sender(header, "default", newest.later)
+    acks.remember_sender(header, "another_hospital", other.later)
+    other_header = peek_header((MESSAGE % (b"2.5.1", b"AL|AL")).replace(b"HOSP", b"X"))
+    acks.remember_sender(other_header, "default", other.later)
 
     assert await acks.deliver(pending(owed))
 
@@ -208,7 +209,7 @@ async def test_a_sender_without_a_name_is_not_taken_for_another(
 ) -> None:
     nameless = (MESSAGE % (b"2.5.1", b"AL|AL")).replace(b"RIS|HOSP", b"|")
     line = Line()
-    acks.remember_sender(peek_header(nameless), line.later)
+    acks.remember_sender(peek_header(nameless), "default", line.later)
     [delivery] = acks.plan(make_raw(nameless))
 
     assert not await acks.deliver(pending(delivery))

@@ -125,6 +125,7 @@ async def test_acknowledgments_have_no_order(journal: SqliteJournal) -> None:
     rest = await due(journal, first.delivery_id)
     limited = await journal.pending_deliveries(now=LATER, limit=2)
 
+    assert first.door == "mllp:default"
     assert [each.control_id for each in rest] == ["A2", "A3"]
     assert [each.control_id for each in limited] == ["A1", "A2"]
 
