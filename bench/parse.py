@@ -1,6 +1,6 @@
 """What reading a report costs: CPU time per message of our reader and of the libraries beside it.
 
-Like for like: split the message and take four fields out. Ours is measured doing more, too: the
+Like for like: split the message and take the same fields out. Ours is measured doing more, too: the
 whole plan decodes, finds the sections, reads exam and status, and decides.
 """
 
