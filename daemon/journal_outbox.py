@@ -1,9 +1,10 @@
 """The outbox: HL7 messages that we owe to others, kept until they are taken or given up.
 
 Rules: a delivery is born in the transaction of the change that causes it, so neither stands
-without the other; its bytes never change, so a re-send is the same message. Deliveries of kind
-``oru`` leave one by one in the order of their birth, for each target on its own; application
-acknowledgments have no order. Waiting for another try is data (``attempts``, ``not_before``).
+without the other; its bytes never change, so a re-send is the same message. What goes to a target
+leaves one by one in the order of its birth, for each target and kind on its own; acknowledgments
+that go back on a connection have no order. Waiting for another try is data (``attempts``,
+``not_before``).
 """
 
 from __future__ import annotations
@@ -220,31 +221,37 @@ PENDING = """id, message_id, report_id, kind, target, attempts, payload, control
     (SELECT door FROM message WHERE message.id = delivery.message_id)"""
 # The oldest of each target, found by hopping from target to target over the index: a long backlog
 # costs no more than a short one.
-ORU_HEADS = """
+HEADS = """
 WITH RECURSIVE queue (target) AS (
-    SELECT min(target) FROM delivery WHERE state = 'due' AND kind = 'oru'
+    SELECT min(target) FROM delivery WHERE state = 'due' AND kind = '{kind}' AND target > ''
     UNION ALL
     SELECT (SELECT min(target) FROM delivery
-            WHERE state = 'due' AND kind = 'oru' AND target > queue.target)
+            WHERE state = 'due' AND kind = '{kind}' AND target > queue.target)
         FROM queue WHERE target IS NOT NULL
 )
 SELECT (SELECT min(arrival) FROM delivery
-        WHERE state = 'due' AND kind = 'oru' AND delivery.target = queue.target)
+        WHERE state = 'due' AND kind = '{kind}' AND delivery.target = queue.target)
     FROM queue WHERE target IS NOT NULL
 """
+ORU_HEADS = HEADS.format(kind="oru")
+ACK_HEADS = HEADS.format(kind="application_ack")
 
 
 def pending_deliveries(
     connection: sqlite3.Connection, now: datetime, limit: int, but_not: Collection[DeliveryId]
 ) -> list[PendingDelivery]:
-    """Find what is due: the oldest ``oru`` of each target, and acknowledgments, oldest first."""
+    """Find what is due: the oldest of each kind for each target, so that no target's backlog hides
+    another's, and the acknowledgments that go back on a connection, oldest first.
+    """
     due = """state = 'due' AND (not_before IS NULL OR not_before <= :now)
         AND id NOT IN (SELECT value FROM json_each(:but_not))"""
     rows = connection.execute(
         f"""SELECT {PENDING} FROM delivery WHERE arrival IN ({ORU_HEADS}) AND {due}
+            UNION ALL SELECT {PENDING} FROM delivery WHERE arrival IN ({ACK_HEADS}) AND {due}
             UNION ALL SELECT * FROM (
-                SELECT {PENDING} FROM delivery INDEXED BY delivery_due
-                WHERE kind = 'application_ack' AND {due} ORDER BY arrival LIMIT :limit)
+                SELECT {PENDING} FROM delivery INDEXED BY delivery_queue
+                WHERE kind = 'application_ack' AND target = '' AND {due}
+                ORDER BY arrival LIMIT :limit)
             LIMIT :limit""",  # noqa: S608 - only constants of this file
         {"now": time_text(now), "but_not": json.dumps(list(but_not)), "limit": limit},
     )

@@ -117,8 +117,11 @@ class Outbound:
                 fetch=due,
                 step=step,
                 identity=lambda delivery: delivery.delivery_id,
-                # One at a time for each receiver: it gets them in the order of their posts.
-                exclusive=lambda delivery: delivery.target if delivery.kind == "oru" else None,
+                # One at a time for each receiver: it gets them in the order of their posts, and
+                # one that cannot be reached holds up nobody else's.
+                exclusive=lambda delivery: (
+                    (delivery.kind, delivery.target) if delivery.target else None
+                ),
                 put_off=step.put_off,
                 in_flight_max=DELIVERIES_IN_FLIGHT_MAX,
             )

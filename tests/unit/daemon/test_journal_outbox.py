@@ -130,6 +130,18 @@ async def test_acknowledgments_have_no_order(journal: SqliteJournal) -> None:
     assert [each.control_id for each in limited] == ["A1", "A2"]
 
 
+async def test_acknowledgments_for_one_target_hide_no_others(journal: SqliteJournal) -> None:
+    message_id = await receive(journal)
+    addressed = [NewDelivery("application_ack", "far", b"MSH|", f"F{n}") for n in range(5)]
+    await journal.record_mapped(
+        message_id, [make_new()], deliveries=[*addressed, acknowledgment("A1")]
+    )
+
+    found = await journal.pending_deliveries(now=LATER, limit=2)
+
+    assert [each.control_id for each in found] == ["F0", "A1"]
+
+
 async def test_waiting_is_data_and_counts_only_when_asked(journal: SqliteJournal) -> None:
     await post(journal, oru("D1"))
     [delivery] = await due(journal)
