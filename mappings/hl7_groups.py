@@ -2,8 +2,9 @@
 
 An OBX belongs to the nearest OBR before it: grammars that group by structure lose it after a DG1,
 PRT, SPM or Z segment. One before the first OBR speaks of the patient (a height, a weight), unless
-the group has none of its own. A PID speaks for the OBR after it, until the next PID: one message
-may hold several patients. An ORC speaks for the one OBR after it.
+the group has none of its own; so does one after the last OBR and another PID of the same patient. A
+PID speaks for the OBR after it, until the next PID: one message may hold several patients. An ORC
+speaks for the one OBR after it.
 
 Standard: HL7 v2 ORU_R01; IHE Radiology ZDS (Study Instance UID).
 """
@@ -34,7 +35,7 @@ class Group:
     """The segments of one OBR.
 
     ``number`` counts the OBR of the message from 0; ``order`` is the ORC that came with it,
-    ``early`` the OBX between its PID and it.
+    ``early`` the OBX of its patient that stand under no OBR, between PID and OBR most often.
     """
 
     number: int
@@ -87,6 +88,8 @@ def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Gr
         elif name in steps:
             steps[name](cutter, message.split(line))
             take_observation = cutter.rows.lines.append
+    if cutter.groups and cutter.groups[-1].patient == cutter.patient is not None:
+        cutter.groups[-1].early.lines += cutter.early.lines
     return cutter.patient, cutter.groups
 
 
@@ -116,9 +119,11 @@ class _Cutter:
         return self.early if self.group is None else self.group.observations
 
     def take_patient(self, segment: Segment) -> None:
-        """PID: what follows is somebody else's."""
-        self.patient = _read_patient(segment, self._site)
-        self.group, self.early = None, Rows(self._message)
+        """PID: what follows is somebody else's, unless it is said to be the same patient's."""
+        before, self.patient = self.patient, _read_patient(segment, self._site)
+        self.group = None
+        if before is None or before != self.patient:
+            self.early = Rows(self._message)
         self._order = self._study_instance_uid = None
 
     def take_order(self, segment: Segment) -> None:

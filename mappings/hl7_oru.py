@@ -135,6 +135,9 @@ def _read_group(group: Group, result: Result) -> StudyReport:
         result.addenda[group.number] = read.addendum
     is_report = is_modality(section) or read.has_sections or not read.has_values
     sections = read.sections
+    if sections.impression is None and group.observations and group.early:
+        early = read_observations(group.early, "", site)
+        sections = replace(sections, impression=early.sections.impression)
     if sections.indication is None:
         reason = _read_reason(request, site.reason_fields)
         sections = replace(sections, indication=reason) if reason else sections

@@ -52,6 +52,26 @@ def test_the_feed_with_a_line_in_each_obx_has_a_title_and_an_impression_only() -
     )
 
 
+@pytest.mark.parametrize("patient", ["P1", "P2"])
+@pytest.mark.parametrize("place", [1, 4])
+def test_an_impression_under_no_obr_is_that_of_the_patient_s_report(
+    place: int, patient: str
+) -> None:
+    segments = [
+        "PID|1||P1",
+        "OBR|1||F1|71020^CHEST",
+        "OBX|1|TX|&GDT||The lungs are clear of nodules.||||||P",
+        f"PID|1||{patient}",
+    ]
+    segments.insert(place, "OBX|1|TX|&IMP||Normal.||||||F")
+    (report,) = parse(*segments)
+
+    is_found = report.sections.impression == "Normal."
+    assert is_found == (place == 1 or patient == "P1")
+    assert report.sections.findings == "The lungs are clear of nodules."
+    assert report.report_status is ReportStatus.PRELIMINARY
+
+
 def test_the_feed_with_headed_text_is_split_to_the_letter() -> None:
     (report,) = vector("feed_headed_text.hl7")
 
