@@ -21,7 +21,7 @@ from mappings.hl7_header import peek_header
 from mappings.hl7_separators import parse_separators
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from mappings.hl7_header import Header
     from mappings.hl7_separators import Separators
@@ -219,16 +219,22 @@ def _cut_lines(text: str, mark: str) -> tuple[list[str], bool]:
     has_stray = False
     # Pieces are joined at the end: a document in lines of 76 characters has 150,000 of them.
     pieces: list[str] = []
-    for row in rows[1:]:
+    for row in (_unindented(row, known) for row in rows[1:]):
         if row[:4] in known or (row[3:4] == mark and _NAME.match(row) and _is_kept(row)):
             if pieces:
                 has_stray |= _give_back(pieces, lines)
             lines.append(row)
         elif row[3:4] != mark or row[:3] not in _BATCH_NAMES:
-            _refuse_message(row, mark)
+            _refuse_message(row.lstrip(_BLANK), mark)
             pieces.append(row)
     has_stray |= _give_back(pieces, lines)
     return lines[1:], has_stray
+
+
+def _unindented(row: str, known: Collection[str]) -> str:
+    """Take the blanks off a segment that some sender indented: it is no text of the one before."""
+    bare = row.lstrip(_BLANK)
+    return bare if bare[:4] in known else row
 
 
 @lru_cache(maxsize=8)

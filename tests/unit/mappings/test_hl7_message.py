@@ -38,10 +38,17 @@ def test_a_line_without_a_segment_name_goes_back_to_the_field_it_was_cut_from() 
     ]
 
 
-@pytest.mark.parametrize("line", ["CT", "CT chest", "MRI", "mri|x", "A1|x", "  OBX|1"])
+@pytest.mark.parametrize("line", ["CT", "CT chest", "MRI", "mri|x", "A1|x", "  OB|1"])
 def test_a_line_that_only_looks_like_a_segment_is_never_dropped(line: str) -> None:
     assert read("OBX|1|TX|||one", line)[0] != ["OBX", "1", "TX", "", "", "one"]
     assert len(read("OBX|1|TX|||one", line)) == 1
+
+
+def test_an_indented_segment_is_no_text_of_the_one_before() -> None:
+    assert read("OBX|1|TX|||one", " \tOBX|2|TX|&IMP||two") == [
+        ["OBX", "1", "TX", "", "", "one"],
+        ["OBX", "2", "TX", "&IMP", "", "two"],
+    ]
 
 
 def test_a_batch_envelope_is_passed_over() -> None:
@@ -53,7 +60,7 @@ def test_two_messages_are_never_read_as_one() -> None:
         read("PID|1", MSH, "PID|2")
 
 
-@pytest.mark.parametrize("start", ["MSH#^~\\&#", "MSH!*:@+!A", "MSH|"])
+@pytest.mark.parametrize("start", ["MSH#^~\\&#", "MSH!*:@+!A", "MSH|", " MSH|^~\\&|"])
 def test_a_second_message_is_refused_whatever_its_separators(start: str) -> None:
     with pytest.raises(UnreadableContentError, match="several_messages_in_frame"):
         read("OBX|1|TX|||one", start, "OBX|1|TX|||two")
