@@ -32,7 +32,7 @@ def _pattern(escape: str) -> re.Pattern[str]:
     mark = re.escape(escape)
     return re.compile(
         rf"(?P<hex>(?:{mark}X(?:[0-9A-Fa-f]{{2}})+{mark})+)|{mark}(?:(?P<letter>[FSTREPHN])"
-        rf"|\.(?P<format>br|sp|ce|sk|in|ti|fi|nf)(?P<count>(?:[+-]?\d{{1,4}})?)){mark}",
+        rf"|\.(?P<format>(?i:br|sp|ce|sk|in|ti|fi|nf))(?P<count>(?:[+-]?\d{{1,4}})?)){mark}",
         re.ASCII,
     )
 
@@ -73,7 +73,7 @@ def unescape(text: str, separators: Separators, codec: str) -> str:
     for match in _pattern(separators.escape).finditer(text):
         page.write(text[position : match.start()])
         if match["format"]:
-            page.obey(match["format"], match["count"])
+            page.obey(match["format"].lower(), match["count"])
         elif match["letter"]:
             plain = letters[match["letter"]]
             page.write(match[0] if plain is None else plain)

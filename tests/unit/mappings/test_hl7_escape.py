@@ -25,6 +25,7 @@ def read(text: str, codec: str = "utf-8") -> str:
         (r"a \T\ b", "a & b"),
         (r"\F\\S\\R\\E\ ", "|^~\\ "),
         (r"line 1\.br\line 2", "line 1\nline 2"),
+        (r"line 1\.BR\line 2\.Sp2\3", "line 1\nline 2\n\n3"),
         (r"a\.sp3\b\.sp\c", "a\n\n\nb\nc"),
         (r"a\.ce\b\.sk2\c", "a\nb  c"),
         (r"a\.fi\b\.br\\.nf\c", "a\nb\nc"),
