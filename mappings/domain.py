@@ -164,7 +164,8 @@ class StudyReport:
     ``observed_at`` and ``reported_at`` are ISO 8601; without an offset when neither the message
     nor the site says the time zone. ``is_radiology`` is False when the group holds laboratory
     values and no report. ``linked_exams`` are the other exams of its message that it speaks for.
-    ``documents`` are the kinds of those in it that are not read, such as ``pdf``. ``codec`` is the
+    ``documents`` are the kinds of those in it that are not read, such as ``pdf``;
+    ``has_unread_impression``: its impression stands in one, or behind a pointer. ``codec`` is the
     Python codec that read the message, ``warnings`` say what of it was read with a doubt.
     """
 
@@ -189,6 +190,7 @@ class StudyReport:
     is_radiology: bool = True
     linked_exams: tuple[LinkedExam, ...] = ()
     documents: tuple[str, ...] = ()
+    has_unread_impression: bool = False
     codec: str = ""
     warnings: tuple[str, ...] = ()
 

@@ -3,7 +3,8 @@
 TX, FT and ST (or an unnamed type that holds words) are text; their whole field is taken, with its
 ``^`` and ``&``. So is a coded entry that holds no code, and a document that can be read
 (hl7_documents.py). Numbers, codes, pointers and a technologist's comment are never findings. A
-document that cannot be read is named: its report may say more than is seen here.
+document that cannot be read is named: its report may say more than is seen here. Where OBX-3 calls
+it, or a pointer, the impression, that is said as well: a person has written one.
 
 Standard: HL7 v2 OBX; suffixes after ``&`` in OBX-3 (GDT, IMP, ADT ...); LOINC.
 LOINC codes are copyright Regenstrief Institute, used under the LOINC licence.
@@ -51,7 +52,8 @@ class Observations:
     """What the OBX of a group came to.
 
     ``has_values``: a measured or coded value is among them. ``documents`` are the kinds of those
-    that a report may stand in and that are not read, such as ``pdf``.
+    that a report may stand in and that are not read, such as ``pdf``; ``has_unread_impression``:
+    one of them, a picture or a pointer is the impression, and not withdrawn.
     """
 
     sections: Sections
@@ -63,6 +65,7 @@ class Observations:
     has_values: bool
     addendum: str | None = field(default=None, repr=False)
     documents: tuple[str, ...] = ()
+    has_unread_impression: bool = False
 
 
 def read_observations(segments: Sequence[Segment], result_status: str, site: Site) -> Observations:
@@ -105,16 +108,22 @@ def read_observations(segments: Sequence[Segment], result_status: str, site: Sit
         has_values=group.has_values,
         addendum=narrative.addendum,
         documents=tuple(dict.fromkeys(group.documents)),
+        has_unread_impression=not _find_withdrawn(group.unread_impressions, site).issuperset(
+            group.unread_impressions
+        ),
     )
 
 
 class _Group:
-    """What was read of the OBX of one group so far; ``statuses`` are OBX-11 of the ``texts``."""
+    """What was read of the OBX of one group so far; ``statuses`` are OBX-11 of the ``texts``,
+    ``unread_impressions`` of the impressions that cannot be read here.
+    """
 
     def __init__(self) -> None:
         self.texts: list[CodedText] = []
         self.statuses: list[str] = []
         self.documents: list[str] = []
+        self.unread_impressions: list[str] = []
         self.has_values = False
         self.study_instance_uid: str | None = None
         self._are_read: set[int] = set()
@@ -137,7 +146,7 @@ class _Group:
         """Read one OBX as what OBX-2 says that it is."""
         kind = segment.raw(2).strip().upper()
         if kind in _POINTING_TYPES:
-            self._take_pointer(segment)
+            self._take_pointer(segment, section)
         elif kind == "ED":
             self._take_document(segment, index, section)
         elif kind in _CODED_TYPES:
@@ -161,6 +170,8 @@ class _Group:
             if text is not None:
                 self.texts.append(CodedText(section, text, index))
                 self.statuses.append(status)
+            elif section == "impression":
+                self.unread_impressions.append(status)
 
     def _read_text(self, raw: str, separators: Separators, codec: str) -> str | None:
         document = read_text(raw, separators, codec)
@@ -168,18 +179,23 @@ class _Group:
             self.documents.append(document.kind)
         return document.text
 
-    def _take_pointer(self, segment: Segment) -> None:
-        """A pointer is not followed; it may name the study."""
+    def _take_pointer(self, segment: Segment, section: str | None) -> None:
+        """A pointer is not followed; it may name the study, or say where the impression is."""
         if segment.component(3) in _STUDY_UID_CODES:
             self.study_instance_uid = segment.component(5) or None
+        elif section == "impression" and segment.raw(5).strip():
+            self.unread_impressions.append(segment.raw(_STATUS))
 
     def _take_document(self, segment: Segment, index: int, section: str | None) -> None:
         message = segment.message
         document = read_document(segment.raw(5), message.separators, message.codec)
         if document.text is not None:
             self._add_read(section, document.text, index, segment)
-        elif document.is_unread:
+            return
+        if document.is_unread:
             self.documents.append(document.kind)
+        if section == "impression":
+            self.unread_impressions.append(segment.raw(_STATUS))
 
     def _take_coded(self, segment: Segment, index: int, section: str | None) -> None:
         """A coded impression is a person's impression as well; any other code is a value."""
@@ -213,15 +229,20 @@ def _with_text_whole(segment: Segment) -> Segment:
 
 def _standing(group: _Group, site: Site) -> list[CodedText]:
     """Return the texts that hold; of a report that is withdrawn whole, all of them."""
-    withdrawn = {
-        word
-        for word in set(group.statuses)
-        if is_withdrawn(read_observation_status(word, site.status_words))
-    }
+    withdrawn = _find_withdrawn(group.statuses, site)
     if not withdrawn:
         return group.texts
     rows = zip(group.texts, group.statuses, strict=True)
     return [text for text, status in rows if status not in withdrawn] or group.texts
+
+
+def _find_withdrawn(statuses: Sequence[str], site: Site) -> set[str]:
+    """Return those OBX-11 that withdraw what they stand at."""
+    return {
+        word
+        for word in set(statuses)
+        if is_withdrawn(read_observation_status(word, site.status_words))
+    }
 
 
 def _is_text(segment: Segment, kind: str, section: str | None) -> bool:

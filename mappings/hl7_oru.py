@@ -134,10 +134,12 @@ def _read_group(group: Group, result: Result) -> StudyReport:
     if read.addendum is not None:
         result.addenda[group.number] = read.addendum
     is_report = is_modality(section) or read.has_sections or not read.has_values
-    sections = read.sections
+    is_radiology = is_report and not is_laboratory(section)
+    sections, has_unread_impression = read.sections, read.has_unread_impression
     if sections.impression is None and group.observations and group.early:
         early = read_observations(group.early, "", site)
         sections = replace(sections, impression=early.sections.impression)
+        has_unread_impression = has_unread_impression or early.has_unread_impression
     if sections.indication is None:
         reason = _read_reason(request, site.reason_fields)
         sections = replace(sections, indication=reason) if reason else sections
@@ -155,8 +157,9 @@ def _read_group(group: Group, result: Result) -> StudyReport:
         observed_at=parse_time(request.component(7), zone) or parse_time(read.observed_at, zone),
         reported_at=parse_time(reported, zone) or parse_time(result.header.message_time, zone),
         sections=sections,
-        is_radiology=is_report and not is_laboratory(section),
+        is_radiology=is_radiology,
         documents=read.documents,
+        has_unread_impression=has_unread_impression,
     )
 
 

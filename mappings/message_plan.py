@@ -131,7 +131,8 @@ def _heed_impressions(planned: list[PlannedReport]) -> list[PlannedReport]:
     """
     spoken_for: dict[Identifier | None, set[str | None]] = defaultdict(set)
     for study, _ in planned:
-        if study.sections.impression is not None and _stands(study):
+        is_impressed = study.sections.impression is not None or study.has_unread_impression
+        if is_impressed and _stands(study):
             spoken_for[study.patient].add(study.sections.findings)
     return [
         PlannedReport(study, Skip(SkipReason.IMPRESSION_PRESENT))

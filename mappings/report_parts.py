@@ -104,13 +104,14 @@ def _group(linked: LinkedExam) -> int:
 def _has_part(report: StudyReport, addenda: Mapping[int, str]) -> bool:
     """Say whether a group holds a piece of a radiology report that stands.
 
-    A document that is not read is one: the impression of the report may stand in it.
+    A document that is not read is one: the impression of the report may stand in it, or does.
     """
     if not report.is_radiology or report.report_status in WITHDRAWN:
         return False
     sections = report.sections
     has_text = sections.findings is not None or sections.impression is not None
-    return has_text or report.group in addenda or bool(report.documents)
+    is_unread = bool(report.documents) or report.has_unread_impression
+    return has_text or report.group in addenda or is_unread
 
 
 def _refuse_two_patients(parts: Sequence[StudyReport]) -> None:
@@ -152,6 +153,7 @@ def _join(parts: Sequence[StudyReport], addenda: Mapping[int, str]) -> StudyRepo
         ),
         linked_exams=tuple(map(linked_exam, parts[1:])),
         documents=tuple(dict.fromkeys(kind for part in parts for kind in part.documents)),
+        has_unread_impression=any(part.has_unread_impression for part in parts),
     )
 
 

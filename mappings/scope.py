@@ -1,6 +1,7 @@
 """Whether a report is drafted for. A person's impression ends the question, whatever the status.
 
-A signed report with a document that cannot be read here (PDF, RTF, CDA) is taken to have one.
+A signed report with a document that cannot be read here (PDF, RTF, CDA) is taken to have one; so
+is any report with a document or a pointer that says of itself that it is the impression.
 """
 
 from __future__ import annotations
@@ -41,13 +42,19 @@ def _skip_reason(report: StudyReport, site: Site) -> SkipReason | None:
         SkipReason.IMPRESSION_PRESENT: report.sections.impression is not None,
         SkipReason.NOT_RADIOLOGY: not report.is_radiology,
         SkipReason.REPORT_CANCELLED: report.report_status in _WITHDRAWN,
-        SkipReason.NO_FINDINGS: report.sections.findings is None,
-        # The impression of a signed report may stand in its PDF, where it is not seen.
-        SkipReason.DOCUMENT_NOT_READ: report.documents and report.report_status not in _UNSIGNED,
+        SkipReason.NO_FINDINGS: report.sections.findings is None
+        and not report.has_unread_impression,
+        SkipReason.DOCUMENT_NOT_READ: _may_hide_impression(report),
         SkipReason.EXAM_NOT_CONFIGURED: not _is_configured(report.exam, site),
         SkipReason.NO_REPORT_KEY: report_key(report) is None,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _may_hide_impression(report: StudyReport) -> bool:
+    """Say whether a person's impression stands, or may stand, where it is not seen."""
+    is_signed = report.report_status not in _UNSIGNED
+    return report.has_unread_impression or (is_signed and bool(report.documents))
 
 
 def _is_configured(exam: Exam, site: Site) -> bool:

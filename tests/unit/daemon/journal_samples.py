@@ -142,6 +142,7 @@ FULL_STUDY = StudyReport(
     sections=Sections("a", "b", "c", "d", "e"),
     is_radiology=False,
     documents=("pdf",),
+    has_unread_impression=True,
     codec="cp1252",
     warnings=("charset_declared_wrong",),
 )

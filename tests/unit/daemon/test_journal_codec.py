@@ -63,12 +63,13 @@ def test_where_a_text_stood_reads_back_as_it_was_written() -> None:
 
 def test_a_field_added_since_takes_its_default() -> None:
     stored = json.loads(encode_study(make_study()))
-    del stored["is_radiology"]
+    del stored["is_radiology"], stored["has_unread_impression"]
     del stored["sections"]["spans"], stored["sections"]["recommendation"]
 
     read = decode_study(json.dumps(stored))
 
     assert read.is_radiology is True
+    assert read.has_unread_impression is False
     assert read.sections.spans == {}
     assert read.sections.recommendation is None
 

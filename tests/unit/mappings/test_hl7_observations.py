@@ -294,3 +294,36 @@ def test_the_time_of_the_observation_is_given() -> None:
 )
 def test_a_text_with_a_unit_or_a_range_is_a_value(row: str) -> None:
     assert observe(row).has_values
+
+
+UNREAD = [
+    "ED|{code}||^application^pdf^Base64^JVBERi0xLjQK||||||{status}",
+    "ED|{code}||^text^rtf^A^{{\\rtf1 Normal}}||||||{status}",
+    "ED|{code}||^multipart^x-hl7-cda-level-one^A^<ClinicalDocument/>||||||{status}",
+    "ED|{code}||^IM^JPEG^Base64^/9j/||||||{status}",
+    "TX|{code}||JVBERi0xLjQKJeLjz9MK||||||{status}",
+    "RP|{code}||http://host.invalid/x.pdf^application^pdf||||||{status}",
+    "HD|{code}||2.25.1||||||{status}",
+]
+
+
+@pytest.mark.parametrize("row", UNREAD)
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("&IMP", "P"), ("19005-8^Impression^LN", ""), ("&GDT", "P"), ("&IMP", "W")],
+)
+def test_an_impression_that_cannot_be_read_is_told_unless_it_is_withdrawn(
+    row: str, code: str, status: str
+) -> None:
+    read = observe(f"TX|&GDT||{PROSE}||||||P", row.format(code=code, status=status))
+
+    assert read.has_unread_impression is (code != "&GDT" and status != "W")
+    assert (read.sections.findings, read.sections.impression) == (PROSE, None)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["RP|&IMP||", "HD|113014&IMP^^DCM||", "TX|&IMP||Normal.", "ED|&IMP||^text^plain^A^Normal."],
+)
+def test_an_impression_that_is_read_or_empty_is_none_that_is_not_read(row: str) -> None:
+    assert not observe(f"TX|&GDT||{PROSE}", row).has_unread_impression

@@ -360,3 +360,13 @@ def test_the_number_of_an_exam_is_no_accession_number() -> None:
 
     assert by_code.accession_number == by_name.accession_number == Identifier("A77")
     assert own.accession_number == Identifier("A78")
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_an_impression_that_is_not_read_is_heeded_before_any_status(place: int) -> None:
+    segments = ["OBR|1||F1|71020^CHEST", "OBX|1|TX|&GDT||The lungs are clear.||||||P"]
+    segments.insert(place, "OBX|2|RP|&IMP||http://host.invalid/x.pdf||||||P")
+    (report,) = parse(*segments)
+
+    assert report.has_unread_impression
+    assert plan_draft(report) == Skip(SkipReason.DOCUMENT_NOT_READ)

@@ -117,6 +117,15 @@ def test_an_impression_alone_or_beside_the_same_findings_speaks_for_linked_exams
     assert [reason for _, reason in found] == ["impression_present"] * 2
 
 
+def test_an_impression_that_is_not_read_speaks_for_linked_exams() -> None:
+    unread = "OBX|1|RP|&IMP||http://host.invalid/x.pdf||||||P"
+
+    assert plan(CHEST, LUNGS, ABDOMEN, unread) == [
+        (0, "impression_present"),
+        (1, "document_not_read"),
+    ]
+
+
 def test_an_impression_beside_its_own_findings_speaks_for_them_only() -> None:
     assert plan(CHEST, LUNGS, ABDOMEN, LIVER, HUMAN) == [
         (0, "The lungs are clear of nodules."),

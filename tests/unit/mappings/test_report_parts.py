@@ -80,6 +80,14 @@ def test_a_document_that_is_not_read_is_a_part_in_which_an_impression_may_stand(
     assert (joined[0].documents, others) == (("pdf",), {1})
 
 
+def test_an_impression_that_is_not_read_in_another_part_is_the_report_s() -> None:
+    parts = [study(0, "Clear."), study(1, has_unread_impression=True)]
+
+    joined, others = join_parts(parts, {})
+
+    assert (joined[0].has_unread_impression, others) == (True, {1})
+
+
 def test_the_furthest_status_and_the_latest_time_are_the_report_s() -> None:
     parts = [
         study(0, "One.", report_status=ReportStatus.FINAL, reported_at="2026-01-02T10:00:00"),

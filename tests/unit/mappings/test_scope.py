@@ -16,6 +16,7 @@ from mappings.domain import (
     StudyReport,
 )
 from mappings.hl7_oru import parse_oru
+from mappings.hl7_status import WITHDRAWN
 from mappings.scope import plan_draft
 from mappings.sites import DEFAULT_SITE, SiteSet
 
@@ -70,6 +71,19 @@ def test_beside_a_report_that_is_not_signed_a_document_hides_no_impression(
     decision = plan_draft(replace(report, documents=("pdf",), report_status=status))
 
     assert isinstance(decision, Findings)
+
+
+@pytest.mark.parametrize("findings", ["The lungs are clear.", None])
+@pytest.mark.parametrize("status", [*sorted(set(ReportStatus) - {*WITHDRAWN}), None])
+def test_an_impression_that_is_not_read_is_never_drafted_over_whatever_the_status(
+    report: StudyReport, status: ReportStatus | None, findings: str | None
+) -> None:
+    sections = replace(report.sections, findings=findings)
+    impressed = replace(report, sections=sections, has_unread_impression=True)
+
+    decision = plan_draft(replace(impressed, report_status=status))
+
+    assert decision == Skip(SkipReason.DOCUMENT_NOT_READ)
 
 
 def test_a_report_that_stands_in_a_document_alone_has_no_findings(report: StudyReport) -> None:
