@@ -35,7 +35,8 @@ class Group:
     """The segments of one OBR.
 
     ``number`` counts the OBR of the message from 0; ``order`` is the ORC that came with it,
-    ``early`` the OBX of its patient that stand under no OBR, between PID and OBR most often.
+    ``early`` the OBX of its patient that stand under no OBR, between PID and OBR most often,
+    ``notes`` the NTE-3 of a site whose notes are no report text.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Group:
     early: Rows
     observations: Rows
     study_instance_uid: str | None = field(default=None, repr=False)
+    notes: list[str] = field(default_factory=list, repr=False)
 
     @property
     def narrated(self) -> Rows:
@@ -153,6 +155,11 @@ class _Cutter:
         fields = ["OBX", "", "TX", code, "", segment.raw(3), *[""] * 5, status]
         rows.lines.append(separators.field.join(fields))
 
+    def keep_note(self, segment: Segment) -> None:
+        """NTE where notes are no report text: kept beside it, an impression may stand there."""
+        if self.group is not None:
+            self.group.notes.append(segment.raw(3))
+
     def take_study(self, segment: Segment) -> None:
         """ZDS: of the OBR before it; of the next one when it stands before all, or after an ORC."""
         study_instance_uid = segment.component(1) or None
@@ -167,6 +174,7 @@ _STEPS = {
     "ORC": _Cutter.take_order,
     "OBR": _Cutter.take_request,
     "ZDS": _Cutter.take_study,
+    "NTE": _Cutter.keep_note,
 }
 _STEPS_WITH_NOTES = {**_STEPS, "NTE": _Cutter.take_note}
 

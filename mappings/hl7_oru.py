@@ -1,7 +1,7 @@
 """ORU^R01 to one StudyReport for each OBR group.
 
-A number, a code or a document is never findings. Where a field may stand in several places, the
-site says in which order they are looked at.
+A number, a code, a document or a note is never findings; an impression is heeded in a note, too.
+Where a field may stand in several places, the site says in which order they are looked at.
 
 Standard: HL7 v2 observation reporting; field choices follow IHE Radiology and real feeds.
 """
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 from mappings.domain import Exam, Sections, Standard, StudyReport
 from mappings.exam_codes import ExamSource, is_laboratory, is_modality, read_exam
+from mappings.hl7_documents import read_text
 from mappings.hl7_groups import cut_groups
 from mappings.hl7_header import peek_header
 from mappings.hl7_message import read_message
 from mappings.hl7_observations import read_observations
 from mappings.hl7_time import parse_time
+from mappings.sections import CodedText, read_narrative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,6 +142,8 @@ def _read_group(group: Group, result: Result) -> StudyReport:
         early = read_observations(group.early, "", site)
         sections = replace(sections, impression=early.sections.impression)
         has_unread_impression = has_unread_impression or early.has_unread_impression
+    if sections.impression is None and group.notes and is_radiology:
+        sections = replace(sections, impression=_find_noted_impression(group, site))
     if sections.indication is None:
         reason = _read_reason(request, site.reason_fields)
         sections = replace(sections, indication=reason) if reason else sections
@@ -161,6 +165,14 @@ def _read_group(group: Group, result: Result) -> StudyReport:
         documents=read.documents,
         has_unread_impression=has_unread_impression,
     )
+
+
+def _find_noted_impression(group: Group, site: Site) -> str | None:
+    """Return the impression that a heading in the notes names; the rest of them is not taken."""
+    message = group.request.message
+    read = [read_text(raw, message.separators, message.codec).text for raw in group.notes]
+    texts = [CodedText(None, text) for text in read if text]
+    return read_narrative(texts, site.headings).sections.impression
 
 
 def _exam_source(group: Group, site: Site, title: str | None) -> ExamSource:

@@ -362,6 +362,42 @@ def test_the_number_of_an_exam_is_no_accession_number() -> None:
     assert own.accession_number == Identifier("A78")
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [
+        ("NTE|1||IMPRESSION: Normal.",),
+        ("NTE|1||FINDINGS: A nodule is seen.", "NTE|2||IMPRESSION:", "NTE|3||Normal."),
+        (r"NTE|1||Read by phone.\.br\IMPRESSION: Normal.|RE",),
+        ("DG1|1", "NTE|1||", "NTE|2||Conclusion:~Normal."),
+    ],
+)
+@pytest.mark.parametrize("place", [1, 2])
+def test_an_impression_in_a_note_is_the_report_s_and_nothing_else_in_it(
+    notes: tuple[str, ...], place: int
+) -> None:
+    segments = ["OBR|1||F1|71020^CHEST", "OBX|1|TX|&GDT||The lungs are clear of nodules.||||||P"]
+    segments[place:place] = notes
+    (report,) = parse(*segments)
+
+    assert report.sections.impression == "Normal."
+    assert report.sections.findings == "The lungs are clear of nodules."
+    assert plan_draft(report) == Skip(SkipReason.IMPRESSION_PRESENT)
+
+
+def test_notes_are_neither_findings_nor_in_the_way_of_an_impression_or_of_a_draft() -> None:
+    request, note = "OBR|1||F1|71020^CHEST", "NTE|1||FINDINGS: The lungs are clear of nodules."
+    (alone,) = parse(request, note)
+    (beside,) = parse(request, "OBX|1|TX|&GDT||The heart is large.||||||P", note)
+    (own,) = parse(request, "OBX|1|TX|&IMP||Normal.||||||P", "NTE|1||IMPRESSION: Late.")
+    (values,) = parse("OBR|1||F1|1554-5^GLUCOSE", "OBX|1|NM|X||7", "NTE|1||IMPRESSION: High.")
+
+    assert alone.sections.findings is None
+    assert beside.sections.findings == "The heart is large."
+    assert plan_draft(beside) != Skip(SkipReason.IMPRESSION_PRESENT)
+    assert own.sections.impression == "Normal."
+    assert plan_draft(values) == Skip(SkipReason.NOT_RADIOLOGY)
+
+
 @pytest.mark.parametrize("place", [0, 2])
 def test_an_impression_that_is_not_read_is_heeded_before_any_status(place: int) -> None:
     segments = ["OBR|1||F1|71020^CHEST", "OBX|1|TX|&GDT||The lungs are clear.||||||P"]
