@@ -15,7 +15,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 
 from daemon.acknowledging import new_control_id
-from daemon.journal_outbox import NewDelivery
+from daemon.delivery import NewDelivery
 from mappings.ack_mode import plan_acks
 from mappings.domain import Standard
 from mappings.errors import MessageRefusedError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from daemon.acknowledging import AckRules
     from daemon.clock import Clock
-    from daemon.journal_outbox import PendingDelivery
+    from daemon.delivery import PendingDelivery
     from interfaces.mllp_contract import Later
     from mappings.domain import MessageId, RawReport
     from mappings.errors import PrelimError

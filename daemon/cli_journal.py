@@ -26,8 +26,8 @@ from daemon.lifecycle import IllegalTransitionError, State
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from daemon.delivery import DeliveryTrail
     from daemon.journal import AuditEntry, Journal, ReportTrail, Row, Trail
-    from daemon.journal_outbox import DeliveryTrail
 
 PLAIN_WIDTH = 400
 Id = Annotated[str, typer.Argument(help="Id of a message or of one of its reports.")]

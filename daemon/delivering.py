@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.config_mllp import Send
+    from daemon.delivery import PendingDelivery
     from daemon.journal import Journal
-    from daemon.journal_outbox import PendingDelivery
     from daemon.metrics import Metrics
     from interfaces.mllp_client import Acknowledgement
 

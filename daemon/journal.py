@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from daemon.journal_outbox import DeliveryId, DeliveryTrail, NewDelivery, PendingDelivery
+    from daemon.delivery import DeliveryId, DeliveryTrail, NewDelivery, PendingDelivery
     from daemon.lifecycle import Event, State
     from mappings.domain import (
         Draft,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from daemon.audit import Detail
-    from daemon.journal_outbox import NewDelivery
+    from daemon.delivery import NewDelivery
     from daemon.journal_writer import Transaction
     from mappings.domain import RawReport
 

@@ -10,13 +10,14 @@ that go back on a connection have no order. Waiting for another try is data (``a
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NewType
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from daemon.audit import SELF, Change
+from daemon.delivery import DeliveryId, DeliveryState, DeliveryTrail, NewDelivery, PendingDelivery
 from daemon.errors import DeliveryMovedOnError, UnknownIdError
 from daemon.journal_codec import storable, time_of, time_text
-from mappings.domain import MessageId, ReportId
+from mappings.domain import MessageId
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
 
     NewId = Callable[[], str]
 
-DeliveryId = NewType("DeliveryId", str)
-"""Ours, random."""
-DeliveryKind = Literal["application_ack", "oru"]
-"""Stored: never rename one."""
-DeliveryState = Literal["due", "sent", "failed", "withdrawn"]
-"""Stored: never rename one. Withdrawn: a newer version of the report came before it was sent."""
 NEWER_VERSION = "newer_version"
 
 
@@ -52,50 +47,6 @@ FAIL = _Step("fail_delivery", "failed")
 WITHDRAW = _Step("withdraw_delivery", "withdrawn", ("due", "failed"))
 RESEND = _Step("resend_delivery", "due", ("failed",))
 REPEAT = _Step("repeat_delivery", "due", ("sent", "failed"))
-
-
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
-    """A message to send: ``payload`` without framing bytes, ``control_id`` its MSH-10.
-
-    ``target`` names an entry of ``mllp.send``; for an application acknowledgment it may be empty.
-    """
-
-    kind: DeliveryKind
-    target: str
-    payload: bytes = field(repr=False)
-    control_id: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PendingDelivery:
-    """A delivery whose next try is due; its message came by ``door``."""
-
-    delivery_id: DeliveryId
-    message_id: MessageId
-    report_id: ReportId | None
-    kind: DeliveryKind
-    target: str
-    attempts: int
-    payload: bytes = field(repr=False)
-    control_id: str = field(repr=False)
-    door: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryTrail:
-    """A delivery as ``prelim show`` tells it; ``reason`` of its last failure, or its answer."""
-
-    delivery_id: DeliveryId
-    report_id: ReportId | None
-    kind: DeliveryKind
-    target: str
-    state: DeliveryState
-    attempts: int
-    not_before: datetime | None
-    reason: str | None
-    payload: bytes = field(repr=False)
-    control_id: str = field(repr=False)
 
 
 def queue(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from daemon.audit import Detail
+    from daemon.delivery import NewDelivery
     from daemon.journal import NewReport
-    from daemon.journal_outbox import NewDelivery
     from daemon.journal_versions import Birth
     from daemon.journal_writer import Transaction
     from mappings.domain import Draft, DraftObservation, ReportId

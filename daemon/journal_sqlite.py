@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.clock import Clock
+    from daemon.delivery import DeliveryId, NewDelivery, PendingDelivery
     from daemon.journal import (
         AuditEntry,
         ChainVerdict,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         Row,
         Trail,
     )
-    from daemon.journal_outbox import DeliveryId, NewDelivery, PendingDelivery
     from daemon.lifecycle import State
     from mappings.domain import Draft, DraftObservation, MessageId, RawReport, ReportId
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from daemon.delivery import NewDelivery
     from daemon.journal import Journal, PendingMessage
-    from daemon.journal_outbox import NewDelivery
     from daemon.metrics import Metrics
     from mappings.domain import RawReport
     from mappings.message_plan import PlannedReport

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from daemon.config import LOOPBACK_HOSTS
 from daemon.delivering import DeliverStep, Link, tls_of
+from daemon.delivery import DeliveryId, NewDelivery
 from daemon.errors import ConfigurationError
-from daemon.journal_outbox import DeliveryId, NewDelivery
 from daemon.stage import Stage, StagePlan
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.mllp_client_tls import make_client_context
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.config import Settings
+    from daemon.delivery import PendingDelivery
     from daemon.journal import Journal, PendingReport
-    from daemon.journal_outbox import PendingDelivery
     from daemon.metrics import Metrics
     from mappings.sites import SiteSet
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.config import PostRetry
+    from daemon.delivery import NewDelivery
     from daemon.journal import Journal, PendingReport
-    from daemon.journal_outbox import NewDelivery
     from daemon.metrics import Metrics
     from mappings.domain import DraftObservation, PostReceipt
 

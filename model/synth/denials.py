@@ -13,10 +13,8 @@ from model.synth.wording import capitalised
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping
 
-    from model.synth.lexicon import Kind, Lexicon
-    from model.synth.report import Stated
 
 # Of 100 organs that could deny something, how many deny nothing, one and two findings.
 DENIED_COUNT_WEIGHTS = (72, 18, 10)
@@ -28,47 +26,29 @@ def is_same_name(name: str, other: str) -> bool:
 
 
 def drawn_denial(
-    rng: random.Random,
-    words: Lexicon,
-    kinds: Sequence[Kind],
-    organ_name: str,
-    *,
-    stated: Sequence[Stated],
-    denied: Collection[str],
-    is_held_back: bool,
+    rng: random.Random, region: str, nouns: Mapping[str, str], *, is_held_back: bool
 ) -> tuple[Normal, str] | None:
-    """Deny up to two findings of an organ that the report does not have, or nothing.
+    """Deny up to two findings that the report does not have, or nothing.
 
     Args:
         rng: The report's own source of chance.
-        words: The region's tables.
-        kinds: The findings that this exam could show.
-        organ_name: Whose ``deniable`` findings are drawn from.
-        stated: What the report has: neither that nor what shares a word with it is denied.
-        denied: Findings already denied.
+        region: For the template's id.
+        nouns: What may be denied: a finding's name, and its words in a denial.
         is_held_back: Use only the wordings that training never sees.
 
     Returns:
         The sentence with what it denies, and its template id.
     """
-    organ, possible = words.organs[organ_name], {kind.name for kind in kinds}
-    said = " ".join(one.text for one in stated).lower()
-    there = {kind.name for kind in kinds if any(stem in said for stem in kind.stems)}
-    names = [
-        name
-        for name in organ.deniable
-        if name in possible - there - set(denied)
-        and not any(is_same_name(name, one.kind.name) for one in stated)
-    ]
     count = rng.choices(range(len(DENIED_COUNT_WEIGHTS)), DENIED_COUNT_WEIGHTS)[0]
-    drawn = rng.sample(names, min(count, len(names)))
+    drawn = rng.sample(list(nouns), min(count, len(nouns)))
     if not drawn:
         return None
     shelf = frames().denials_held_back if is_held_back else frames().denials
     is_of_two = len(drawn) > 1
     fitting = [pair for pair in enumerate(shelf) if ("{b}" in pair[1]) == is_of_two]
     index, template = rng.choice(fitting)
-    nouns = dict(zip("ab", (organ.deniable[name] for name in drawn), strict=False))
-    text = capitalised(template.format_map(nouns))
+    text = capitalised(
+        template.format_map(dict(zip("ab", map(nouns.__getitem__, drawn), strict=False)))
+    )
     mark = "/held_back" if is_held_back else ""
-    return Normal(text=text, denies=tuple(drawn)), f"{words.region}/denial{mark}/{index}"
+    return Normal(text=text, denies=tuple(drawn)), f"{region}/denial{mark}/{index}"

@@ -243,15 +243,18 @@ def _denied(
     organ, group = scene.words.organs[name], scene.exam.group
     if organ.group not in (None, group):
         return []
-    denial = drawn_denial(
-        scene.rng,
-        scene.words,
-        [kind for kind in scene.words.findings if kind.group in (None, group)],
-        name,
-        stated=stated,
-        denied={denied for _, normal, _ in said for denied in normal.denies},
-        is_held_back=scene.is_held_back,
-    )
+    kinds = [kind for kind in scene.words.findings if kind.group in (None, group)]
+    text = " ".join(one.text for one in stated).lower()
+    there = {kind.name for kind in kinds if any(stem in text for stem in kind.stems)}
+    denied = {one for _, normal, _ in said for one in normal.denies}
+    possible = {kind.name for kind in kinds} - there - denied
+    nouns = {
+        one: noun
+        for one, noun in organ.deniable.items()
+        if one in possible and not any(is_same_name(one, other.kind.name) for other in stated)
+    }
+    region = scene.words.region
+    denial = drawn_denial(scene.rng, region, nouns, is_held_back=scene.is_held_back)
     return [(name, *denial)] if denial else []
 
 

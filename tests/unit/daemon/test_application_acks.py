@@ -8,7 +8,7 @@ import pytest
 
 from daemon.acknowledging import AckRules
 from daemon.application_acks import CONNECTIONS_KEPT_MAX, ApplicationAcks
-from daemon.journal_outbox import DeliveryId, PendingDelivery
+from daemon.delivery import DeliveryId, PendingDelivery
 from mappings.domain import MessageId, Standard
 from mappings.errors import PrelimError, UnreadableContentError
 from mappings.hl7_ack import parse_ack
@@ -17,7 +17,7 @@ from mappings.hl7_header import peek_header
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from daemon.journal_outbox import NewDelivery
+    from daemon.delivery import NewDelivery
     from mappings.domain import RawReport
     from tests.unit.daemon.conftest import HandClock
 

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from daemon.cli import app
+from daemon.delivery import NewDelivery
 from daemon.errors import ConfigurationError
 from daemon.journal import NewReport
-from daemon.journal_outbox import NewDelivery
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import Event, State
 from mappings.domain import ReportKey

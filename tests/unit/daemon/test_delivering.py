@@ -11,7 +11,7 @@ import pytest
 
 from daemon.config_mllp import Send, SendRetry, SendTls
 from daemon.delivering import DeliverStep, Link
-from daemon.journal_outbox import NewDelivery
+from daemon.delivery import NewDelivery
 from daemon.lifecycle import State
 from daemon.logs import start_logging
 from daemon.metrics import Metrics
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from daemon.journal_outbox import DeliveryTrail, PendingDelivery
+    from daemon.delivery import DeliveryTrail, PendingDelivery
     from daemon.journal_sqlite import SqliteJournal
     from tests.unit.daemon.conftest import HandClock
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon.delivery import NewDelivery
 from daemon.errors import JournalUnavailableError
 from daemon.health import Health
-from daemon.journal_outbox import NewDelivery
 from daemon.metrics import Metrics
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon.delivery import DeliveryId, NewDelivery
 from daemon.errors import DeliveryMovedOnError, UnknownIdError
-from daemon.journal_outbox import DeliveryId, NewDelivery
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import IllegalTransitionError, State
 from mappings.domain import ReportKey, ReportStatus
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from daemon.journal_outbox import PendingDelivery
+    from daemon.delivery import PendingDelivery
     from daemon.journal_sqlite import SqliteJournal
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daemon.config import load_settings
+from daemon.delivery import NewDelivery
 from daemon.errors import ConfigurationError
-from daemon.journal_outbox import NewDelivery
 from daemon.lifecycle import State
 from daemon.metrics import Metrics
 from daemon.outbound import Outbound
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from daemon.delivery import PendingDelivery
     from daemon.journal import PendingReport
-    from daemon.journal_outbox import PendingDelivery
     from daemon.journal_sqlite import SqliteJournal
     from tests.unit.daemon.conftest import HandClock
 

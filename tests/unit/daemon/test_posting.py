@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.config import PostRetry
+from daemon.delivery import NewDelivery
 from daemon.journal import NewReport
-from daemon.journal_outbox import NewDelivery
 from daemon.lifecycle import Event, State
 from daemon.metrics import Metrics
 from daemon.posting import PostStep

@@ -14,14 +14,9 @@ from model.synth.lexicon import REGIONS, frames, lexicon
 
 
 def denials(region: Region, organ: str, *, is_held_back: bool = False) -> list[tuple[str, ...]]:
-    words = lexicon(region)
     rng = random.Random(7)  # noqa: S311 - a test is no secret
-    drawn = [
-        drawn_denial(
-            rng, words, words.findings, organ, stated=[], denied=(), is_held_back=is_held_back
-        )
-        for _ in range(300)
-    ]
+    nouns = lexicon(region).organs[organ].deniable
+    drawn = [drawn_denial(rng, region, nouns, is_held_back=is_held_back) for _ in range(300)]
     return [(one[0].text, one[1], *one[0].denies) for one in drawn if one]
 
 
