@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 
+import hl7apy.validation
 import pytest
 
 from daemon.validating_worker import check_structure, run_worker
@@ -60,3 +61,9 @@ def test_the_worker_answers_each_question_with_one_line_and_ends_with_the_questi
     run_worker(questions, answers, 60)
 
     assert answers.getvalue() == b"ready\nvalid\ninvalid OBR\n"
+
+
+def test_the_library_is_left_as_it_was_found() -> None:
+    check_structure(HEAD + PATIENT + ORDER + TEXT)
+
+    assert not hasattr(hl7apy.validation, "open")
