@@ -12,7 +12,7 @@ from daemon.pipeline import Pipeline, PipelineLimits
 from mappings.domain import DraftObservation, ReportKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from daemon.journal import PendingMessage, PendingReport
     from daemon.journal_sqlite import SqliteJournal
@@ -40,7 +40,12 @@ class Steps:
         self.drafted = asyncio.Semaphore(0)
 
     def pipeline(
-        self, clock: HandClock, *, is_shadow: bool = False, is_model_ready: bool = True
+        self,
+        clock: HandClock,
+        *,
+        is_shadow: bool = False,
+        is_model_ready: bool = True,
+        wait_turn: Callable[[], Awaitable[None]] | None = None,
     ) -> Pipeline:
         return Pipeline(
             self.journal,
@@ -51,7 +56,7 @@ class Steps:
                 drafts_in_flight_max=2,
                 posts_in_flight_max=2,
                 is_shadow=is_shadow,
-                wait_turn=Courtesy(lambda: False, clock).wait_turn,
+                wait_turn=wait_turn or Courtesy(lambda: False, clock).wait_turn,
             ),
             is_model_ready=lambda: is_model_ready,
             clock=clock,
@@ -155,3 +160,26 @@ async def test_no_draft_is_begun_before_a_model_is_ready(
     await pipeline.drain(5)
 
     assert (await journal.counts())[State.MAPPED] == 1
+
+
+async def test_every_step_of_every_stage_waits_for_its_turn(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    make_study: Callable[..., StudyReport],
+    make_draft: Callable[..., Draft],
+) -> None:
+    turns: list[State] = []
+
+    async def note_turn() -> None:
+        counts = await journal.counts()
+        turns.append(next(state for state in State if counts.get(state)))
+
+    steps = Steps(journal, make_study, make_draft)
+    await receive(journal, make_raw, "one")
+    pipeline = steps.pipeline(clock, wait_turn=note_turn)
+    pipeline.start()
+    await steps.posted.acquire()
+    await pipeline.drain(5)
+
+    assert turns == [State.RECEIVED, State.MAPPED, State.DRAFTED]
