@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import platformdirs
 import yaml
-from pydantic import BaseModel, Field, HttpUrl, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from daemon.config_fhir import Fhir, WriteSetting
 from daemon.config_mllp import Area, Count, Mllp, Port, Seconds, SecondsOrOff
 from daemon.errors import ConfigurationError
 
@@ -31,35 +32,6 @@ class Http(Area):
         "127.0.0.1", description="loopback only, until TLS and authentication are there"
     )
     port: Port = Field(8080, description="port to bind; 0 takes a free one")
-
-
-class PostRetry(Area):
-    """How long a post is tried again."""
-
-    attempts_max: Count = Field(500, description="claims of one report before it is FAILED")
-    wait_min_s: Seconds = Field(2, description="first wait; each next one is twice as long")
-    wait_max_s: Seconds = Field(600, description="longest wait between two claims")
-
-
-class Fhir(Area):
-    """Where drafts go."""
-
-    base_url: HttpUrl | None = Field(None, description="FHIR R4 base; null is the embedded store")
-    write: Literal["off", "put", "conditional-create"] | None = Field(
-        None, description="off is shadow; null is put to the embedded store, off to any other"
-    )
-    allow_plain_http: bool = Field(
-        default=False, description="let reports travel unencrypted beyond this machine"
-    )
-    timeout_s: Seconds = Field(30, description="one request")
-    posts_in_flight_max: Count = Field(8, description="posts at once; never two of one report")
-    identifier_system: str = Field(
-        "urn:prelim:report-key", min_length=1, description="system of Observation.identifier"
-    )
-    ai_security_code: Literal["AIAST", "DEVAST"] = Field(
-        "AIAST", description="v3-ObservationValue code in meta.security; DEVAST for strict servers"
-    )
-    retry: PostRetry = Field(default_factory=PostRetry, description="waiting for the server")
 
 
 class JournalSettings(Area):
@@ -157,7 +129,7 @@ class Settings(Area):
         return self.fhir.base_url is None
 
     @property
-    def fhir_write(self) -> Literal["off", "put", "conditional-create"]:
+    def fhir_write(self) -> WriteSetting:
         """The write mode in force: a real server starts in shadow."""
         if self.fhir.write is not None:
             return self.fhir.write

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from daemon.clock import Clock
-    from daemon.config import PostRetry
+    from daemon.config_fhir import PostRetry
     from daemon.delivery import NewDelivery
     from daemon.journal import Journal, PendingReport
     from daemon.metrics import Metrics

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.config import PostRetry
+from daemon.config_fhir import PostRetry
 from daemon.delivery import NewDelivery
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, State

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.config import PostRetry
+from daemon.config_fhir import PostRetry
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, State
 from daemon.metrics import Metrics
