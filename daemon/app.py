@@ -28,6 +28,7 @@ from daemon.intake import MllpIntake
 from daemon.journal_sqlite import acquire_serve_lock, open_journal
 from daemon.mapping import MapStep, plan_reports, warm_reader
 from daemon.metrics import Metrics
+from daemon.mllp_carriers import AcknowledgmentCarrier
 from daemon.model_choice import PromptMaker, make_supervisor
 from daemon.outbound import Outbound
 from daemon.pipeline import Pipeline, PipelineLimits
@@ -94,6 +95,8 @@ class App:
             clock=self._clock,
             send_to=self.outbound.tell,
         )
+        acknowledgments = AcknowledgmentCarrier(self.application_acks.deliver)
+        self.outbound.carriers["application_ack"] = acknowledgments
         self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
         self._prompt_of = PromptMaker(settings, self._sites)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
@@ -148,7 +151,7 @@ class App:
         poster = await stack.enter_async_context(self._make_client())
         self.supervisor.start()
         stack.push_async_callback(lambda: self.supervisor.stop(self._left_s()))
-        self.outbound.start(self.journal, self.application_acks.deliver, self.metrics)
+        self.outbound.start(self.journal, self.metrics)
         stack.push_async_callback(lambda: self.outbound.drain(self._left_s()))
         self._start_pipeline(poster)
         stack.push_async_callback(lambda: self.pipeline.drain(self._left_s()))
@@ -235,7 +238,7 @@ class App:
                 retry=settings.fhir.retry,
                 clock=self._clock,
                 metrics=self.metrics,
-                owed=self.outbound.plan_oru,
+                owed=self.outbound.plan_posted,
                 wake_next=self.outbound.wake,
             ),
             limits=PipelineLimits(

@@ -1,4 +1,4 @@
-"""What is owed to others over MLLP: a message to send, and where it stands."""
+"""What is owed to others: something to send over MLLP, Kafka or HTTP, and where it stands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 DeliveryId = NewType("DeliveryId", str)
 """Ours, random."""
-DeliveryKind = Literal["application_ack", "oru"]
+DeliveryKind = Literal[
+    "application_ack", "oru", "kafka_result", "kafka_dead_letter", "notification", "mirror"
+]
 """Stored: never rename one."""
 DeliveryState = Literal["due", "sent", "failed", "withdrawn"]
 """Stored: never rename one. Withdrawn: a newer version of the report came before it was sent."""
@@ -20,15 +22,22 @@ DeliveryState = Literal["due", "sent", "failed", "withdrawn"]
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A message to send: ``payload`` without framing bytes, ``control_id`` its MSH-10.
+    """Something to send: ``payload`` as its carrier takes it (no framing bytes).
 
-    ``target`` names an entry of ``mllp.send``; for an application acknowledgment it may be empty.
+    ``control_id`` is the same at every try, so that a receiver can drop the second (HL7 v2:
+    MSH-10). ``target`` names the receiver: what goes to one leaves in order. Only an application
+    acknowledgment may have none, and goes back to whoever sent its message.
     """
 
     kind: DeliveryKind
     target: str
     payload: bytes = field(repr=False)
     control_id: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what no order could be kept for."""
+        if not self.target and self.kind != "application_ack":
+            raise ValueError("a delivery needs a target")
 
 
 @dataclass(frozen=True, slots=True)

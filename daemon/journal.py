@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from daemon.delivery import DeliveryId, DeliveryTrail, NewDelivery, PendingDelivery
+    from daemon.delivery import (
+        DeliveryId,
+        DeliveryKind,
+        DeliveryTrail,
+        NewDelivery,
+        PendingDelivery,
+    )
     from daemon.lifecycle import Event, State
     from mappings.domain import (
         Draft,
@@ -270,10 +276,10 @@ class Journal(Protocol):
     async def pending_deliveries(
         self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()
     ) -> Sequence[PendingDelivery]:
-        """Deliveries that are due: of ``oru`` only the oldest of each target, whose turn it is."""
+        """Deliveries that are due: of each kind and target only the oldest, whose turn it is."""
 
-    async def deliveries_due(self) -> Mapping[str, int]:
-        """How many deliveries wait, by target."""
+    async def deliveries_due(self) -> Mapping[tuple[DeliveryKind, str], int]:
+        """How many deliveries wait, by kind and target."""
 
     async def counts(self) -> Mapping[State, int]:
         """How many messages (RECEIVED, REJECTED) and reports (the rest) are in each state."""

@@ -1,7 +1,7 @@
-"""The outbox: HL7 messages that we owe to others, kept until they are taken or given up.
+"""The outbox: what we owe to others, kept until it is taken or given up.
 
 Rules: a delivery is born in the transaction of the change that causes it, so neither stands
-without the other; its bytes never change, so a re-send is the same message. What goes to a target
+without the other; its bytes never change, so a second try sends the same. What goes to a target
 leaves one by one in the order of its birth, for each target and kind on its own; acknowledgments
 that go back on a connection have no order. Waiting for another try is data (``attempts``,
 ``not_before``).
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from daemon.audit import Detail
+    from daemon.delivery import DeliveryKind
     from daemon.journal_writer import Transaction
 
     NewId = Callable[[], str]
@@ -170,22 +171,20 @@ def _move(
 
 PENDING = """id, message_id, report_id, kind, target, attempts, payload, control_id,
     (SELECT door FROM message WHERE message.id = delivery.message_id)"""
-# The oldest of each target, found by hopping from target to target over the index: a long backlog
-# costs no more than a short one.
+# The oldest of each kind for each target, found by hopping from one to the next over the index: a
+# long backlog costs no more than a short one.
 HEADS = """
-WITH RECURSIVE queue (target) AS (
-    SELECT min(target) FROM delivery WHERE state = 'due' AND kind = '{kind}' AND target > ''
+WITH RECURSIVE head (arrival, kind, target) AS (
+    SELECT * FROM (SELECT arrival, kind, target FROM delivery WHERE state = 'due'
+        ORDER BY kind, target, arrival LIMIT 1)
     UNION ALL
-    SELECT (SELECT min(target) FROM delivery
-            WHERE state = 'due' AND kind = '{kind}' AND target > queue.target)
-        FROM queue WHERE target IS NOT NULL
+    SELECT next.arrival, next.kind, next.target FROM head JOIN delivery AS next
+        ON next.arrival = (SELECT arrival FROM delivery
+            WHERE state = 'due' AND (kind, target) > (head.kind, head.target)
+            ORDER BY kind, target, arrival LIMIT 1)
 )
-SELECT (SELECT min(arrival) FROM delivery
-        WHERE state = 'due' AND kind = '{kind}' AND delivery.target = queue.target)
-    FROM queue WHERE target IS NOT NULL
+SELECT arrival FROM head WHERE target > ''
 """
-ORU_HEADS = HEADS.format(kind="oru")
-ACK_HEADS = HEADS.format(kind="application_ack")
 
 
 def pending_deliveries(
@@ -197,8 +196,7 @@ def pending_deliveries(
     due = """state = 'due' AND (not_before IS NULL OR not_before <= :now)
         AND id NOT IN (SELECT value FROM json_each(:but_not))"""
     rows = connection.execute(
-        f"""SELECT {PENDING} FROM delivery WHERE arrival IN ({ORU_HEADS}) AND {due}
-            UNION ALL SELECT {PENDING} FROM delivery WHERE arrival IN ({ACK_HEADS}) AND {due}
+        f"""SELECT {PENDING} FROM delivery WHERE arrival IN ({HEADS}) AND {due}
             UNION ALL SELECT * FROM (
                 SELECT {PENDING} FROM delivery INDEXED BY delivery_queue
                 WHERE kind = 'application_ack' AND target = '' AND {due}
@@ -212,13 +210,12 @@ def pending_deliveries(
     ]
 
 
-def deliveries_due(connection: sqlite3.Connection) -> dict[str, int]:
-    """Count what waits, by target."""
-    return dict(
-        connection.execute(
-            "SELECT target, count(*) FROM delivery WHERE state = 'due' GROUP BY target"
-        ).fetchall()
+def deliveries_due(connection: sqlite3.Connection) -> dict[tuple[DeliveryKind, str], int]:
+    """Count what waits, by kind and target."""
+    rows = connection.execute(
+        "SELECT kind, target, count(*) FROM delivery WHERE state = 'due' GROUP BY kind, target"
     )
+    return {(kind, target): count for kind, target, count in rows}
 
 
 def trails_of(connection: sqlite3.Connection, message_id: str) -> list[DeliveryTrail]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTING = "journal.url"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x70726C6D
 """ASCII ``prlm``: tells our file from another program's."""
 BUSY_TIMEOUT_MS = 10_000
@@ -135,6 +135,11 @@ UPGRADES = {
             WHERE report_id IS NOT NULL""",
         "CREATE INDEX delivery_queue ON delivery (kind, target, arrival) WHERE state = 'due'",
         "CREATE INDEX delivery_due ON delivery (kind, arrival) WHERE state = 'due'",
+    ),
+    3: (
+        # delivery_queue answers every question that it was made for.
+        "DROP INDEX delivery_due",
+        "ALTER TABLE draft ADD COLUMN companions TEXT NOT NULL DEFAULT '[]'",
     ),
 }
 """The statements that lead to each version from the one before it."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.clock import Clock
-    from daemon.delivery import DeliveryId, NewDelivery, PendingDelivery
+    from daemon.delivery import DeliveryId, DeliveryKind, NewDelivery, PendingDelivery
     from daemon.journal import (
         AuditEntry,
         ChainVerdict,
@@ -294,14 +294,14 @@ class SqliteJournal:
     async def pending_deliveries(
         self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()
     ) -> Sequence[PendingDelivery]:
-        """Deliveries that are due, of ``oru`` only the oldest of each target."""
+        """Deliveries that are due, of each kind and target only the oldest."""
         excluded = list(but_not)
         return await self._reader.ask(
             lambda c: journal_outbox.pending_deliveries(c, now, limit, excluded)
         )
 
-    async def deliveries_due(self) -> Mapping[str, int]:
-        """How many deliveries wait, by target."""
+    async def deliveries_due(self) -> Mapping[tuple[DeliveryKind, str], int]:
+        """How many deliveries wait, by kind and target."""
         return await self._reader.ask(journal_outbox.deliveries_due)
 
     async def counts(self) -> Mapping[State, int]:

@@ -14,6 +14,8 @@ from daemon.lifecycle import State
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from daemon.delivery import DeliveryKind
+
 _FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 _SLOW_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -69,12 +71,13 @@ class Metrics:
     def _delivery_metrics(self) -> tuple[Counter, Gauge]:
         tries = self._counter(
             "prelim_deliveries",
-            "Tries to deliver, by receiver and outcome (sent, retry, failed)",
+            "Tries to deliver, by kind, receiver and outcome (sent, retry, failed)",
+            "kind",
             "target",
             "outcome",
         )
         return tries, self._gauge(
-            "prelim_deliveries_due", "Messages that wait to be sent", "target"
+            "prelim_deliveries_due", "Deliveries that wait to be sent", "kind", "target"
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -93,11 +96,11 @@ class Metrics:
         for state in State:
             self.in_state.labels(state=state.value).set(counts.get(state, 0))
 
-    def set_deliveries_due(self, counts: Mapping[str, int]) -> None:
-        """Show how many messages wait to be sent, by receiver."""
+    def set_deliveries_due(self, counts: Mapping[tuple[DeliveryKind, str], int]) -> None:
+        """Show how many deliveries wait to be sent, by kind and receiver."""
         self.deliveries_due.clear()
-        for target, count in counts.items():
-            self.deliveries_due.labels(target=target).set(count)
+        for (kind, target), count in counts.items():
+            self.deliveries_due.labels(kind=kind, target=target).set(count)
 
     def render(self) -> bytes:
         """Return the Prometheus text format."""

@@ -1,7 +1,8 @@
-"""Everything that leaves over MLLP: whom a draft is sent to, and the stage that sends it.
+"""Everything that leaves beside the FHIR server: what is owed to whom, and the stage that sends it.
 
 Rule: only what was posted is sent, and nothing of it while posting is paused or in shadow. An
-application acknowledgment says what was read, not what was drafted: it goes out all the same.
+application acknowledgment and a dead letter say what was read, not what was drafted: they go out
+all the same.
 """
 
 from __future__ import annotations
@@ -10,29 +11,38 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from daemon.config import LOOPBACK_HOSTS
-from daemon.delivering import DeliverStep, Link, tls_of
+from daemon.delivering import DeliverStep
 from daemon.delivery import DeliveryId, NewDelivery
 from daemon.errors import ConfigurationError
+from daemon.mllp_carriers import Link, MllpCarrier, tls_of
 from daemon.stage import Stage, StagePlan
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.mllp_client_tls import make_client_context
 from mappings.hl7_oru_out import OruOptions, oru_control_id, render_oru
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from daemon.clock import Clock
     from daemon.config import Settings
-    from daemon.delivery import PendingDelivery
+    from daemon.delivering import Carrier
+    from daemon.delivery import DeliveryKind, PendingDelivery
     from daemon.journal import Journal, PendingReport
     from daemon.metrics import Metrics
     from mappings.sites import SiteSet
 
+    Planner = Callable[[PendingReport], Sequence[NewDelivery]]
+
 DELIVERIES_IN_FLIGHT_MAX = 64
+NEVER_HELD = frozenset({"application_ack", "kafka_dead_letter"})
+"""Kinds that go out while posting is paused or in shadow."""
 
 
 class Outbound:
-    """The receivers of ``mllp.send`` and what is sent to them.
+    """What is owed to others and what carries it; those of ``mllp.send`` are in it from the start.
+
+    ``owed_when_posted`` and ``owed_when_retracted`` are asked in their order; ``carriers`` has one
+    for each kind that they make. Both are filled before ``start``.
 
     Args:
         settings: Checked settings.
@@ -52,9 +62,20 @@ class Outbound:
             _check_tls(settings, name)
         for site in sites.sites:
             _check_target(settings, site.name, site.oru_target)
-        self._links = {name: Link(name, entry) for name, entry in settings.mllp.send.items()}
+        self._links = {name: Link(entry) for name, entry in settings.mllp.send.items()}
+        self.owed_when_posted: list[Planner] = [self.plan_oru]
+        self.owed_when_retracted: list[Planner] = []
+        self.carriers: dict[DeliveryKind, Carrier] = {"oru": MllpCarrier(self._links)}
         self._stage: Stage[PendingDelivery] | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def plan_posted(self, report: PendingReport) -> Sequence[NewDelivery]:
+        """Return everything that is owed to others when a draft is posted."""
+        return [owed for plan in self.owed_when_posted for owed in plan(report)]
+
+    def plan_retracted(self, report: PendingReport) -> Sequence[NewDelivery]:
+        """Return everything that is owed to others when a posted draft is withdrawn."""
+        return [owed for plan in self.owed_when_retracted for owed in plan(report)]
 
     def plan_oru(self, report: PendingReport) -> Sequence[NewDelivery]:
         """Return the message that the site of a report wants when its draft is posted, if any."""
@@ -87,20 +108,9 @@ class Outbound:
             return False
         return True
 
-    def start(
-        self,
-        journal: Journal,
-        acknowledge: Callable[[PendingDelivery], Awaitable[bool]],
-        metrics: Metrics,
-    ) -> None:
+    def start(self, journal: Journal, metrics: Metrics) -> None:
         """Send what is due, and what becomes due, until ``drain``."""
-        step = DeliverStep(
-            journal,
-            links=self._links,
-            acknowledge=acknowledge,
-            clock=self._clock,
-            metrics=metrics,
-        )
+        step = DeliverStep(journal, self.carriers, clock=self._clock, metrics=metrics)
 
         async def due(limit: int, but_not: Collection[str]) -> Sequence[PendingDelivery]:
             claimed = tuple(DeliveryId(id_) for id_ in but_not)
@@ -108,7 +118,7 @@ class Outbound:
                 now=self._clock.now(), limit=limit, but_not=claimed
             )
             if self._settings.fhir_write == "off" or await journal.is_paused():
-                return [delivery for delivery in found if delivery.kind != "oru"]
+                return [delivery for delivery in found if delivery.kind in NEVER_HELD]
             return found
 
         self._stage = Stage(

@@ -21,7 +21,11 @@ class FinalPresentError(PrelimError):
     """Fate: skip. The server's Observation is no longer a draft of ours: never overwritten."""
 
 
-class UnframeableError(PrelimError):
+class SendRefusedError(PrelimError):
+    """Fate: never send again. The receiver has said no to these very bytes, and would again."""
+
+
+class UnframeableError(SendRefusedError):
     """Fate: never send. The payload holds bytes that MLLP keeps for its frames."""
 
 
@@ -37,11 +41,25 @@ class CertificateError(PrelimError):
 
 
 class SendRetryError(PrelimError):
-    """Fate: send again. No answer to this message came, and the receiver may or may not hold it.
+    """Fate: send again. The receiver may or may not hold it.
 
-    ``reason`` is connect_failed, tls_failed, tls_file_unusable (none of them was ever sent),
-    ack_timeout, connection_lost or not_committed; the connection is closed.
+    ``was_reached`` is False when the receiver never saw it: no fault of what is sent, so that try
+    does not count. ``retry_after_s`` is the receiver's own word. Over MLLP ``reason`` is
+    connect_failed, tls_failed, tls_file_unusable (none of them was ever sent), ack_timeout,
+    connection_lost or not_committed; the connection is closed.
     """
+
+    def __init__(
+        self,
+        reason: str,
+        where: str | None = None,
+        *,
+        was_reached: bool = True,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(reason, where)
+        self.was_reached = was_reached
+        self.retry_after_s = retry_after_s
 
 
 class RequestRefusedError(PrelimError):

@@ -101,4 +101,4 @@ async def test_metrics_count_what_the_journal_holds_now(
     metrics = (await health(journal).metrics_text()).decode()
 
     assert 'prelim_in_state{state="RECEIVED"} 1.0' in metrics
-    assert 'prelim_deliveries_due{target="ris"} 1.0' in metrics
+    assert 'prelim_deliveries_due{kind="application_ack",target="ris"} 1.0' in metrics

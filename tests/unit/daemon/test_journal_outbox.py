@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from daemon.delivery import PendingDelivery
+    from daemon.delivery import DeliveryKind, PendingDelivery
     from daemon.journal_sqlite import SqliteJournal
 
 
@@ -114,6 +114,28 @@ async def test_of_a_target_only_the_oldest_is_due_and_targets_do_not_wait_for_ea
     assert [each.control_id for each in first] == ["D1", "E1"]
     assert [each.control_id for each in while_waiting] == ["E1"]
     assert await control_ids(journal) == ["E1", "D2"]
+
+
+async def test_each_kind_has_its_own_order_for_a_target(journal: SqliteJournal) -> None:
+    kinds: tuple[DeliveryKind, ...] = ("notification", "kafka_result", "mirror", "oru")
+    owed = [NewDelivery(kind, "hub", b"{}", f"{kind} {n}") for n in range(2) for kind in kinds]
+    await post(journal, *owed)
+    message_id = await receive(journal, "C2")
+    await journal.record_mapped(message_id, [make_new()], deliveries=[acknowledgment("A1")])
+
+    first = await due(journal)
+    [stuck] = [each for each in first if each.kind == "mirror"]
+    await journal.record_delivery_retry(stuck.delivery_id, reason="busy", not_before=LATER)
+    for delivery in first:
+        if delivery is not stuck:
+            await journal.record_delivered(delivery.delivery_id, answer="201")
+    now = START + timedelta(minutes=1)
+    second = await journal.pending_deliveries(now=now, limit=9)
+
+    assert {each.control_id for each in first} == {f"{kind} 0" for kind in kinds} | {"A1"}
+    assert {each.control_id for each in second} == {
+        f"{kind} 1" for kind in kinds if kind != "mirror"
+    }
 
 
 async def test_acknowledgments_have_no_order(journal: SqliteJournal) -> None:
@@ -257,8 +279,8 @@ async def test_what_waits_is_counted_by_target(journal: SqliteJournal) -> None:
 
     await journal.record_delivery_failed(first.delivery_id, reason="answered_AE")
 
-    assert counted == {"ris": 2, "pacs": 1}
-    assert await journal.deliveries_due() == {"ris": 1, "pacs": 1}
+    assert counted == {("oru", "ris"): 2, ("oru", "pacs"): 1}
+    assert await journal.deliveries_due() == {("oru", "ris"): 1, ("oru", "pacs"): 1}
 
 
 async def test_the_queue_survives_the_process(tmp_path: Path) -> None:
@@ -268,10 +290,6 @@ async def test_the_queue_survives_the_process(tmp_path: Path) -> None:
 
     async with open_journal(tmp_path / "journal.db", clock=StepClock()) as journal:
         assert await due(journal) == [before]
-
-
-def test_nothing_of_a_message_shows_in_a_delivery() -> None:
-    assert "CANARY" not in repr(NewDelivery("oru", "ris", b"CANARY", "CANARY"))
 
 
 async def test_a_message_sent_again_has_its_last_acknowledgment_sent_again(

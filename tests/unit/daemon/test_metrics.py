@@ -19,11 +19,11 @@ def test_every_state_is_shown_even_when_empty() -> None:
 def test_a_receiver_for_whom_nothing_waits_any_more_is_not_shown() -> None:
     metrics = Metrics()
 
-    metrics.set_deliveries_due({"ris": 2, "pacs": 1})
-    metrics.set_deliveries_due({"pacs": 3})
+    metrics.set_deliveries_due({("oru", "ris"): 2, ("oru", "pacs"): 1})
+    metrics.set_deliveries_due({("oru", "pacs"): 3})
 
     text = metrics.render().decode()
-    assert 'prelim_deliveries_due{target="pacs"} 3.0' in text
+    assert 'prelim_deliveries_due{kind="oru",target="pacs"} 3.0' in text
     assert "ris" not in text
 
 

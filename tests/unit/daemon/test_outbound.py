@@ -12,6 +12,7 @@ from daemon.delivery import NewDelivery
 from daemon.errors import ConfigurationError
 from daemon.lifecycle import State
 from daemon.metrics import Metrics
+from daemon.mllp_carriers import AcknowledgmentCarrier
 from daemon.outbound import Outbound
 from mappings.hl7_oru_out import oru_control_id
 from mappings.sites import Site, SiteSet
@@ -44,10 +45,6 @@ async def drafted(journal: SqliteJournal, clock: HandClock) -> PendingReport:
     return report
 
 
-async def say_no(_: PendingDelivery) -> bool:
-    return False
-
-
 async def test_a_site_with_a_receiver_owes_it_the_impression(
     journal: SqliteJournal, clock: HandClock
 ) -> None:
@@ -72,19 +69,33 @@ async def test_a_site_without_a_receiver_owes_nothing(
     assert make(clock, sites).plan_oru(report) == ()
 
 
+async def test_everybody_who_is_owed_something_gets_it_with_one_post(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    report = await drafted(journal, clock)
+    outbound = make(clock)
+    told = NewDelivery("kafka_result", "impressions", b"{}", "K1")
+    withdrawn = NewDelivery("notification", "pacs", b"{}", "N1")
+    outbound.owed_when_posted.append(lambda _: [told])
+    outbound.owed_when_retracted.append(lambda _: [withdrawn])
+
+    assert [each.kind for each in outbound.plan_posted(report)] == ["oru", "kafka_result"]
+    assert withdrawn in outbound.plan_retracted(report)
+
+
 async def test_what_is_due_is_sent_and_what_becomes_due_when_it_is_woken(
     journal: SqliteJournal, clock: HandClock
 ) -> None:
     async with ReceivingEngine() as engine:
         outbound = make(clock, port=engine.port)
         report = await drafted(journal, clock)
-        outbound.start(journal, say_no, Metrics())
+        outbound.start(journal, Metrics())
         await journal.record_posted(
             report.report_id,
             reference="O/1",
             version_id=None,
             outcome="created",
-            deliveries=outbound.plan_oru(report),
+            deliveries=outbound.plan_posted(report),
         )
         outbound.wake()
         await engine.arrived.wait()
@@ -120,12 +131,13 @@ async def test_no_draft_is_sent_in_shadow_or_while_posting_is_paused(
     async with ReceivingEngine() as engine:
         shadow = {"write": "off"} if held_by == "shadow" else {}
         outbound = make(clock, port=engine.port, fhir=shadow)
-        outbound.start(journal, acknowledge, Metrics())
+        outbound.carriers["application_ack"] = AcknowledgmentCarrier(acknowledge)
+        outbound.start(journal, Metrics())
         await told.wait()
         await outbound.drain(5)
 
     assert engine.heard == []
-    assert await journal.deliveries_due() == {"ris": 1}
+    assert await journal.deliveries_due() == {("oru", "ris"): 1}
 
 
 async def test_a_message_that_nobody_answers_is_told_to_a_receiver_by_name(

@@ -131,7 +131,7 @@ async def test_what_is_owed_for_a_post_is_queued_with_it_and_only_then(
     before = await journal.deliveries_due()
     await run(drafted)
 
-    assert (before, await journal.deliveries_due()) == ({}, {"ris": 1})
+    assert (before, await journal.deliveries_due()) == ({}, {("oru", "ris"): 1})
     assert woken == [1]
 
 
