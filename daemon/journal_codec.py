@@ -10,9 +10,10 @@ import json
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mappings.domain import (
+    Companion,
     EngineIdentity,
     Exam,
     Identifier,
@@ -25,6 +26,9 @@ from mappings.domain import (
     Standard,
     StudyReport,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def storable(text: str) -> str:
@@ -58,6 +62,7 @@ def decode_study(text: str) -> StudyReport:
         | {name: _identifier(stored[name]) for name in numbers}
         | {
             "standard": Standard(stored["standard"]),
+            "results_interpreter": _identifier(stored.get("results_interpreter")),
             "exam": _exam(stored["exam"]),
             "report_status": None if status is None else ReportStatus(status),
             "sections": _sections(stored["sections"]),
@@ -100,6 +105,16 @@ def _exam(stored: dict[str, Any]) -> Exam:
     kinds = {"modality": Modality, "region": Region, "laterality": Laterality}
     read = {name: kind(stored[name]) for name, kind in kinds.items() if stored.get(name)}
     return Exam(**stored | read)
+
+
+def encode_companions(companions: Sequence[Companion]) -> str:
+    """Return a draft's further resources as JSON; their bodies are JSON text themselves."""
+    return json.dumps([[each.resource_type, each.id, each.body.decode()] for each in companions])
+
+
+def decode_companions(text: str) -> tuple[Companion, ...]:
+    """Read what ``encode_companions`` wrote: the very bytes of each body."""
+    return tuple(Companion(kind, id_, body.encode()) for kind, id_, body in json.loads(text))
 
 
 def encode_engine(engine: EngineIdentity) -> str:

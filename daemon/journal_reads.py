@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from daemon.audit import COLUMNS, decode_entry, verify_entries
 from daemon.errors import JournalUnavailableError, UnknownIdError
 from daemon.journal import ChainVerdict, PendingMessage, PendingReport, ReportTrail, Row, Trail
-from daemon.journal_codec import decode_engine, decode_study, time_of, time_text
+from daemon.journal_codec import (
+    decode_companions,
+    decode_engine,
+    decode_study,
+    time_of,
+    time_text,
+)
 from daemon.journal_outbox import trails_of
 from daemon.journal_schema import connect_reader
 from daemon.lifecycle import State
@@ -52,7 +58,7 @@ ROW = """message.id, report.id, coalesce(report.state, message.state),
     coalesce(report.attempts, message.attempts), not_before"""
 DRAFT = "text, finish, prompt_tokens, output_tokens, engine"
 OBSERVATION = """report_key, observation_id, identifier_system, identifier_value, observation,
-    provenance_id, provenance"""
+    provenance_id, provenance, companions"""
 ENTRY = ", ".join(COLUMNS)
 # Tables and order, so that each list walks an index from its newest end.
 NEWEST_REPORTS = ("report JOIN message ON message.id = message_id", "report.arrival DESC")
@@ -331,4 +337,4 @@ def _draft(row: Sequence[Any]) -> Draft | None:
 def _observation(row: Sequence[Any]) -> DraftObservation | None:
     if row[4] is None:
         return None
-    return DraftObservation(ReportKey(row[0]), *row[1:])
+    return DraftObservation(ReportKey(row[0]), *row[1:7], decode_companions(row[7]))

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from daemon import journal_outbox
 from daemon.audit import SELF, Change
 from daemon.errors import UnknownIdError
-from daemon.journal_codec import encode_engine, encode_study, storable, time_text
+from daemon.journal_codec import (
+    encode_companions,
+    encode_engine,
+    encode_study,
+    storable,
+    time_text,
+)
 from daemon.journal_messages import reread, unmapped_state
 from daemon.journal_versions import Version, is_newer, plan_births, version_of
 from daemon.lifecycle import TRANSITIONS, Event, IllegalTransitionError, State, next_state
@@ -146,7 +152,7 @@ def _drafting(draft: Draft) -> dict[str, str | int | None]:
 def _store_draft(
     transaction: Transaction, report_id: str, draft: Draft, observation: DraftObservation | None
 ) -> None:
-    kept: tuple[str | bytes | None, ...] = (None,) * 6
+    kept: tuple[str | bytes | None, ...] = (*(None,) * 6, encode_companions(()))
     if observation is not None:
         kept = (
             observation.observation_id,
@@ -155,9 +161,10 @@ def _store_draft(
             observation.observation,
             observation.provenance_id,
             observation.provenance,
+            encode_companions(observation.companions),
         )
     transaction.execute(
-        "INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             report_id,
             storable(draft.text),

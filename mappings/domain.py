@@ -193,6 +193,7 @@ class StudyReport:
     has_unread_impression: bool = False
     codec: str = ""
     warnings: tuple[str, ...] = ()
+    results_interpreter: Identifier | None = field(default=None, repr=False)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -310,6 +311,15 @@ class Impression:
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """A further resource of a draft, made once at the server. Only a Device comes before it."""
+
+    resource_type: Literal["Device", "Task", "AuditEvent"]
+    id: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DraftObservation:
     """The resources to post, built once and kept, so that a re-post sends the same bytes."""
 
@@ -320,6 +330,7 @@ class DraftObservation:
     observation: bytes = field(repr=False)
     provenance_id: str
     provenance: bytes = field(repr=False)
+    companions: tuple[Companion, ...] = ()
 
 
 class PostOutcome(StrEnum):

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypedDict
 
-from mappings.domain import Exam, Sections, Standard, StudyReport
+from mappings.domain import Exam, Identifier, Sections, Standard, StudyReport
 from mappings.exam_codes import ExamSource, is_laboratory, is_modality, read_exam
 from mappings.hl7_documents import read_text
 from mappings.hl7_groups import cut_groups
@@ -25,7 +25,6 @@ from mappings.sections import CodedText, read_narrative
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mappings.domain import Identifier
     from mappings.hl7_groups import Group
     from mappings.hl7_header import Header
     from mappings.hl7_message import Segment
@@ -164,7 +163,16 @@ def _read_group(group: Group, result: Result) -> StudyReport:
         is_radiology=is_radiology,
         documents=read.documents,
         has_unread_impression=has_unread_impression,
+        results_interpreter=_read_interpreter(request),
     )
+
+
+def _read_interpreter(request: Segment) -> Identifier | None:
+    """Return who reads the images (OBR-32, an NDL): the id within its name; a bare name is none."""
+    name = request.component(32).split(request.message.separators.subcomponent)
+    if not _DIGIT.search(name[0]):
+        return None
+    return Identifier(name[0].strip(), "&".join(name[8:11]).strip("&") or None)
 
 
 def _find_noted_impression(group: Group, site: Site) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, State
 from mappings.domain import (
+    Companion,
     Draft,
     DraftObservation,
     EngineIdentity,
@@ -61,6 +62,7 @@ OBSERVATION = DraftObservation(
     observation=b'{"resourceType":"Observation"}',
     provenance_id="prelim-p-1",
     provenance=b'{"resourceType":"Provenance"}',
+    companions=(Companion("Task", "prelim-t-1", b'{"resourceType":"Task"}'),),
 )
 
 

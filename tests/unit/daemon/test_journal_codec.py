@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.journal_codec import (
+    decode_companions,
     decode_engine,
     decode_study,
+    encode_companions,
     encode_engine,
     encode_study,
     storable,
     time_of,
     time_text,
 )
-from mappings.domain import Identifier, LinkedExam, ReportStatus, Sections, StudyReport
+from mappings.domain import Companion, Identifier, LinkedExam, ReportStatus, Sections, StudyReport
 from tests.unit.daemon.journal_samples import DRAFT, FULL_STUDY, make_study
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates included
@@ -42,6 +44,25 @@ def test_the_exams_that_a_report_speaks_for_read_back_as_they_were_written() -> 
 
     assert read.linked_exams == (linked,)
     assert type(read.linked_exams[0].exam.modality) is type(linked.exam.modality)
+
+
+def test_who_reads_the_images_reads_back_and_is_unknown_of_an_older_report() -> None:
+    study = replace(FULL_STUDY, results_interpreter=Identifier("R7", "HOSP"))
+    older = json.loads(encode_study(study))
+    del older["results_interpreter"]
+
+    assert decode_study(encode_study(study)) == study
+    assert decode_study(json.dumps(older)).results_interpreter is None
+
+
+def test_the_further_resources_of_a_draft_keep_their_very_bytes() -> None:
+    companions = (
+        Companion("Device", "d1", '{"a": "\u00fc\\n\u2028"}'.encode()),
+        Companion("Task", "t1", b"{}"),
+    )
+
+    assert decode_companions(encode_companions(companions)) == companions
+    assert decode_companions(encode_companions(())) == ()
 
 
 @given(findings=ANY_TEXT)

@@ -72,6 +72,23 @@ def test_an_impression_under_no_obr_is_that_of_the_patient_s_report(
     assert report.report_status is ReportStatus.PRELIMINARY
 
 
+@pytest.mark.parametrize(
+    ("obr_32", "expected"),
+    [
+        ("R7&DOE&JANE&&&&&&HOSP&1.2.3&ISO", Identifier("R7", "HOSP&1.2.3&ISO")),
+        ("R7^DOE^JANE", Identifier("R7")),
+        ("DOE^JANE", None),
+        ("", None),
+    ],
+)
+def test_who_reads_the_images_is_known_by_a_number_alone(
+    obr_32: str, expected: Identifier | None
+) -> None:
+    (report,) = parse("OBR|1||F1" + "|" * 29 + obr_32, "OBX|1|TX|&GDT||Clear.||||||P")
+
+    assert report.results_interpreter == expected
+
+
 def test_the_feed_with_headed_text_is_split_to_the_letter() -> None:
     (report,) = vector("feed_headed_text.hl7")
 
