@@ -337,4 +337,5 @@ def _draft(row: Sequence[Any]) -> Draft | None:
 def _observation(row: Sequence[Any]) -> DraftObservation | None:
     if row[4] is None:
         return None
-    return DraftObservation(ReportKey(row[0]), *row[1:7], decode_companions(row[7]))
+    kept = (*row[1:7], decode_companions(row[7]))
+    return DraftObservation(ReportKey(row[0]), *kept)
