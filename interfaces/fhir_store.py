@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_store_search import date_rows, parse_query, token_rows
+from interfaces.fhir_store_search import date_rows, make_cursor, parse_query, token_rows
 from mappings.fhir_elements import canonical_json
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS moment (
 );
 CREATE INDEX IF NOT EXISTS moment_owner ON moment (type, id, param);
 """
+_INDEX_VERSION = 1
+"""Goes up when fhir_store_search.py makes other rows of the same resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,16 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the resources that a search matched, newest first."""
+    """Some of the resources that a search matched.
+
+    ``cursor`` is where it ends, when more come; ``ignored`` the names that a lenient search did not
+    know.
+    """
 
     total: int
-    offset: int
-    count: int
     matches: tuple[Stored, ...]
+    cursor: str | None
+    ignored: tuple[str, ...]
 
 
 class FhirStore:
@@ -95,6 +101,7 @@ class FhirStore:
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;"
             + _SCHEMA
         )
+        self._renew_index()
 
     def close(self) -> None:
         """Release the file."""
@@ -106,14 +113,19 @@ class FhirStore:
         with self._lock:
             return self._read(kind, id_, version)
 
-    def search(self, kind: str, query: Sequence[tuple[str, str]]) -> Page:
-        """Find current versions.
+    def search(
+        self, kind: str, query: Sequence[tuple[str, str]], *, is_lenient: bool = False
+    ) -> Page:
+        """Find current versions, newest first when ``_sort`` says nothing.
+
+        A page begins after the last resource of the one before, so that what is written meanwhile
+        neither repeats a resource nor hides one.
 
         Raises:
             RequestRefusedError: 400, a parameter is not known.
         """
         with self._lock:
-            return self._search(kind, query)
+            return self._search(kind, query, is_lenient=is_lenient)
 
     def create(
         self, resource: Mapping[str, object], if_none_exist: Sequence[tuple[str, str]] | None = None
@@ -169,6 +181,17 @@ class FhirStore:
             version = 1 if held is None else held.version + 1
             return self._write(resource, id_, version), held is None
 
+    def remove(self, kind: str, id_: str) -> bool:
+        """Forget every version of a resource; return whether there was one."""
+        with self._transaction():
+            is_there = self._read(kind, id_, None) is not None
+            for table in ("resource", "token", "moment"):
+                self._database.execute(
+                    f"DELETE FROM {table} WHERE type = ? AND id = ?",  # noqa: S608 - ours
+                    (kind, id_),
+                )
+            return is_there
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
@@ -188,17 +211,27 @@ class FhirStore:
         ).fetchone()
         return None if row is None else Stored(*row)
 
-    def _search(self, kind: str, query: Sequence[tuple[str, str]]) -> Page:
-        asked = parse_query(kind, query)
+    def _search(
+        self, kind: str, query: Sequence[tuple[str, str]], *, is_lenient: bool = False
+    ) -> Page:
+        asked = parse_query(kind, query, is_lenient=is_lenient)
         from_where = f" FROM resource AS r WHERE {asked.where}"  # clauses of ours, values bound
         (total,) = self._database.execute("SELECT count(*)" + from_where, asked.values).fetchone()
+        following = "" if asked.after is None else f" AND {asked.following}"
         rows = self._database.execute(
-            f"SELECT r.type, r.id, r.version, r.updated_at, r.body{from_where}"
-            " ORDER BY r.updated_at DESC, r.id LIMIT ? OFFSET ?",
-            (*asked.values, asked.count, asked.offset),
+            f"SELECT r.type, r.id, r.version, r.updated_at, r.body, {asked.order}"
+            f"{from_where}{following}"
+            f" ORDER BY {asked.order} {asked.direction}, r.id {asked.direction} LIMIT ?",
+            (*asked.values, *(asked.after or ()), asked.count + 1),
+        ).fetchall()
+        shown = rows[: asked.count]
+        has_more = bool(shown) and len(rows) > len(shown)
+        return Page(
+            total=total,
+            matches=tuple(Stored(*row[:5]) for row in shown),
+            cursor=make_cursor(shown[-1][5], shown[-1][1]) if has_more else None,
+            ignored=asked.ignored,
         )
-        matches = tuple(Stored(*row) for row in rows)
-        return Page(total, asked.offset, asked.count, matches)
 
     def _write(self, resource: Mapping[str, object], id_: str, version: int) -> Stored:
         kind = str(resource["resourceType"])
@@ -220,8 +253,26 @@ class FhirStore:
         execute(
             "INSERT INTO resource VALUES (?, ?, ?, 1, ?, ?)", (*owner, version, updated_at, body)
         )
+        self._index(owner, whole)
+        return Stored(kind, id_, version, updated_at, body)
+
+    def _renew_index(self) -> None:
+        """Index afresh what an older prelim has indexed for fewer parameters."""
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version >= _INDEX_VERSION:
+            return
+        with self._transaction():
+            current = "SELECT type, id, body FROM resource WHERE is_current"
+            for kind, id_, body in self._database.execute(current).fetchall():
+                self._index((kind, id_), json.loads(body))
+            self._database.execute(f"PRAGMA user_version = {_INDEX_VERSION}")
+
+    def _index(self, owner: tuple[str, str], whole: Mapping[str, object]) -> None:
         for table in ("token", "moment"):
-            execute(f"DELETE FROM {table} WHERE type = ? AND id = ?", owner)  # noqa: S608 - ours
+            self._database.execute(
+                f"DELETE FROM {table} WHERE type = ? AND id = ?",  # noqa: S608 - ours
+                owner,
+            )
         self._database.executemany(
             "INSERT INTO token VALUES (?, ?, ?, ?, ?)",
             [(*owner, *row) for row in token_rows(whole)],
@@ -230,7 +281,6 @@ class FhirStore:
             "INSERT INTO moment VALUES (?, ?, ?, ?, ?)",
             [(*owner, *row) for row in date_rows(whole)],
         )
-        return Stored(kind, id_, version, updated_at, body)
 
 
 def read_body(stored: Stored) -> dict[str, object]:

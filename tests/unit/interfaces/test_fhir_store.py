@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,16 +113,66 @@ def test_a_search_sees_current_versions_only(store: FhirStore) -> None:
     assert [found.id for found in store.search("Observation", by_key("b")).matches] == ["x"]
 
 
-def test_pages_follow_each_other_without_gap(store: FhirStore) -> None:
-    for number in range(5):
-        store.update(observation(str(number)), f"id-{number}")
+def pages(store: FhirStore, *query: tuple[str, str]) -> Iterator[list[str]]:
+    cursor: str | None = ""
+    while cursor is not None:
+        after = [("_cursor", cursor)] if cursor else []
+        page = store.search("Observation", [("_count", "2"), *query, *after])
+        assert page.total == len(store.search("Observation", []).matches)
+        cursor = page.cursor
+        yield [found.id for found in page.matches]
 
-    pages = [
-        store.search("Observation", [("_count", "2"), ("_offset", str(offset))])
-        for offset in (0, 2, 4)
-    ]
-    assert [found.id for page in pages for found in page.matches] == [f"id-{n}" for n in range(5)]
-    assert {page.total for page in pages} == {5}
+
+@pytest.mark.parametrize("sort", ["-_lastUpdated", "_lastUpdated", "date", "-date"])
+def test_pages_follow_each_other_without_gap_whatever_is_written_between(sort: str) -> None:
+    moments = [NOON + timedelta(seconds=number // 2) for number in range(8)]
+    store = FhirStore(":memory:", now=lambda: moments.pop(0))
+    for number in range(5):
+        dated = {"effectiveDateTime": f"202{number // 2}"} if number else {}
+        body = {name: part for name, part in observation().items() if name[:3] != "eff"}
+        store.update({**body, **dated}, f"id-{number}")
+
+    seen: list[str] = []
+    for page in pages(store, ("_sort", sort)):
+        if not seen:
+            store.update({**observation(), "effectiveDateTime": "2019"}, "later")
+        seen += page
+    store.close()
+
+    order = [f"id-{n}" for n in range(5)]
+    expected = order[::-1] if sort.startswith("-") else order
+    assert [id_ for id_ in seen if id_ != "later"] == expected
+
+
+def test_a_page_of_nothing_is_the_number_alone(store: FhirStore) -> None:
+    store.update(observation(), "x")
+
+    page = store.search("Observation", [("_count", "0")])
+    assert (page.total, page.matches, page.cursor) == (1, (), None)
+
+
+def test_what_is_removed_leaves_nothing_behind(store: FhirStore) -> None:
+    store.update(observation(), "x")
+    store.update(observation(), "x")
+
+    assert store.remove("Observation", "x") is True
+    assert store.remove("Observation", "x") is False
+    assert store.read("Observation", "x", 1) is None
+    assert store.search("Observation", by_key()).total == 0
+
+
+def test_what_an_older_prelim_has_stored_is_found_by_what_is_new(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    older = FhirStore(path, now=lambda: NOON)
+    older.update(observation(), "x")
+    older.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DELETE FROM token")
+        database.execute("PRAGMA user_version = 0")
+
+    newer = FhirStore(path, now=lambda: NOON)
+    assert newer.search("Observation", by_key()).total == 1
+    newer.close()
 
 
 def test_the_file_is_its_owners_and_survives_a_restart(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from interfaces.errors import RequestRefusedError
 from interfaces.fhir_store import FhirStore
-from interfaces.fhir_store_search import parameters
+from interfaces.fhir_store_search import matches, parameters
 from tests.unit.mappings.fhir_samples import draft_of, key_of, study_without
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ def ids(store: FhirStore, kind: str, **query: str) -> list[str]:
         ({"_security": "AIAST"}, ["new", "old"]),
         ({"subject": "Patient/7"}, ["new"]),
         ({"patient": "Patient/7"}, ["new"]),
+        ({"patient": "7"}, ["new"]),
+        ({"patient": "Patient/8"}, []),
+        ({"patient.identifier": "TEST-4711"}, ["old"]),
+        ({"based-on__identifier": "ACC-9"}, ["new", "old"]),
+        ({"based-on.identifier": "ACC-0"}, []),
+        ({"part-of__identifier": "urn:dicom:uid|urn:oid:1.2.840.113619.2.1"}, ["new", "old"]),
+        ({"identifier": f"a\\,b,{KEY}"}, ["old"]),
         ({"patient__identifier": "TEST-4711"}, ["old"]),
         ({"subject__identifier": "urn:oid:1.2.826.0.1.3680043.9.1|TEST-4711"}, ["old"]),
         ({"_lastUpdated": "2026-03-04"}, ["old"]),
@@ -103,6 +110,11 @@ def test_a_provenance_is_found_by_target_tag_and_moment(store: FhirStore) -> Non
         ({"date": "2026-03-04Tnoon"}, "search_date_invalid"),
         ({"_count": "-1"}, "search_value_invalid"),
         ({"_count": "many"}, "search_value_invalid"),
+        ({"_sort": "status"}, "search_sort_unknown"),
+        ({"_sort": "date,-_lastUpdated"}, "search_sort_unknown"),
+        ({"_cursor": "%"}, "search_value_invalid"),
+        ({"_cursor": "W10="}, "search_value_invalid"),
+        ({"_cursor": "W1tdLCAieCJd"}, "search_value_invalid"),
     ],
 )
 def test_a_question_that_is_not_understood_is_refused_not_widened(
@@ -119,4 +131,38 @@ def test_a_question_that_is_not_understood_is_refused_not_widened(
 def test_parameters_are_told_without_their_modifiers() -> None:
     assert ("identifier", "token") in parameters("Observation")
     assert ("recorded", "date") in parameters("Provenance")
-    assert not any(":" in name for name, _ in parameters("Observation"))
+    assert ("patient", "reference") in parameters("Observation")
+    assert not any(":" in name or "." in name for name, _ in parameters("Observation"))
+
+
+def test_a_lenient_search_names_what_it_has_ignored(store: FhirStore) -> None:
+    query = [("colour", "blue"), ("status", "final"), ("identifier:exact", "x")]
+
+    page = store.search("Observation", query, is_lenient=True)
+    assert [found.id for found in page.matches] == ["new"]
+    assert page.ignored == ("colour", "identifier:exact")
+
+
+@pytest.mark.parametrize(
+    ("query", "is_match"),
+    [
+        ([], True),
+        ([("status", "preliminary")], True),
+        ([("status", "final,preliminary")], True),
+        ([("status", "final")], False),
+        ([("category", "imaging"), ("patient.identifier", "TEST-4711")], True),
+        ([("category", "imaging"), ("patient.identifier", "TEST-4712")], False),
+        ([("identifier", "urn:prelim:report-key|")], True),
+        ([("identifier", f"|{KEY}")], False),
+    ],
+)
+def test_a_resource_is_matched_as_a_search_would_find_it(
+    query: list[tuple[str, str]], *, is_match: bool
+) -> None:
+    draft = json.loads(draft_of(key=KEY).observation)
+    store = FhirStore(":memory:", now=lambda: datetime(2026, 3, 4, tzinfo=UTC))
+    store.update(draft, "x")
+
+    assert matches(draft, query) is is_match
+    assert bool(store.search("Observation", query).total) is is_match
+    store.close()
