@@ -22,7 +22,7 @@ from mappings.fhir_elements import canonical_json
 
 RETRY_AFTER_S_MAX = 86_400.0
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_REFERENCE = re.compile(r"(?:.*/)?Observation/([A-Za-z0-9\-.]{1,64})(?:/_history/([^/]+))?")
+_LOCATION = re.compile(r"(?:.*/)?([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/([^/]+))?")
 # FHIR R4 value set issue-type: a closed list, so that no other word of an answer is repeated.
 _ISSUE_CODES = frozenset(
     {
@@ -113,6 +113,28 @@ def plan_write(existing: Mapping[str, object] | None, ours: Mapping[str, object]
     return Update(server_id, version_id)
 
 
+def plan_retraction(existing: Mapping[str, object] | None, ours: Mapping[str, object]) -> WritePlan:
+    """Choose how to take our draft back.
+
+    Args:
+        existing: As for ``plan_write``.
+        ours: The Observation that was posted.
+
+    Returns:
+        ``Update`` when there is something to take back, ``Unchanged`` when it is done already;
+        what is gone or was touched by a human is left alone.
+    """
+    if existing is None:
+        return LeaveAlone("gone")
+    server_id = _id_of(existing.get("id"))
+    is_retracted = existing.get("status") == "entered-in-error"
+    if is_retracted and server_id is not None and _is_ours(existing, ours):
+        return Unchanged(server_id, _id_of(_member(existing, "meta").get("versionId")))
+    return plan_write(
+        existing, {"identifier": ours.get("identifier"), "status": "entered-in-error"}
+    )
+
+
 def judge_status(status: int) -> Fate:
     """Say what an HTTP status means for the post (404 on read and 412 are the caller's)."""
     if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110: 2xx is success
@@ -152,10 +174,12 @@ def issue_codes(outcome: object) -> tuple[str, ...]:
     return tuple(code for code in found if isinstance(code, str) and code in _ISSUE_CODES)
 
 
-def read_location(location: str | None) -> tuple[str, str | None] | None:
-    """Read id and version of an Observation from a Location header; None when there is none."""
-    match = _REFERENCE.fullmatch(location or "")
-    return None if match is None else (match[1], _id_of(match[2]))
+def read_location(location: str | None, kind: str = "Observation") -> tuple[str, str | None] | None:
+    """Read id and version of a resource from a Location header; None when there is none."""
+    match = _LOCATION.fullmatch(location or "")
+    if match is None or match[1] != kind:
+        return None
+    return match[2], _id_of(match[3])
 
 
 def read_etag(etag: str | None) -> str | None:
@@ -163,22 +187,70 @@ def read_etag(etag: str | None) -> str | None:
     return _id_of((etag or "").removeprefix("W/").strip('"'))
 
 
-def read_matches(bundle: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """Return the Observations that a search matched, without what the server includes beside."""
+def read_matches(
+    bundle: Mapping[str, object], kind: str = "Observation"
+) -> list[Mapping[str, object]]:
+    """Return the resources that a search matched, without what the server includes beside."""
     entries = bundle.get("entry")
     found = [
         _member(entry, "resource")
         for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, Mapping) and _member(entry, "search").get("mode", "match") == "match"
     ]
-    return [resource for resource in found if resource.get("resourceType") == "Observation"]
+    return [resource for resource in found if resource.get("resourceType") == kind]
+
+
+def criteria_of(resource: Mapping[str, object]) -> dict[str, str]:
+    """Return the search that finds this resource of ours, and no other, at the server.
+
+    Args:
+        resource: With a ``meta.tag`` of our own, or an identifier. Not every type can be searched
+            by identifier (Provenance, AuditEvent); each can by tag.
+
+    Raises:
+        ValueError: It has neither, and could be created again and again.
+    """
+    for name, found in (
+        ("_tag", _first(_member(resource, "meta").get("tag"))),
+        ("identifier", _first(resource.get("identifier"))),
+    ):
+        value = found.get("code" if name == "_tag" else "value")
+        if isinstance(found.get("system"), str) and isinstance(value, str):
+            return {name: f"{found['system']}|{value}"}
+    raise ValueError("neither a tag nor an identifier")
+
+
+def with_names(resource: bytes, id_: str | None, names: Mapping[str, str]) -> bytes:
+    """Write kept bytes as the server names things; same input, same bytes.
+
+    Args:
+        resource: As it was kept.
+        id_: The id that the server uses, or None for none.
+        names: The server's reference by ours, such as ``Observation/77``.
+    """
+    document = rename(read_object(resource), names)
+    document.pop("id", None)
+    return canonical_json(document if id_ is None else {**document, "id": id_})
+
+
+def rename(resource: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
+    """Return a resource whose references are the server's."""
+    return {name: _renamed(name, value, names) for name, value in resource.items()}
+
+
+def _renamed(name: str, value: object, names: Mapping[str, str]) -> object:
+    if isinstance(value, Mapping):
+        return rename(value, names)
+    if isinstance(value, list):
+        return [_renamed(name, item, names) for item in value]
+    if name == "reference" and isinstance(value, str):
+        return names.get(value, value)
+    return value
 
 
 def with_id(resource: bytes, server_id: str | None) -> bytes:
     """Give kept bytes the id that the server uses, or none; the rest stays the same."""
-    document = read_object(resource)
-    document.pop("id", None)
-    return canonical_json(document if server_id is None else {**document, "id": server_id})
+    return with_names(resource, server_id, {})
 
 
 def with_target(provenance: bytes, reference: str) -> bytes:
@@ -207,6 +279,11 @@ def _id_of(value: object) -> str | None:
 def _member(resource: Mapping[str, object], name: str) -> Mapping[str, object]:
     found = resource.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _first(value: object) -> Mapping[str, object]:
+    first = value[0] if isinstance(value, list) and value else None
+    return first if isinstance(first, Mapping) else {}
 
 
 def _is_ours(existing: Mapping[str, object], ours: Mapping[str, object]) -> bool:

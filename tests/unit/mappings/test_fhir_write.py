@@ -14,16 +14,19 @@ from mappings.fhir_write import (
     Unchanged,
     Unsafe,
     Update,
+    WritePlan,
+    criteria_of,
     issue_codes,
     judge_status,
     parse_retry_after_s,
+    plan_retraction,
     plan_write,
     read_etag,
     read_location,
     read_matches,
     read_object,
-    with_id,
-    with_target,
+    rename,
+    with_names,
 )
 from tests.unit.mappings.fhir_samples import draft_of, key_of
 
@@ -161,16 +164,63 @@ def test_only_codes_are_read_from_an_outcome(canary_name: str) -> None:
         assert issue_codes(junk) == ()
 
 
-def test_id_and_target_are_changed_and_nothing_else() -> None:
+def test_id_and_references_are_changed_and_nothing_else() -> None:
     draft = draft_of()
-    moved = read_object(with_id(draft.observation, "77"))
-    unnamed = read_object(with_id(draft.observation, None))
-    pointed = read_object(with_target(draft.provenance, "Observation/77"))
+    names = {f"Observation/{draft.observation_id}": "Observation/77"}
+    moved = read_object(with_names(draft.observation, "77", names))
+    unnamed = read_object(with_names(draft.observation, None, {}))
+    pointed = read_object(with_names(draft.provenance, draft.provenance_id, names))
 
     assert moved == {**OURS, "id": "77"}
     assert unnamed == {name: part for name, part in OURS.items() if name != "id"}
-    assert pointed["target"] == [{"reference": "Observation/77", "type": "Observation"}]
-    assert with_id(draft.observation, draft.observation_id) == draft.observation
+    assert pointed == {
+        **read_object(draft.provenance),
+        "target": [{"reference": "Observation/77", "type": "Observation"}],
+    }
+    assert with_names(draft.observation, draft.observation_id, {}) == draft.observation
+
+
+def test_only_references_are_renamed() -> None:
+    resource = {"reference": "Device/a", "note": "Device/a", "x": [{"reference": "Device/b"}]}
+
+    assert rename(resource, {"Device/a": "Device/1"}) == {
+        "reference": "Device/1",
+        "note": "Device/a",
+        "x": [{"reference": "Device/b"}],
+    }
+
+
+def test_a_resource_is_found_by_its_tag_or_else_by_its_identifier() -> None:
+    tag, identifier = {"system": "urn:t", "code": "1"}, {"system": "urn:i", "value": "2"}
+
+    both = {"meta": {"tag": [tag]}, "identifier": [identifier]}
+    assert criteria_of(both) == {"_tag": "urn:t|1"}
+    assert criteria_of({"identifier": [identifier]}) == {"identifier": "urn:i|2"}
+    for anyone in ({}, {"identifier": [{"value": "2"}]}, {"meta": {"tag": []}}):
+        with pytest.raises(ValueError, match="neither"):
+            criteria_of(anyone)
+
+
+@pytest.mark.parametrize(
+    ("existing", "plan"),
+    [
+        (None, LeaveAlone("gone")),
+        (HELD, Update("77", "3")),
+        ({**HELD, "status": "entered-in-error"}, Unchanged("77", "3")),
+        ({**HELD, "status": "final"}, LeaveAlone("final_present")),
+        ({**HELD, "performer": [{"display": "x"}]}, LeaveAlone("human_performer")),
+        ({**HELD, "identifier": []}, LeaveAlone("not_our_draft")),
+        (
+            {**HELD, "status": "entered-in-error", "identifier": []},
+            LeaveAlone("final_present"),
+        ),
+        ({**HELD, "meta": {}}, Unsafe("server_without_versions")),
+    ],
+)
+def test_only_a_draft_of_ours_is_taken_back(
+    existing: dict[str, object] | None, plan: WritePlan
+) -> None:
+    assert plan_retraction(existing, OURS) == plan
 
 
 @pytest.mark.parametrize(
@@ -188,7 +238,7 @@ def test_id_and_target_are_changed_and_nothing_else() -> None:
 def test_a_location_gives_id_and_version(
     location: str | None, expected: tuple[str, str | None] | None
 ) -> None:
-    assert read_location(location) == expected
+    assert read_location(location, "Observation") == expected
 
 
 @pytest.mark.parametrize(
@@ -210,5 +260,5 @@ def test_a_search_answers_with_its_matches_only() -> None:
         ]
     }
 
-    assert [resource["id"] for resource in read_matches(bundle)] == ["77", "79"]
-    assert read_matches({}) == []
+    assert [resource["id"] for resource in read_matches(bundle, "Observation")] == ["77", "79"]
+    assert read_matches({}, "Observation") == []
