@@ -1,22 +1,101 @@
-"""Settings of the FHIR server that drafts go to."""
+"""Settings of the FHIR server that drafts go to.
+
+No secret stands in the settings, because they are printed: each is a file, read again when it is
+needed, so that a renewed one is used without a restart.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 from typing import Literal, TypeAlias
 
-from pydantic import Field, HttpUrl
+from pydantic import Field, HttpUrl, model_validator
 
 from daemon.config_mllp import Area, Count, Seconds
 
-WriteSetting: TypeAlias = Literal["off", "put", "conditional-create"]
+WriteSetting: TypeAlias = Literal["off", "put", "conditional-create", "transaction", "auto"]
+_NEEDED = {
+    "basic": ("user", "password_file"),
+    "bearer": ("token_file",),
+    "client-secret": ("client_id", "secret_file"),
+    "private-key-jwt": ("client_id", "keys"),
+}
 
 
 class PostRetry(Area):
     """How long a post is tried again."""
 
-    attempts_max: Count = Field(500, description="claims of one report before it is FAILED")
+    attempts_max: Count = Field(
+        500, description="claims of one report before it is FAILED; while nobody answers, none"
+    )
     wait_min_s: Seconds = Field(2, description="first wait; each next one is twice as long")
     wait_max_s: Seconds = Field(600, description="longest wait between two claims")
+
+
+class Breaker(Area):
+    """When to stop asking a server that fails."""
+
+    failures_max: Count = Field(
+        5, description="failed tries in a row (no answer, 5xx) before only one at a time knocks"
+    )
+    wait_min_s: Seconds = Field(1, description="first wait before one knocks; then twice as long")
+    wait_max_s: Seconds = Field(60, description="longest wait between two knocks")
+
+
+class FhirTls(Area):
+    """How we prove ourselves to the server, and whom we believe; read at the start."""
+
+    ca: Path | None = Field(None, description="PEM of authorities to believe; null is the system's")
+    certificate: Path | None = Field(None, description="PEM of our certificate, our own first")
+    key: Path | None = Field(None, description="PEM of its key, not encrypted")
+
+    @model_validator(mode="after")
+    def _be_whole(self) -> FhirTls:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a key needs its certificate")
+        return self
+
+
+class SigningKey(Area):
+    """A private key of ours for SMART Backend Services."""
+
+    file: Path = Field(description="PEM file, not encrypted: EC P-384 (ES384) or RSA (RS384)")
+    kid: str | None = Field(None, description="its name in our JWKS; null is its RFC 7638 digest")
+
+
+class FhirAuth(Area):
+    """How we say who we are."""
+
+    kind: Literal["basic", "bearer", "client-secret", "private-key-jwt"] = Field(
+        description="private-key-jwt is SMART Backend Services; client-secret is OAuth 2 without"
+    )
+    user: str | None = Field(None, description="basic: name")
+    password_file: Path | None = Field(None, description="basic: file with the password")
+    token_file: Path | None = Field(
+        None, description="bearer: file with the token, read again when it has changed"
+    )
+    client_id: str | None = Field(None, description="as the authorization server knows us")
+    secret_file: Path | None = Field(None, description="client-secret: file with the secret")
+    keys: tuple[SigningKey, ...] = Field(
+        (),
+        description="private-key-jwt: the first signs; the next where the server knows it not yet;"
+        " all stand in /.well-known/jwks.json",
+    )
+    scope: str = Field(
+        "system/Observation.crus system/Provenance.crus system/Device.crus system/Task.crus"
+        " system/AuditEvent.crus",
+        description="scopes to ask for",
+    )
+    token_url: HttpUrl | None = Field(
+        None, description="token endpoint; null asks the server's .well-known/smart-configuration"
+    )
+
+    @model_validator(mode="after")
+    def _be_whole(self) -> FhirAuth:
+        for name in _NEEDED[self.kind]:
+            if not getattr(self, name):
+                raise ValueError(f"{self.kind} needs {name}")
+        return self
 
 
 class Fhir(Area):
@@ -25,11 +104,14 @@ class Fhir(Area):
     base_url: HttpUrl | None = Field(None, description="FHIR R4 base; null is the embedded store")
     write: WriteSetting | None = Field(
         None,
-        description="off is shadow; null is put to the embedded store, off to any other",
+        description="off is shadow; auto asks the server's CapabilityStatement; null is put to the"
+        " embedded store, off to any other",
     )
     allow_plain_http: bool = Field(
         default=False, description="let reports travel unencrypted beyond this machine"
     )
+    auth: FhirAuth | None = Field(None, description="how we say who we are; null is not at all")
+    tls: FhirTls = Field(default_factory=FhirTls, description="TLS; the server is always verified")
     timeout_s: Seconds = Field(30, description="one request")
     posts_in_flight_max: Count = Field(8, description="posts at once; never two of one report")
     identifier_system: str = Field(
@@ -38,4 +120,29 @@ class Fhir(Area):
     ai_security_code: Literal["AIAST", "DEVAST"] = Field(
         "AIAST", description="v3-ObservationValue code in meta.security; DEVAST for strict servers"
     )
+    version: Literal["R4", "R4B", "R5"] = Field(
+        "R4", description="shape of all that is posted; the embedded store is R4"
+    )
+    device: Literal["contained", "resource"] = Field(
+        "contained", description="resource: the machine is a Device of its own, made once"
+    )
+    task: bool = Field(
+        default=False, description="a Task for the reading radiologist, made once for each report"
+    )
+    transparency: bool = Field(
+        default=False, description="follow HL7's AI Transparency guide: its profiles, for R4 alone"
+    )
+    audit_event: bool = Field(
+        default=True,
+        description="an AuditEvent for each write; a server that refuses it gets the draft alone",
+    )
     retry: PostRetry = Field(default_factory=PostRetry, description="waiting for the server")
+    breaker: Breaker = Field(default_factory=Breaker, description="a server that fails")
+
+    @model_validator(mode="after")
+    def _be_of_one_version(self) -> Fhir:
+        if self.version == "R5" and self.transparency:
+            raise ValueError("the profiles of transparency are for R4, and version is R5")
+        if self.version == "R5" and self.base_url is None:
+            raise ValueError("the embedded store is R4, and version is R5")
+        return self

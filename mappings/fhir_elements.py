@@ -10,14 +10,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from mappings.domain import Identifier
 
+FhirVersion: TypeAlias = Literal["R4", "R4B", "R5"]
+"""R4 and R4B are one shape here: what we write has the same elements in both."""
+
+COMPANION_TAG_SYSTEM = "urn:prelim:companion"
 REPORT_VERSION_SYSTEM = "urn:prelim:report-version"
 V2_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
@@ -39,9 +45,15 @@ class FhirOptions:
     ``identifier_systems`` turns an assigning authority into a FHIR system (a uri); an authority
     that is not in it, and is no OID or uri itself, is kept as the assigner's name. AIAST is younger
     than R4, so a strict terminology server may want DEVAST. ``patient_reference`` literal means
-    ``Patient/<PID-3 value>``.
+    ``Patient/<PID-3 value>``. ``version`` is the shape of all that is written. ``device`` resource
+    makes the machine a Device of its own, which needs the right to write one; ``has_task`` adds a
+    Task for the reading radiologist; ``is_transparent`` follows the AI Transparency guide (R4).
     """
 
+    version: FhirVersion = "R4"
+    device: Literal["contained", "resource"] = "contained"
+    has_task: bool = False
+    is_transparent: bool = False
     identifier_system: str = "urn:prelim:report-key"
     identifier_systems: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     ai_security_code: Literal["AIAST", "DEVAST"] = "AIAST"
@@ -68,6 +80,16 @@ def canonical_json(resource: Mapping[str, object]) -> bytes:
 def coding(system: str, code: str, display: str) -> dict[str, object]:
     """Return a Coding."""
     return {"system": system, "code": code, "display": display}
+
+
+def companion_meta(id_: str) -> dict[str, object]:
+    """Return a meta by which a resource can be found again; R4 can search each type by tag."""
+    return {"tag": [{"system": COMPANION_TAG_SYSTEM, "code": id_}]}
+
+
+def instant(moment: datetime) -> str:
+    """Write an aware time as an R4 instant in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def codeable(system: str, code: str, display: str) -> dict[str, object]:

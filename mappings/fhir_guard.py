@@ -1,89 +1,122 @@
 """What FHIR demands and fhir.resources lets pass; run on every resource before it leaves.
 
 fhir.resources checks structure (unknown and missing elements, dates, one value[x]) but no required
-binding, reference target, id length or invariant: it takes ``status: bogus``. It does carry those
-tables, so this file walks what it parsed and enforces them. An error never quotes a value.
+binding, reference target, id length or invariant: it takes ``status: bogus`` and base64 of ``@@@``.
+It does carry most of those tables, so this file walks what it parsed and enforces them. An error
+never quotes a value.
 
-Standard: FHIR R4 Resource, DomainResource (dom-2 to dom-5), Reference (ref-1), Extension (ext-1),
-Observation (obs-6, obs-7), Provenance, Device.
+Standard: FHIR R4, R4B and R5: data types, Resource, Reference (ref-1), Extension (ext-1), required
+bindings. Invariants of single types: ``fhir_invariants``; what drafts must say: ``fhir_house``.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from fhir.resources.R4B import get_fhir_model_class
+import fhir.resources
+import fhir.resources.R4B
 from pydantic import BaseModel
 
 from mappings.errors import GuardViolationError
+from mappings.fhir_bindings import is_bound
+from mappings.fhir_house import house_rules
+from mappings.fhir_invariants import broken_invariant
+from mappings.fhir_xhtml import check_narrative
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-KNOWN_TYPES = frozenset({"Observation", "Provenance", "Device"})
+    from mappings.fhir_elements import FhirVersion
+
+KNOWN_TYPES = frozenset({"AuditEvent", "Device", "Observation", "Provenance", "Task"})
+"""What we write, and so what the embedded store takes."""
 STRING_BYTES_MAX = 1024 * 1024  # FHIR R4 data types: a string is at most 1 MB
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[^/]+)?")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _SPACE = re.compile(r"\s")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-_OBSERVATION_STATUS = [
-    "registered",
-    "preliminary",
-    "final",
-    "amended",
-    "corrected",
-    "cancelled",
-    "entered-in-error",
-    "unknown",
-]
-_ABBREVIATED = "+"
-"""Ends the list of codes in fhir.resources where the specification's short form is cut."""
 
 
-def check_resource(resource: Mapping[str, object]) -> None:
-    """Check a resource that we built: R4 and the house rules for a draft.
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a reference may mean where it stands: types by local id, and by fullUrl of a Bundle."""
+
+    contained: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    entries: Mapping[str, str] | None = None
+
+
+def check_resource(resource: Mapping[str, Any], version: FhirVersion = "R4") -> None:
+    """Check a resource that we built: its version's rules and ours.
 
     Args:
-        resource: JSON types; an Observation or a Provenance.
+        resource: JSON types; of ``KNOWN_TYPES``, or a transaction Bundle of those.
+        version: R4 and R4B are the same here.
 
     Raises:
         GuardViolationError: ``where`` is a path such as ``Observation.basedOn[0]``.
     """
-    parsed = check_r4(resource)
-    for is_kept, reason, where in _house_rules(parsed):
-        if not is_kept:
-            raise GuardViolationError(reason, where)
+    check_fhir(resource, version)
+    inside = [
+        (f"Bundle.entry[{index}].resource", entry["resource"])
+        for index, entry in enumerate(resource.get("entry", []))
+        if "resource" in entry
+    ]
+    for place, each in [(str(resource["resourceType"]), resource), *inside]:
+        for is_kept, reason, where in house_rules(each, version):
+            if not is_kept:
+                raise GuardViolationError(reason, where.replace(each["resourceType"], place, 1))
 
 
-def check_r4(resource: Mapping[str, object]) -> BaseModel:
-    """Check any resource of a known type against R4, whoever wrote it.
+def check_r4(resource: Mapping[str, Any]) -> BaseModel:
+    """Check any resource of a known type against R4, whoever wrote it; see ``check_fhir``."""
+    return check_fhir(resource, "R4")
+
+
+def check_fhir(resource: Mapping[str, Any], version: FhirVersion) -> BaseModel:
+    """Check any resource of a known type, whoever wrote it.
 
     Returns:
-        The parsed R4B model.
+        The parsed model.
 
     Raises:
         GuardViolationError: ``where`` is a path without values or unknown names.
     """
     kind = resource.get("resourceType")
-    if not isinstance(kind, str) or kind not in KNOWN_TYPES:
+    if not isinstance(kind, str) or kind not in KNOWN_TYPES | {"Bundle"}:
         raise GuardViolationError("unknown_resource_type", "resourceType")
+    classes = fhir.resources if version == "R5" else fhir.resources.R4B
     try:
-        parsed = get_fhir_model_class(kind).model_validate(resource)
+        parsed: BaseModel = classes.get_fhir_model_class(kind).model_validate(resource)
     # A ValidationError's text prints its input and an unknown key stands in its loc; an unknown
     # contained type is a bare KeyError (fhir.resources 8.3).
     except (ValueError, KeyError, TypeError, AssertionError):
         raise GuardViolationError("structure", kind) from None
     _check_json(resource, kind)  # only now is every name in it one of FHIR's
-    _check_model(parsed, kind, _contained_types(parsed))
-    _check_contained(parsed, kind)
-    _check_observation(parsed)
+    _check_whole(parsed, resource, kind, _Scope(entries=_entries(parsed)))
     return parsed
 
 
+def _check_whole(parsed: BaseModel, resource: Mapping[str, Any], where: str, outer: _Scope) -> None:
+    """Check one resource with what it contains: references are looked up within it."""
+    contained = getattr(parsed, "contained", None) or []
+    known = {each.id: type(each).__name__ for each in contained if each.id}
+    _check_model(parsed, resource, where, _Scope(known, outer.entries))
+    found = broken_invariant(resource)
+    if found is not None:
+        reason, place = found
+        raise GuardViolationError(reason, place.replace(resource["resourceType"], where, 1))
+
+
 def _check_json(value: object, where: str) -> None:
-    """R4 has no null, no empty element, and strings with something printable in them."""
+    """FHIR has no null, no empty element, and strings with something printable in them."""
     if value is None or value in ("", [], {}):
         raise GuardViolationError("empty_element", where)
     if isinstance(value, str):
@@ -91,7 +124,7 @@ def _check_json(value: object, where: str) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check_json(item, f"{where}[{index}]")
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for name, item in value.items():
             _check_json(item, f"{where}.{name}")
 
@@ -101,45 +134,75 @@ def _check_string(value: str, where: str) -> None:
         raise GuardViolationError("empty_element", where)
     if _CONTROL.search(value):
         raise GuardViolationError("control_character", where)
-    if where.endswith((".system", ".url")) and _SPACE.search(value):
+    if where.endswith((".system", ".url", ".fullUrl")) and _SPACE.search(value):
         raise GuardViolationError("uri_with_space", where)
     if len(value.encode()) > STRING_BYTES_MAX:
         raise GuardViolationError("string_too_long", where)
 
 
-def _elements(model: BaseModel) -> Iterator[tuple[str, object, Mapping[str, object]]]:
-    """Yield what is set: path below the model, value, and what fhir.resources knows of it."""
+def _elements(
+    model: BaseModel, raw: Mapping[str, Any]
+) -> Iterator[tuple[str, object, Any, Mapping[str, Any]]]:
+    """Yield what is set: path below the model, parsed, as sent, what fhir.resources knows of it."""
     fields = type(model).model_fields
     for name in sorted(model.model_fields_set):
         info, value = fields[name], getattr(model, name)
         known = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         label = info.alias or name
-        if isinstance(value, list):
+        sent = raw.get(label)
+        if isinstance(value, list) and isinstance(sent, list):
             for index, item in enumerate(value):
-                yield f"{label}[{index}]", item, known
+                yield f"{label}[{index}]", item, sent[index], known
         elif value is not None:
-            yield label, value, known
+            yield label, value, sent, known
 
 
-def _check_model(model: BaseModel, where: str, contained: Mapping[str, str]) -> None:
+def _check_model(model: BaseModel, raw: Mapping[str, Any], where: str, scope: _Scope) -> None:
     kind = type(model).__name__
     _check_extension(model, where)
-    for label, value, known in _elements(model):
+    for label, value, sent, known in _elements(model, raw):
         path = f"{where}.{label}"
-        if label == "id" and not _ID.fullmatch(str(value)):
-            raise GuardViolationError("id", path)
-        if not _is_bound(kind, label, value, known.get("enum_values")):
-            raise GuardViolationError("code_not_in_required_binding", path)
-        if type(value).__name__ == "Reference":
-            _check_reference(value, path, known.get("enum_reference_types"), contained)
         if isinstance(value, BaseModel):
-            _check_model(value, path, contained)
+            _check_part(value, sent, path, scope, known)
+        else:
+            _check_primitive(value, sent, path)
+        if not is_bound(kind, label, value, known.get("enum_values")):
+            raise GuardViolationError("code_not_in_required_binding", path)
 
 
-def _is_bound(kind: str, label: str, value: object, codes: object) -> bool:
-    if (kind, label) == ("Observation", "status"):
-        return value in _OBSERVATION_STATUS
-    return not isinstance(codes, list) or _ABBREVIATED in codes or value in codes
+def _check_part(
+    part: BaseModel, sent: Mapping[str, Any], path: str, scope: _Scope, known: Mapping[str, Any]
+) -> None:
+    kind, targets = type(part).__name__, known.get("enum_reference_types")
+    referred = getattr(part, "reference", None) if kind == "CodeableReference" else part
+    if kind in ("Reference", "CodeableReference") and referred is not None:
+        _check_reference(referred, path, targets, scope)
+    if "resourceType" in sent and scope.entries is not None and ".entry[" in path:
+        _check_whole(part, sent, path, scope)
+    else:
+        _check_model(part, sent, path, scope)
+
+
+def _check_primitive(value: object, sent: object, path: str) -> None:
+    """What JSON says must be of the element's own type: pydantic takes ``"5"`` for a number."""
+    name = path.rsplit(".", 1)[-1]
+    if name == "id" and not _ID.fullmatch(str(value)):
+        raise GuardViolationError("id", path)
+    if name == "language" and not _LANGUAGE.fullmatch(str(value)):
+        raise GuardViolationError("language", path)
+    if isinstance(value, bytes):
+        _check_base64(sent, path)
+    elif name == "div":
+        check_narrative(str(sent), path)
+    elif isinstance(sent, str) != isinstance(value, str) and not hasattr(value, "isoformat"):
+        raise GuardViolationError("json_type", path)
+
+
+def _check_base64(sent: object, path: str) -> None:
+    try:
+        base64.b64decode(_SPACE.sub("", str(sent)), validate=True)
+    except binascii.Error:
+        raise GuardViolationError("base64", path) from None
 
 
 def _check_extension(model: BaseModel, where: str) -> None:
@@ -150,11 +213,9 @@ def _check_extension(model: BaseModel, where: str) -> None:
         raise GuardViolationError("ext-1", where)
 
 
-def _check_reference(
-    reference: object, where: str, targets: object, contained: Mapping[str, str]
-) -> None:
+def _check_reference(reference: object, where: str, targets: object, scope: _Scope) -> None:
     stated = getattr(reference, "type", None)
-    found = _referred_type(reference, where, contained) or stated
+    found = _referred_type(reference, where, scope) or stated
     if stated is not None and stated != found:
         raise GuardViolationError("reference_type_differs", where)
     if not isinstance(targets, list) or "Resource" in targets or found is None:
@@ -163,90 +224,39 @@ def _check_reference(
         raise GuardViolationError("reference_target_type", where)
 
 
-def _referred_type(reference: object, where: str, contained: Mapping[str, str]) -> str | None:
+def _referred_type(reference: object, where: str, scope: _Scope) -> str | None:
     url = getattr(reference, "reference", None)
     if not isinstance(url, str):
         if all(getattr(reference, name, None) is None for name in ("identifier", "display")):
             raise GuardViolationError("reference_to_nothing", where)
         return None
     if url.startswith("#"):
-        if url[1:] not in contained:
+        if url[1:] not in scope.contained:
             raise GuardViolationError("ref-1", where)
-        return contained[url[1:]]
+        return scope.contained[url[1:]]
+    if url.startswith("urn:"):
+        return _named_type(url, where, scope)
     match = _REFERENCE.fullmatch(url)
-    if match is None and not url.startswith("urn:"):
+    if match is None:
         raise GuardViolationError("reference_format", where)
-    return match[1] if match else None
+    return match[1]
 
 
-def _contained_types(parsed: BaseModel) -> dict[str, str]:
-    contained = getattr(parsed, "contained", None) or []
-    return {resource.id: type(resource).__name__ for resource in contained if resource.id}
+def _named_type(url: str, where: str, scope: _Scope) -> str | None:
+    """A urn: reference names an entry of the same Bundle, or nothing that a server could find."""
+    if scope.entries is None:
+        raise GuardViolationError("reference_format", where)
+    if url not in scope.entries:
+        raise GuardViolationError("reference_to_no_entry", where)
+    return scope.entries[url]
 
 
-def _check_contained(parsed: BaseModel, kind: str) -> None:
-    used = set(_local_references(parsed))
-    for index, resource in enumerate(getattr(parsed, "contained", None) or []):
-        where = f"{kind}.contained[{index}]"
-        if getattr(resource, "contained", None):
-            raise GuardViolationError("dom-2", where)
-        if resource.id is None or f"#{resource.id}" not in used:
-            raise GuardViolationError("dom-3", where)
-        meta = resource.meta
-        if meta is not None and (meta.versionId or meta.lastUpdated):
-            raise GuardViolationError("dom-4", where)
-        if meta is not None and meta.security:
-            raise GuardViolationError("dom-5", where)
-
-
-def _local_references(model: BaseModel) -> Iterator[str]:
-    url = getattr(model, "reference", None)
-    if isinstance(url, str) and url.startswith("#"):
-        yield url
-    for _, value, _ in _elements(model):
-        if isinstance(value, BaseModel):
-            yield from _local_references(value)
-
-
-def _check_observation(parsed: BaseModel) -> None:
-    if type(parsed).__name__ != "Observation":
-        return
-    has_value = any(name.startswith("value") for name in parsed.model_fields_set)
-    if has_value and "dataAbsentReason" in parsed.model_fields_set:
-        raise GuardViolationError("obs-6", "Observation.dataAbsentReason")
-    if has_value and _codes(parsed) & {
-        code for part in getattr(parsed, "component", None) or [] for code in _codes(part)
-    }:
-        raise GuardViolationError("obs-7", "Observation.component")
-
-
-def _codes(owner: object) -> set[tuple[str | None, str | None]]:
-    concept = getattr(owner, "code", None)
-    return {(code.system, code.code) for code in getattr(concept, "coding", None) or []}
-
-
-def _house_rules(parsed: object) -> Iterator[tuple[bool, str, str]]:
-    def of(*names: str) -> object:
-        found: object = parsed
-        for name in names:
-            found = getattr(found, name, None)
-        return found
-
-    if type(parsed).__name__ == "Provenance":
-        yield bool(of("entity")), "source_missing", "Provenance.entity"
-        return
-    yield of("status") == "preliminary", "status_not_preliminary", "Observation.status"
-    yield bool(of("valueString")), "text_missing", "Observation.valueString"
-    yield bool(of("identifier")), "identity_missing", "Observation.identifier"
-    yield bool(of("device")), "device_missing", "Observation.device"
-    yield bool(of("note")), "review_note_missing", "Observation.note"
-    yield bool(of("meta", "security")), "label_missing", "Observation.meta.security"
-    # A machine is no performer, and focus would say that the patient is not what this is about.
-    yield not of("performer"), "performer_present", "Observation.performer"
-    yield not of("focus"), "focus_present", "Observation.focus"
-    yield _is_imaging(of("category")), "category_not_imaging", "Observation.category"
-
-
-def _is_imaging(categories: object) -> bool:
-    items = categories if isinstance(categories, list) else []
-    return any(code.code == "imaging" for item in items for code in item.coding or [])
+def _entries(parsed: BaseModel) -> dict[str, str] | None:
+    if type(parsed).__name__ != "Bundle":
+        return None
+    entries = getattr(parsed, "entry", None) or []
+    return {
+        entry.fullUrl: type(entry.resource).__name__
+        for entry in entries
+        if entry.fullUrl and entry.resource
+    }

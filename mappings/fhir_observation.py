@@ -1,26 +1,29 @@
-"""The draft as FHIR: a preliminary Observation that says a machine wrote it, with its Provenance.
+"""The draft as FHIR: a preliminary Observation that says a machine wrote it, and what goes with it.
 
 Same input, same bytes: all times are arguments and the JSON is canonical, so a re-post after a
 crash sends what was kept. The identity comes from the report key alone; what may change (the
 report's version, the model's) stands inside. ``final`` is never set here.
 
-Standard: FHIR R4 (4.0.1) Observation and Device. The R4B classes of fhir.resources have the same
-elements for both; its top-level classes are R5 and must not be used.
+Standard: FHIR R4 (4.0.1) Observation, of which R4B has the same elements; ``fhir_r5`` turns what
+was built into R5. Category, code, subject and orders as US Core, JP Core and IHE IMR have them; a
+draft refers to the images' study by partOf: derivedFrom would say that the machine has seen it.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
-from mappings.domain import DraftObservation
+from mappings.domain import Companion, DraftObservation
+from mappings.fhir_device import NOT_FOR_CLINICAL_USE, build_device, device_reference
 from mappings.fhir_elements import (
     REPORT_VERSION_SYSTEM,
     FhirOptions,
     canonical_json,
     codeable,
     coding,
+    instant,
     logical_reference,
     patient_reference,
     printable,
@@ -28,17 +31,12 @@ from mappings.fhir_elements import (
 )
 from mappings.fhir_guard import check_resource
 from mappings.fhir_provenance import build_provenance, provenance_id
+from mappings.fhir_r5 import in_version
+from mappings.fhir_task import build_task
 
 if TYPE_CHECKING:
     from mappings.domain import EngineIdentity, Impression, ReportKey, StudyReport
 
-DEVICE_ID = "drafter"
-NOT_FOR_CLINICAL_USE = "Demonstration engine: not for clinical use."
-_DEVICE_TYPES = {
-    "transformers": "Artificial intelligence: language model",
-    "openai": "Artificial intelligence: language model",
-    "extractive": "Extractive engine: copies sentences of the findings, no model",
-}
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -53,7 +51,7 @@ def build_observation(
     drafted_at: datetime,
     software_version: str,
 ) -> DraftObservation:
-    """Build the Observation and Provenance of a draft that passed every check.
+    """Build the resources of a draft that passed every check.
 
     Args:
         study: The report drafted for; any field may be missing.
@@ -65,21 +63,26 @@ def build_observation(
         software_version: Of prelim itself.
 
     Returns:
-        Both resources as canonical JSON bytes, with their deterministic ids.
+        Observation, Provenance and what the site chose beside them, as canonical JSON bytes in the
+        site's version, with their deterministic ids.
 
     Raises:
         GuardViolationError: What was built would break FHIR or the house rules.
     """
-    device = build_device(impression.draft.engine, software_version)
+    device = build_device(impression.draft.engine, software_version, options)
     observation = {
         **_who_wrote_what(impression, options, device),
         **_about(study, options),
         "id": f"prelim-{report_key[:48]}",
-        "issued": drafted_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "issued": instant(drafted_at),
         "identifier": _identifiers(options, report_key, report_version),
     }
-    body = _checked(observation)
+    body = _rendered(observation, options)
     id_ = provenance_id(report_key, body)
+    provenance = build_provenance(study, observation, options, id_, report_version)
+    apart = [device] if options.device == "resource" else []
+    if options.has_task:
+        apart.append(build_task(study, observation, options, report_key))
     return DraftObservation(
         report_key=report_key,
         observation_id=str(observation["id"]),
@@ -87,36 +90,11 @@ def build_observation(
         identifier_value=report_key,
         observation=body,
         provenance_id=id_,
-        provenance=_checked(build_provenance(study, observation, options, id_, report_version)),
+        provenance=_rendered(provenance, options),
+        companions=tuple(
+            Companion(each["resourceType"], each["id"], _rendered(each, options)) for each in apart
+        ),
     )
-
-
-def build_device(engine: EngineIdentity, software_version: str) -> dict[str, object]:
-    """Describe what wrote the draft, exactly enough to repeat it, as a contained Device."""
-    versions = {
-        "prelim": software_version,
-        "engine": engine.engine_version,
-        "model": engine.base_digest,
-        "adapter": engine.adapter_digest,
-        "prompt template": engine.template_version,
-        "number format": engine.dtype,
-    }
-    model_name = " + ".join(name for name in (engine.base, engine.adapter) if name)
-    device: dict[str, object] = {
-        "resourceType": "Device",
-        "id": DEVICE_ID,
-        "type": {"text": _DEVICE_TYPES[engine.engine]},
-        "deviceName": [
-            {"name": "prelim impression drafter", "type": "user-friendly-name"},
-            {"name": printable(model_name) or engine.engine, "type": "model-name"},
-        ],
-        "version": [
-            {"type": {"text": kind}, "value": value} for kind, value in versions.items() if value
-        ],
-    }
-    if engine.is_demo:
-        device["note"] = [{"text": NOT_FOR_CLINICAL_USE}]
-    return device
 
 
 def fhir_date_time(value: str | None) -> str | None:
@@ -138,9 +116,10 @@ def fhir_date_time(value: str | None) -> str | None:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _checked(resource: dict[str, object]) -> bytes:
-    check_resource(resource)
-    return canonical_json(resource)
+def _rendered(resource: dict[str, Any], options: FhirOptions) -> bytes:
+    turned = in_version(resource, options.version)
+    check_resource(turned, options.version)
+    return canonical_json(turned)
 
 
 def _identifiers(
@@ -169,22 +148,30 @@ def _who_wrote_what(
         ),
         "valueString": printable(impression.draft.text),
         "note": _notes(impression.draft.engine, options),
-        "contained": [device],
-        "device": {"reference": f"#{device['id']}", "type": "Device"},
+        "device": device_reference(device, options),
+        **({"contained": [device]} if options.device == "contained" else {}),
     }
 
 
 def _about(study: StudyReport, options: FhirOptions) -> dict[str, object]:
-    orders = [
-        logical_reference("ServiceRequest", study.placer_order_number, "PLAC", options),
-        logical_reference("ServiceRequest", study.accession_number, "ACSN", options),
-        logical_reference("ServiceRequest", study.filler_order_number, "FILL", options),
+    linked = study.linked_exams  # further exams that the same report speaks for
+    numbers = [
+        (study.placer_order_number, "PLAC"),
+        (study.accession_number, "ACSN"),
+        *((each.accession_number, "ACSN") for each in linked),
+        (study.filler_order_number, "FILL"),
+        *((each.filler_order_number, "FILL") for each in linked),
     ]
+    orders: list[object] = []
+    for number, kind in numbers:
+        order = logical_reference("ServiceRequest", number, kind, options)
+        if order is not None and order not in orders:
+            orders.append(order)
     images = study_reference(study.study_instance_uid)
     parts = {
         "language": study.language if _LANGUAGE.fullmatch(study.language) else None,
         "subject": patient_reference(study.patient, options),
-        "basedOn": [order for order in orders if order is not None],
+        "basedOn": orders,
         "partOf": [images] if images else None,
         "effectiveDateTime": fhir_date_time(study.observed_at),
     }

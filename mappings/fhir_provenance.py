@@ -4,8 +4,9 @@ Its id names one very draft (report key + the Observation's bytes), so posting i
 R4 has no search by Provenance.identifier: the same id also stands in ``meta.tag``, which every R4
 server can search (``_tag``).
 
-Standard: FHIR R4 Provenance, in the shape of the v2-to-FHIR guide's (entity.role source = the v2
-message) with the AI Transparency guide's reason and author.
+Standard: FHIR R4 Provenance. Of an HL7 v2 message in the shape of the v2-to-FHIR guide: activity
+v2-fhir-transformation, an assembler, the message as source. The machine is the author and the label
+is the reason, as the AI Transparency guide has it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mappings.fhir_elements import (
     logical_reference,
     printable,
 )
+from mappings.fhir_transparency import as_ai_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
     from mappings.domain import ReportKey, StudyReport
 
 PROVENANCE_TAG_SYSTEM = "urn:prelim:provenance"
+_ROLES = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+_CREATION = codeable("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create")
+_TRANSFORMATION = codeable(
+    "http://hl7.org/fhir/uv/v2mappings/CodeSystem/provenance-activity-type-v2-to-fhir",
+    "v2-fhir-transformation",
+    "V2 To FHIR Transformation",
+)
 
 
 def provenance_id(report_key: ReportKey, observation: bytes) -> str:
@@ -53,34 +62,28 @@ def build_provenance(
         report_version: Which version of the report was read.
 
     Returns:
-        The resource as JSON types.
+        A Provenance of R4 as JSON types.
     """
-    return {
+    is_transformed = study.standard is Standard.HL7V2
+    provenance: dict[str, object] = {
         "resourceType": "Provenance",
         "id": id_,
         "meta": {"tag": [{"system": PROVENANCE_TAG_SYSTEM, "code": id_}]},
-        "contained": observation["contained"],
+        **{name: observation[name] for name in ("contained",) if name in observation},
         "target": [{"reference": f"Observation/{observation['id']}", "type": "Observation"}],
         "recorded": observation["issued"],
-        "activity": codeable(
-            "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create"
-        ),
+        "activity": _TRANSFORMATION if is_transformed else _CREATION,
         "reason": [codeable(*options.security)],
         "agent": [
-            {
-                "type": codeable(
-                    "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
-                    "author",
-                    "Author",
-                ),
-                "who": observation["device"],
-            }
+            {"type": codeable(_ROLES, code, display), "who": observation["device"]}
+            for code, display in (("author", "Author"), ("assembler", "Assembler"))
         ],
         "entity": [
             {"role": "source", "what": source}
             for source in _sources(study, options, report_version)
         ],
     }
+    return as_ai_provenance(provenance) if options.is_transparent else provenance
 
 
 def _sources(

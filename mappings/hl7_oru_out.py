@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mappings.charset import find_codec
 from mappings.domain import Standard
+from mappings.fhir_device import describe_machine
 from mappings.hl7_escape import escape
 from mappings.hl7_separators import DEFAULT_SEPARATORS
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mappings.domain import DraftObservation, Exam, Identifier, ReportId, StudyReport
+    from mappings.fhir_device import Machine
 
 Lines: TypeAlias = Literal["segments", "repetitions", "breaks"]
 """How the lines of a text are sent: an OBX each; repetitions of one TX, as the standard has it; or
@@ -106,7 +108,7 @@ def render_oru(
         _patient(study, options),
         _order(study),
         _request(study, posted),
-        *_observations(posted, options.lines),
+        *_observations(posted, describe_machine(observation), options.lines),
     ]
     for charset in (options.charset, UTF8):
         segments = [_header(study, options, charset, control_id, now), *body]
@@ -175,21 +177,19 @@ def _request(study: StudyReport, posted: Mapping[str, Any]) -> list[str]:
     return ["OBR", *(fields.get(number, "") for number in range(1, 26))]
 
 
-def _observations(posted: Mapping[str, Any], lines: Lines) -> list[list[str]]:
+def _observations(posted: Mapping[str, Any], machine: Machine, lines: Lines) -> list[list[str]]:
     """Return the notice, then the impression; the machine is named with the first line of each."""
     notice = "\n".join(note["text"] for note in posted["note"])
-    device = posted["contained"][0]
-    method = _join("", _value(device["type"]["text"]))
-    versions = [(device["deviceName"][-1]["name"], "model name")]
-    versions += [(each["value"], each["type"]["text"]) for each in device["version"]]
+    method = _join("", _value(machine.kind))
+    versions = [(machine.model_name, "model name"), *machine.versions]
     instances = "~".join(_join(_value(value), _value(kind)) for value, kind in versions)
     issued = render_time(posted["issued"])
     found: list[list[str]] = []
     for code, text in ((NOTICE, notice), (IMPRESSION, posted["valueString"])):
         for sub_id, (kind, value) in enumerate(_lay_out(text, lines), start=1):
             first = [str(len(found) + 1), kind, code, str(sub_id), value, *[""] * 5, PRELIMINARY]
-            machine = [method, instances] if sub_id == 1 else []
-            found.append(["OBX", *first, "", "", issued, "", "", *machine])
+            author = [method, instances] if sub_id == 1 else []
+            found.append(["OBX", *first, "", "", issued, "", "", *author])
     return found
 
 
