@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 PORT_MAX = 65_535
 Awaited = Literal["first", "application", "none"]
 Files = Annotated[
-    list[str], typer.Argument(help="Message files: .hl7, one or many in each; - for stdin.")
+    list[str],
+    typer.Argument(
+        help="Message files: HL7 v2, one or many in each; FHIR as .json, or .ndjson; - for stdin."
+    ),
 ]
 
 
@@ -38,7 +41,7 @@ def dry_run(
     listener: Listener = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say what would be done with messages: one line per OBR group; nothing is drafted or posted.
+    """Say what would be done with messages: one line per report; nothing is drafted or posted.
 
     Exit 0 when every message could be read, else 1.
     """
@@ -155,6 +158,7 @@ def send(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 def read_messages(files: list[str]) -> Iterator[tuple[str, int, bytes]]:
     """Yield (source, index in the file, message bytes)."""
+    from mappings.fhir_in_header import is_json
     from mappings.hl7_batch import split_messages
 
     for name in files:
@@ -165,7 +169,11 @@ def read_messages(files: list[str]) -> Iterator[tuple[str, int, bytes]]:
                 data = Path(name).read_bytes()
             except OSError as error:
                 raise ConfigurationError(f"cannot read ({type(error).__name__})", name) from None
-        for index, payload in enumerate(split_messages(data)):
+        if name.endswith(".ndjson"):
+            payloads = [line for line in data.splitlines() if line.strip()]
+        else:
+            payloads = [data] if is_json(data) else split_messages(data)
+        for index, payload in enumerate(payloads):
             yield name, index, payload
 
 

@@ -44,12 +44,14 @@ def plan_reports(raw: RawReport, sites: SiteSet) -> list[NewReport]:
         sites: The configured sites.
 
     Returns:
-        One for each OBR group; one, skipped with the reason, for a message without a group.
+        One for each OBR group or DiagnosticReport; one, skipped with the reason, for a message
+        without any.
 
     Raises:
         PrelimError: The content cannot be read.
     """
-    return [_first_step(planned) for planned in plan_message(raw.payload, sites, raw.door)]
+    planned = plan_message(raw.payload, sites, raw.door, raw.standard)
+    return [_first_step(one) for one in planned]
 
 
 def warm_reader(sites: SiteSet) -> None:

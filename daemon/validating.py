@@ -22,6 +22,7 @@ import structlog
 
 import mappings
 from daemon.errors import ConfigurationError
+from mappings.domain import Standard
 from mappings.errors import PrelimError, UnreadableContentError
 from mappings.hl7_header import peek_header
 from mappings.hl7_message import read_message
@@ -193,6 +194,8 @@ class StructureCheck:
             )
 
     def _is_asked_for(self, raw: RawReport) -> bool:
+        if raw.standard is not Standard.HL7V2:
+            return False
         header = peek_header(raw.payload)
         site = self._sites.match(header.sending_application, header.sending_facility, raw.door)
         return header.is_report and site.validation == "structure"

@@ -112,7 +112,8 @@ class RawReport:
     """What arrived at a door, before anyone read past its header.
 
     ``digest`` is sha256 over the payload without the message's own time (MSH-7), so that a
-    re-send with a new time stamp is still the same message.
+    re-send with a new time stamp is still the same message. ``origin`` is the one place that it
+    came from where a door has such places: ``kafka:TOPIC/PARTITION/OFFSET``.
     """
 
     standard: Standard
@@ -123,6 +124,7 @@ class RawReport:
     received_at: datetime
     digest: str
     payload: bytes = field(repr=False)
+    origin: str = ""
 
 
 Span: TypeAlias = tuple[int, int, int]
@@ -165,8 +167,10 @@ class StudyReport:
     nor the site says the time zone. ``is_radiology`` is False when the group holds laboratory
     values and no report. ``linked_exams`` are the other exams of its message that it speaks for.
     ``documents`` are the kinds of those in it that are not read, such as ``pdf``;
-    ``has_unread_impression``: its impression stands in one, or behind a pointer. ``codec`` is the
-    Python codec that read the message, ``warnings`` say what of it was read with a doubt.
+    ``has_unread_impression``: its impression stands in one, or behind a pointer;
+    ``has_unresolved_results``: FHIR results, perhaps an impression among them, did not come along.
+    ``codec`` is the Python codec that read the message, ``warnings`` say what of it was read with a
+    doubt.
     """
 
     standard: Standard
@@ -191,6 +195,7 @@ class StudyReport:
     linked_exams: tuple[LinkedExam, ...] = ()
     documents: tuple[str, ...] = ()
     has_unread_impression: bool = False
+    has_unresolved_results: bool = False
     codec: str = ""
     warnings: tuple[str, ...] = ()
     results_interpreter: Identifier | None = field(default=None, repr=False)
@@ -221,11 +226,23 @@ class SkipReason(StrEnum):
     NO_FINDINGS = "no_findings"
     NO_OBSERVATIONS = "no_observations"
     DOCUMENT_NOT_READ = "document_not_read"
+    RESULTS_UNRESOLVED = "results_unresolved"
     PART_OF_REPORT = "part_of_report"
     IMPRESSION_PRESENT = "impression_present"
     REPORT_CANCELLED = "report_cancelled"
     EXAM_NOT_CONFIGURED = "exam_not_configured"
     NO_REPORT_KEY = "no_report_key"
+    FINAL_PRESENT = "final_present"
+    DRAFTING_ENDED = "drafting_ended"
+    OWN_DRAFT = "own_draft"
+
+
+class RetractReason(StrEnum):
+    """Why a posted draft is taken back. Stable: stored, posted and scripted against."""
+
+    REPORT_CANCELLED = "report_cancelled"
+    REPORT_CHANGED = "report_changed"
+    IMPRESSION_PRESENT = "impression_present"
     FINAL_PRESENT = "final_present"
 
 

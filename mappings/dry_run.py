@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from mappings.domain import Exam, Findings
+from mappings import fhir_in_header
+from mappings.domain import Exam, Findings, Standard
 from mappings.errors import PrelimError
+from mappings.fhir_judge import judge_resource
 from mappings.hl7_header import judge_header, peek_header
 from mappings.message_plan import plan_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mappings.domain import Identifier, LinkedExam, StudyReport
-    from mappings.hl7_header import Header
     from mappings.sites import SiteSet
 
 Record: TypeAlias = dict[str, object]
@@ -72,25 +73,23 @@ def describe_findings(
         door: The listener or topic that it would come by.
 
     Yields:
-        One record for each OBR group; one for a message without a group or with an error.
+        One record for each OBR group or DiagnosticReport; one for a message without any, or with
+        an error.
     """
     start: Record = {"source": source, "index": index, "group": 0, "ok": True, "error": None}
-    if _is_fhir(source, payload):
-        yield _refused(start, "fhir", PrelimError("fhir_not_supported_yet")), None
-        return
+    standard = Standard.FHIR if _is_fhir(source, payload) else Standard.HL7V2
     known = _EMPTY
     try:
-        header = peek_header(payload)
-        known = _EMPTY | _describe_header(header)
-        if not header.is_ack:
-            judge_header(header)
-        plan = plan_whole(payload, sites, door)
+        described, judge = (_peek_fhir if standard is Standard.FHIR else _peek_hl7)(payload)
+        known = _EMPTY | described
+        judge()
+        plan = plan_whole(payload, sites, door, standard)
     except PrelimError as error:
-        yield _refused(start, "hl7v2", error, known), None
+        yield _refused(start, standard, error, known), None
         return
     known = known | {"codec": plan.codec, "warnings": list(plan.warnings)}
     for study, decision in plan.reports:
-        record = start | {"standard": "hl7v2"} | known | _describe_report(study)
+        record = start | {"standard": standard.value} | known | _describe_report(study)
         if isinstance(decision, Findings):
             yield record | {"decision": "draft", "reason": None}, decision
         else:
@@ -98,22 +97,42 @@ def describe_findings(
 
 
 def _is_fhir(source: str, payload: bytes) -> bool:
-    return source.endswith(".json") or payload.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    return source.endswith(".json") or fhir_in_header.is_json(payload)
 
 
-def _refused(start: Record, standard: str, error: PrelimError, known: Record = _EMPTY) -> Record:
-    failure = {"ok": False, "error": {"reason": error.reason, "where": error.where}}
-    end = {"decision": "reject", "reason": error.reason}
-    return start | failure | {"standard": standard} | known | end
-
-
-def _describe_header(header: Header) -> Record:
-    return {
+def _peek_hl7(payload: bytes) -> tuple[Record, Callable[[], None]]:
+    header = peek_header(payload)
+    described: Record = {
         "message_control_id": header.control_id or None,
         "message_type": header.message_type or None,
         "sending_application": header.sending_application,
         "sending_facility": header.sending_facility,
     }
+    return described, lambda: None if header.is_ack else judge_header(header)
+
+
+def _peek_fhir(payload: bytes) -> tuple[Record, Callable[[], None]]:
+    header = fhir_in_header.peek_resource(payload)
+    described: Record = {
+        "message_control_id": header.control_id or None,
+        "message_type": header.message_type or None,
+        "sending_application": header.application,
+        "sending_facility": header.facility,
+    }
+
+    def judge() -> None:
+        fhir_in_header.judge_header(header)
+        judge_resource(header)
+
+    return described, judge
+
+
+def _refused(
+    start: Record, standard: Standard, error: PrelimError, known: Record = _EMPTY
+) -> Record:
+    failure = {"ok": False, "error": {"reason": error.reason, "where": error.where}}
+    end = {"decision": "reject", "reason": error.reason}
+    return start | failure | {"standard": standard.value} | known | end
 
 
 def _describe_report(report: StudyReport) -> Record:

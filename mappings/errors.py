@@ -32,6 +32,18 @@ class MessageRefusedError(PrelimError):
         self.condition = condition
 
 
+class ResourceRefusedError(PrelimError):
+    """Fate: tell the sender no, keep the bytes as REJECTED.
+
+    ``status`` is the HTTP status and ``code`` a FHIR issue type, such as ``structure``.
+    """
+
+    def __init__(self, status: int, code: str, reason: str, where: str | None = None) -> None:
+        super().__init__(reason, where)
+        self.status = status
+        self.code = code
+
+
 class UnreadableContentError(PrelimError):
     """Fate: the message was accepted, but its content cannot be read; it becomes REJECTED."""
 
@@ -42,3 +54,7 @@ class GuardViolationError(PrelimError):
 
 class SiteMappingError(PrelimError):
     """Fate: stop at start. A site folder's tables cannot be used; ``where`` is file and field."""
+
+
+class SubscriptionRefusedError(PrelimError):
+    """Fate: tell the HTTP client no. What it asks to be notified of, or how, is not done here."""

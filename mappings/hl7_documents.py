@@ -133,10 +133,20 @@ def read_document(raw: str, separators: Separators, codec: str) -> Document:
     if len(data) > ENCODED_CHARACTERS_MAX:
         return Document("too_long")
     content = _decode_bytes(blanks.sub("", data), encoding)
-    text = None if content is None else _decode_text(content, codec)
+    return Document("bad_encoding") if content is None else read_bytes(content, found, codec)
+
+
+def judge_bytes(content: bytes, kind: str, subtype: str) -> str:
+    """Say what a document is, by its first bytes and then by the two halves of its media type."""
+    return _judge(content[:_HEAD_CHARACTERS], kind, subtype)
+
+
+def read_bytes(content: bytes, kind: str, codec: str) -> Document:
+    """Read the bytes of a text or HTML document, whose own word on its codec comes first."""
+    text = _decode_text(content, codec)
     if text is None:
         return Document("bad_encoding")
-    return Document(found, _clean(read_html(text) if found == "html" else text))
+    return Document(kind, _clean(read_html(text) if kind == "html" else text))
 
 
 def _judge(head: bytes, kind: str, subtype: str) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from mappings.domain import Findings, ReportStatus, Skip, SkipReason, StudyReport
+from mappings.domain import Findings, ReportStatus, Skip, SkipReason, Standard, StudyReport
+from mappings.fhir_report import CODEC, blank_fhir_report, parse_fhir
 from mappings.hl7_oru import blank_report, parse_oru
 from mappings.hl7_status import is_withdrawn
 from mappings.report_key import report_key
@@ -17,6 +19,8 @@ from mappings.report_parts import join_parts, link_silent
 from mappings.scope import plan_draft
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from mappings.domain import Identifier, ReportKey
     from mappings.hl7_oru import Result
     from mappings.sites import Site, SiteSet
@@ -24,6 +28,15 @@ if TYPE_CHECKING:
 _NO_FINDINGS = Skip(SkipReason.NO_FINDINGS)
 _SPEAKING = frozenset({ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.CORRECTED})
 """Statuses that say, even without any text, that a person has spoken."""
+
+
+class _Read(NamedTuple):
+    """The reports of a message, and its site; see ``hl7_oru.Result``."""
+
+    reports: Sequence[StudyReport]
+    site: Site
+    silent: Collection[int] = frozenset()
+    addenda: Mapping[int, str] = MappingProxyType({})
 
 
 class PlannedReport(NamedTuple):
@@ -59,32 +72,52 @@ class MessagePlan:
     reports: list[PlannedReport] = field(repr=False)
 
 
-def plan_message(payload: bytes, sites: SiteSet, door: str = "") -> list[PlannedReport]:
+def plan_message(
+    payload: bytes, sites: SiteSet, door: str = "", standard: Standard = Standard.HL7V2
+) -> list[PlannedReport]:
     """Read a message and decide about each of its reports; see ``plan_whole``."""
-    return plan_whole(payload, sites, door).reports
+    return plan_whole(payload, sites, door, standard).reports
 
 
-def plan_whole(payload: bytes, sites: SiteSet, door: str = "") -> MessagePlan:
+def plan_whole(
+    payload: bytes, sites: SiteSet, door: str = "", standard: Standard = Standard.HL7V2
+) -> MessagePlan:
     """Read a message and decide about it.
 
     Args:
         payload: The message, without framing bytes; its header was accepted.
         sites: The configured sites.
         door: The listener or topic that it came by.
+        standard: What it is written in.
 
     Returns:
-        One report for each OBR group; one, skipped, for a message without a group.
+        One report for each OBR group or DiagnosticReport; one, skipped, for a message without any.
 
     Raises:
         MessageRefusedError: There is no MSH.
+        ResourceRefusedError: It is no FHIR JSON.
         UnreadableContentError: The content cannot be read.
     """
+    if standard is Standard.FHIR:
+        return _plan_fhir(payload, sites, door)
     result = parse_oru(payload, sites, door)
     reports = _decide(result)
-    doubts = dict.fromkeys(
-        [*result.warnings, *(word for one in reports for word in one.study.doubts)]
-    )
-    return MessagePlan(result.site, result.codec, tuple(doubts), reports)
+    doubts = [*result.warnings, *_doubts(reports)]
+    return MessagePlan(result.site, result.codec, tuple(dict.fromkeys(doubts)), reports)
+
+
+def _plan_fhir(payload: bytes, sites: SiteSet, door: str) -> MessagePlan:
+    result = parse_fhir(payload, sites, door)
+    if result.reports:
+        reports = _plan_reports(_Read(result.reports, result.site))
+    else:
+        skip = Skip(SkipReason.MESSAGE_TYPE_IGNORED)
+        reports = [PlannedReport(blank_fhir_report(result), skip)]
+    return MessagePlan(result.site, CODEC, tuple(dict.fromkeys(_doubts(reports))), reports)
+
+
+def _doubts(reports: Sequence[PlannedReport]) -> list[str]:
+    return [word for one in reports for word in one.study.doubts]
 
 
 def _decide(result: Result) -> list[PlannedReport]:
@@ -95,31 +128,35 @@ def _decide(result: Result) -> list[PlannedReport]:
     if is_ignored:
         skip = Skip(SkipReason.MESSAGE_TYPE_IGNORED)
         return [PlannedReport(study, skip) for study in result.reports]
-    if len(result.reports) == 1:
-        return [_plan_one(result.reports[0], result)]
-    return _plan_several(result)
+    return _plan_reports(_Read(result.reports, result.site, result.silent, result.addenda))
 
 
-def _plan_one(study: StudyReport, result: Result) -> PlannedReport:
-    decision = plan_draft(study, result.site)
-    if decision == _NO_FINDINGS and study.group in result.silent:
+def _plan_reports(read: _Read) -> list[PlannedReport]:
+    if len(read.reports) == 1:
+        return [_plan_one(read.reports[0], read)]
+    return _plan_several(read)
+
+
+def _plan_one(study: StudyReport, read: _Read) -> PlannedReport:
+    decision = plan_draft(study, read.site)
+    if decision == _NO_FINDINGS and study.group in read.silent:
         decision = Skip(SkipReason.NO_OBSERVATIONS)
     return PlannedReport(study, decision)
 
 
-def _plan_several(result: Result) -> list[PlannedReport]:
+def _plan_several(read: _Read) -> list[PlannedReport]:
     """Decide where the reports of a message may be parts of one, or speak for each other."""
-    joined, others = join_parts(result.reports, result.addenda)
-    linked = link_silent(result.reports, result.silent)
+    joined, others = join_parts(read.reports, read.addenda)
+    linked = link_silent(read.reports, read.silent)
     planned = []
-    for report in result.reports:
+    for report in read.reports:
         if report.group in others:
             planned.append(PlannedReport(report, Skip(SkipReason.PART_OF_REPORT)))
             continue
         study = joined.get(report.group, report)
         if report.group in linked:
             study = replace(study, linked_exams=study.linked_exams + linked[report.group])
-        planned.append(_plan_one(study, result))
+        planned.append(_plan_one(study, read))
     return _heed_impressions(planned)
 
 

@@ -1,7 +1,8 @@
 """Whether a report is drafted for. A person's impression ends the question, whatever the status.
 
 A signed report with a document that cannot be read here (PDF, RTF, CDA) is taken to have one; so
-is any report with a document or a pointer that says of itself that it is the impression.
+is any report with a document or a pointer that says of itself that it is the impression, and one
+with FHIR results that are not here: an impression may be among them.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def _skip_reason(report: StudyReport, site: Site) -> SkipReason | None:
         SkipReason.IMPRESSION_PRESENT: report.sections.impression is not None,
         SkipReason.NOT_RADIOLOGY: not report.is_radiology,
         SkipReason.REPORT_CANCELLED: report.report_status in _WITHDRAWN,
+        SkipReason.RESULTS_UNRESOLVED: report.has_unresolved_results,
         SkipReason.NO_FINDINGS: report.sections.findings is None
         and not report.has_unread_impression,
         SkipReason.DOCUMENT_NOT_READ: _may_hide_impression(report),

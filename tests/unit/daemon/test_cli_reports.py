@@ -86,8 +86,8 @@ def test_people_are_not_told_of_what_is_not_known(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["dry-run", str(file)])
 
     first, *rest = result.stdout.splitlines()
-    assert first.endswith("reject (fhir_not_supported_yet)")
-    assert rest == ["  error: fhir_not_supported_yet"]
+    assert first.endswith("reject (not_a_resource)")
+    assert rest == ["  error: not_a_resource at resourceType"]
 
 
 def test_draft_adds_the_impression_and_the_checks() -> None:

@@ -136,13 +136,40 @@ def test_what_cannot_be_read_is_rejected_with_what_is_known(
 
 
 @pytest.mark.parametrize(
-    ("source", "payload"), [("a.json", b"[]"), ("-", b' {"resourceType": "x"}')]
+    ("source", "payload", "error"),
+    [
+        ("a.json", b"[]", {"reason": "not_a_resource", "where": "resourceType"}),
+        (
+            "-",
+            b' {"resourceType": "Patient"}',
+            {"reason": "resource_type_not_supported", "where": None},
+        ),
+        (
+            "-",
+            b'{"resourceType": "DiagnosticReport", "status": "final"}',
+            {"reason": "resource_invalid", "where": "DiagnosticReport.code"},
+        ),
+    ],
 )
-def test_fhir_is_not_read_yet_and_says_so(source: str, payload: bytes) -> None:
+def test_fhir_that_the_door_would_refuse_is_rejected(
+    source: str, payload: bytes, error: dict[str, str]
+) -> None:
     (record,) = records(payload, source)
 
-    assert (record["ok"], record["standard"]) == (False, "fhir")
-    assert record["error"] == {"reason": "fhir_not_supported_yet", "where": None}
+    assert (record["ok"], record["standard"], record["decision"]) == (False, "fhir", "reject")
+    assert record["error"] == error
+
+
+def test_a_fhir_report_is_told_in_the_same_words_as_an_hl7_one() -> None:
+    payload = (ROOT / "tests/vectors/fhir/reports/ihe_imr.json").read_bytes()
+
+    (record,) = records(payload, "-")
+    (over_mllp,) = records(b"MSH|^~\\&|A|B|C|D|20260304||ORU^R01|1|P|2.5.1\rOBR|1||F|X\r", "-")
+
+    assert set(record) == set(over_mllp)
+    assert (record["ok"], record["standard"], record["decision"]) == (True, "fhir", "draft")
+    assert (record["accession_number"], record["sending_facility"]) == ("ACC-2", "DEMOHOSP")
+    assert record["message_type"] == "Bundle/collection"
 
 
 def test_a_doubt_in_the_reading_and_the_codec_are_said() -> None:
