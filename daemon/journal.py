@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         NewDelivery,
         PendingDelivery,
     )
+    from daemon.journal_batches import Fetched, Taken
     from daemon.lifecycle import Event, State
     from mappings.domain import (
         Draft,
@@ -65,7 +66,7 @@ class PendingMessage:
 
 @dataclass(frozen=True, slots=True)
 class PendingReport:
-    """A report whose next step is due."""
+    """A report whose next step is due; ``retracted_for`` says why its draft is to be taken back."""
 
     report_id: ReportId
     message_id: MessageId
@@ -74,6 +75,7 @@ class PendingReport:
     attempts: int
     study: StudyReport = field(repr=False)
     observation: DraftObservation | None = field(repr=False)
+    retracted_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,12 @@ class Journal(Protocol):
     ) -> MessageId:
         """Keep the bytes of a message that the door answered with no, as REJECTED."""
 
+    async def receive_all(self, batch: Sequence[Fetched]) -> Sequence[Taken]:
+        """Store a batch of messages in one transaction, refused ones with their dead letters."""
+
+    async def backlog(self) -> int:
+        """Count the messages and reports that are not drafted yet."""
+
     async def record_mapped(
         self,
         message_id: MessageId,
@@ -165,9 +173,10 @@ class Journal(Protocol):
         *,
         deliveries: Sequence[NewDelivery] = (),
     ) -> None:
-        """Give birth to the reports of a message (1..n), superseding older unposted versions.
+        """Give birth to the reports of a message (1..n); older versions give way to them.
 
-        A report whose key already has a newer version (journal_versions.py) is born SUPERSEDED.
+        Which version is newer stands in journal_versions.py, what becomes of the older ones in
+        journal_succession.py. A report that is not the newest is born SUPERSEDED.
         ``deliveries`` are what the sender is owed for it; what waits to be sent of an older version
         is withdrawn.
         """
@@ -202,16 +211,40 @@ class Journal(Protocol):
         outcome: str,
         deliveries: Sequence[NewDelivery] = (),
     ) -> None:
-        """DRAFTED -> POSTED (or a note on SUPERSEDED when a newer version came meanwhile).
+        """DRAFTED -> POSTED (or a note when a newer version came meanwhile).
 
-        ``deliveries`` are queued only with POSTED.
+        ``deliveries`` are queued only with POSTED. An older version that was POSTED is SUPERSEDED.
         """
 
-    async def record_retry(self, report_id: ReportId, *, reason: str, not_before: datetime) -> None:
-        """Stay in state; count the attempt; wait as data."""
+    async def record_retracted(
+        self,
+        report_id: ReportId,
+        *,
+        reference: str,
+        version_id: str | None,
+        outcome: str,
+        deliveries: Sequence[NewDelivery] = (),
+    ) -> None:
+        """RETRACTING -> RETRACTED (or a note when it moved on meanwhile).
 
-    async def record_exit(self, report_id: ReportId, event: Event, reason: str) -> None:
-        """SKIP or FAIL a report."""
+        ``deliveries`` are queued only with RETRACTED; an ORU only to whom one was owed before.
+        """
+
+    async def record_retry(
+        self,
+        report_id: ReportId,
+        *,
+        reason: str,
+        not_before: datetime,
+        was: State | None = None,
+        is_counted: bool = True,
+    ) -> None:
+        """Stay in state (which must be ``was``); count the attempt; wait as data."""
+
+    async def record_exit(
+        self, report_id: ReportId, event: Event, reason: str, *, was: State | None = None
+    ) -> None:
+        """SKIP or FAIL a report (which must be ``was``); no older draft stands in its place."""
 
     async def record_delivered(self, delivery_id: DeliveryId, *, answer: str) -> None:
         """Say that the receiver has taken a delivery; ``answer`` is how, such as ``AA``.
@@ -271,7 +304,13 @@ class Journal(Protocol):
     async def pending_reports(
         self, state: State, *, now: datetime, limit: int, but_not: Collection[ReportId] = ()
     ) -> Sequence[PendingReport]:
-        """Reports in ``state`` whose ``not_before`` has passed, oldest first."""
+        """Reports in ``state`` whose ``not_before`` has passed, oldest first.
+
+        A DRAFTED one whose key has one that is RETRACTING is not among them.
+        """
+
+    async def state_of(self, report_id: ReportId) -> State | None:
+        """Return a report's state now; None for no report."""
 
     async def pending_deliveries(
         self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()

@@ -1,7 +1,7 @@
 """What the journal knows of the daemon itself: paused or not, and which server its drafts are for.
 
-A journal's unposted drafts belong to one FHIR server. Served towards another by mistake, they would
-be posted there and marked POSTED: so a change of target is refused while work is under way.
+What a journal has to post or to retract belongs to one FHIR server. Served towards another by
+mistake, it would be done there: so a change of target is refused while work is under way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from daemon.errors import ConfigurationError
 from daemon.lifecycle import State
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from daemon.journal_writer import Transaction
 
 TARGET = "target:"
@@ -22,6 +24,12 @@ def set_paused(transaction: Transaction, *, is_paused: bool, actor: str) -> None
     """Stop or start posting."""
     transaction.execute("INSERT OR REPLACE INTO flag VALUES ('paused', ?)", (is_paused,))
     transaction.audit(Change("pause" if is_paused else "resume", actor=actor))
+
+
+def is_paused(connection: sqlite3.Connection) -> bool:
+    """Return whether posting is stopped."""
+    row = connection.execute("SELECT is_set FROM flag WHERE name = 'paused'").fetchone()
+    return bool(row and row[0])
 
 
 def bind_target(transaction: Transaction, target: str) -> None:
@@ -34,7 +42,8 @@ def bind_target(transaction: Transaction, target: str) -> None:
     if bound == (TARGET + target,):
         return
     under_way = transaction.find(
-        "SELECT 1 FROM report WHERE state IN (?, ?)", (State.MAPPED.value, State.DRAFTED.value)
+        "SELECT 1 FROM report WHERE state IN (?, ?, ?)",
+        (State.MAPPED.value, State.DRAFTED.value, State.RETRACTING.value),
     )
     if bound is not None and under_way is not None:
         raise ConfigurationError(

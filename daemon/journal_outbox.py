@@ -85,13 +85,31 @@ def queue(
 def withdraw(transaction: Transaction, report_id: str) -> None:
     """Hold back what is not sent yet of a report that has a newer version.
 
-    What failed as well: an operator must not bring back what a person has spoken over.
+    What failed as well: an operator must not bring back what a person has spoken over. A copy and
+    an event stay owed: that the draft was posted is true, and what comes later follows them.
     """
     rows = transaction.execute(
-        "SELECT id FROM delivery WHERE report_id = ? AND state IN ('due', 'failed')", (report_id,)
+        """SELECT id FROM delivery WHERE report_id = ? AND state IN ('due', 'failed')
+            AND kind NOT IN ('mirror', 'notification')""",
+        (report_id,),
     ).fetchall()
     for (delivery_id,) in rows:
         _move(transaction, delivery_id, WITHDRAW, NEWER_VERSION)
+
+
+def targets_of(
+    transaction: Transaction, report_key: str | None, kind: DeliveryKind
+) -> frozenset[str]:
+    """Return who was ever owed a delivery of ``kind`` about any version of a report.
+
+    One that was withdrawn counts: it may have been on its way.
+    """
+    rows = transaction.execute(
+        """SELECT DISTINCT target FROM delivery JOIN report ON report.id = report_id
+            WHERE report_key = ? AND kind = ?""",
+        (report_key, kind),
+    )
+    return frozenset(target for (target,) in rows)
 
 
 def record_delivered(transaction: Transaction, delivery_id: DeliveryId, answer: str) -> None:

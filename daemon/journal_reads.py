@@ -51,7 +51,8 @@ Connection = sqlite3.Connection
 
 READERS_MAX = 4
 RAW = """message.id, standard, door, sender, message_control_id, message_type, received_at, digest,
-    coalesce(payload.bytes, x'')"""
+    coalesce(payload.bytes, x''),
+    coalesce((SELECT min(place) FROM origin WHERE message_id = message.id), '')"""
 ROW = """message.id, report.id, coalesce(report.state, message.state),
     CASE WHEN report.id IS NULL THEN message.reason ELSE report.reason END,
     received_at, sender, message_type, message_control_id, accession_number,
@@ -59,6 +60,8 @@ ROW = """message.id, report.id, coalesce(report.state, message.state),
 DRAFT = "text, finish, prompt_tokens, output_tokens, engine"
 OBSERVATION = """report_key, observation_id, identifier_system, identifier_value, observation,
     provenance_id, provenance, companions"""
+IS_RETRACTING = """EXISTS (SELECT 1 FROM report AS other
+    WHERE other.report_key = report.report_key AND other.state = 'RETRACTING')"""
 ENTRY = ", ".join(COLUMNS)
 # Tables and order, so that each list walks an index from its newest end.
 NEWEST_REPORTS = ("report JOIN message ON message.id = message_id", "report.arrival DESC")
@@ -119,12 +122,6 @@ class JournalReader:
             self._connections.pop().close()
 
 
-def is_paused(connection: Connection) -> bool:
-    """Return whether posting is stopped."""
-    row = connection.execute("SELECT is_set FROM flag WHERE name = 'paused'").fetchone()
-    return bool(row and row[0])
-
-
 def pending_messages(connection: Connection, limit: int) -> list[PendingMessage]:
     """Messages to map, oldest first."""
     rows = connection.execute(
@@ -142,12 +139,13 @@ def pending_reports(
     limit: int,
     but_not: Collection[ReportId],
 ) -> list[PendingReport]:
-    """Reports whose next step is due, oldest first."""
+    """Reports whose next step is due, oldest first; no post before a retraction of its key."""
     rows = connection.execute(
-        f"""SELECT id, message_id, attempts, study, {OBSERVATION}
+        f"""SELECT id, message_id, attempts, study, retracted_for, {OBSERVATION}
             FROM report LEFT JOIN draft ON report_id = id
             WHERE state = ? AND (not_before IS NULL OR not_before <= ?)
                 AND id NOT IN (SELECT value FROM json_each(?))
+                {"AND NOT " + IS_RETRACTING if state is State.DRAFTED else ""}
             ORDER BY arrival LIMIT ?""",
         (state, time_text(now), json.dumps(list(but_not)), limit),
     )
@@ -160,9 +158,16 @@ def pending_reports(
             attempts=attempts,
             study=decode_study(study),
             observation=_observation(kept),
+            retracted_for=retracted_for,
         )
-        for report_id, message_id, attempts, study, *kept in rows
+        for report_id, message_id, attempts, study, retracted_for, *kept in rows
     ]
+
+
+def state_of(connection: Connection, report_id: str) -> State | None:
+    """Return a report's state; None for no report."""
+    row = connection.execute("SELECT state FROM report WHERE id = ?", (report_id,)).fetchone()
+    return State(row[0]) if row else None
 
 
 def counts(connection: Connection) -> dict[State, int]:
@@ -309,6 +314,7 @@ def _raw(row: Sequence[Any]) -> RawReport:
         received_at=time_of(row[6]),
         digest=row[7],
         payload=row[8],
+        origin=row[9],
     )
 
 

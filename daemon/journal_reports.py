@@ -1,18 +1,17 @@
-"""Every change of a report: its birth at mapping, its way to the server, its supersession, replay.
+"""Every change of a report: its birth at mapping, its way to the server and back, its replay.
 
 Rule: a state changes only through ``next_state`` and only beside ``transaction.audit``, in one
-transaction. No detail of an entry is patient data.
+transaction. No detail of an entry is patient data. What older versions do meanwhile stands in
+journal_succession.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from daemon import journal_outbox
-from daemon.audit import SELF, Change
-from daemon.errors import UnknownIdError
+from daemon import journal_outbox, journal_succession
+from daemon.audit import Change
 from daemon.journal_codec import (
     encode_companions,
     encode_engine,
@@ -21,8 +20,9 @@ from daemon.journal_codec import (
     time_text,
 )
 from daemon.journal_messages import reread, unmapped_state
-from daemon.journal_versions import Version, is_newer, plan_births, version_of
-from daemon.lifecycle import TRANSITIONS, Event, IllegalTransitionError, State, next_state
+from daemon.journal_moves import find_report, move, withdraw
+from daemon.journal_versions import plan_births, version_of
+from daemon.lifecycle import Event, IllegalTransitionError, State, next_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,17 +37,6 @@ if TYPE_CHECKING:
 
     NewId = Callable[[], str]
 
-STARTS_AFRESH = {Event.DRAFT, Event.REDRAFT, Event.REPOST}
-"""Events after which the attempts are counted from 0 again."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    message_id: str
-    state: State
-    reason: str | None
-    attempts: int
-
 
 def record_mapped(
     transaction: Transaction,
@@ -55,30 +44,27 @@ def record_mapped(
     reports: Sequence[NewReport],
     deliveries: Sequence[NewDelivery],
     new_id: NewId,
+    *,
+    is_left: bool,
 ) -> None:
-    """Give birth to a message's reports, superseding older versions that are not posted."""
+    """Give birth to a message's reports; older versions give way (journal_succession.py).
+
+    ``is_left`` says whether a posted draft is left to stand when a person has spoken.
+    """
     unmapped_state(transaction, message_id, Event.MAP)
     for birth in plan_births(reports):
-        _bear(transaction, message_id, birth, new_id())
+        _bear(transaction, message_id, birth, new_id(), is_left=is_left)
     transaction.execute("UPDATE message SET is_mapped = 1 WHERE id = ?", (message_id,))
     journal_outbox.queue(transaction, message_id, None, deliveries, new_id)
 
 
-def _bear(transaction: Transaction, message_id: str, birth: Birth, report_id: str) -> None:
-    event, reason = birth.event, birth.reason
+def _bear(
+    transaction: Transaction, message_id: str, birth: Birth, report_id: str, *, is_left: bool
+) -> None:
+    event, reason = journal_succession.begin(
+        transaction, message_id, birth, report_id, is_left=is_left
+    )
     version = version_of(birth.report)
-    others = _other_versions(transaction, message_id, birth) if birth.is_leading else {}
-    if any(
-        is_newer(other, than=version) or (came_later and not is_newer(version, than=other))
-        for other, _, came_later in others.values()
-    ):
-        event, reason = Event.SUPERSEDE, "newer_version_present"
-    else:
-        for other_id, (_, state, _) in others.items():
-            journal_outbox.withdraw(transaction, other_id)
-            if (state, Event.SUPERSEDE) in TRANSITIONS:
-                reasons = {"reason": "newer_version", "newer_report_id": report_id}
-                _move(transaction, other_id, Event.SUPERSEDE, reasons)
     state = next_state(State.RECEIVED, event)
     study = birth.report.study
     accession = study.accession_number
@@ -101,41 +87,22 @@ def _bear(transaction: Transaction, message_id: str, birth: Birth, report_id: st
     transaction.audit(Change(event, message_id, report_id, State.RECEIVED, state, detail))
 
 
-def _other_versions(
-    transaction: Transaction, message_id: str, birth: Birth
-) -> dict[str, tuple[Version, State, bool]]:
-    """Return each by id: what orders it, its state, and whether its message came after this one.
-
-    A long message, or one that is read again, is mapped later than it came.
-    """
-    rows = transaction.execute(
-        """SELECT report.id, rank, reported_at, report.state,
-                message.arrival > (SELECT arrival FROM message WHERE id = ?)
-            FROM report JOIN message ON message.id = message_id
-            WHERE report_key = ? AND message_id <> ? ORDER BY report.arrival""",
-        (message_id, birth.report.report_key, message_id),
-    )
-    return {
-        id_: (Version(rank, at), State(state), bool(came_later))
-        for id_, rank, at, state, came_later in rows
-    }
-
-
 def record_drafted(
     transaction: Transaction, report_id: ReportId, draft: Draft, observation: DraftObservation
 ) -> None:
     """MAPPED -> DRAFTED, with the text and the bytes to post."""
     digest = sha256(observation.observation).hexdigest()
-    _move(transaction, report_id, Event.DRAFT, _drafting(draft) | {"observation_digest": digest})
+    move(transaction, report_id, Event.DRAFT, _drafting(draft) | {"observation_digest": digest})
     _store_draft(transaction, report_id, draft, observation)
 
 
 def record_withheld(
     transaction: Transaction, report_id: ReportId, draft: Draft, reason: str
 ) -> None:
-    """MAPPED -> WITHHELD, with the text."""
-    _move(transaction, report_id, Event.WITHHOLD, _drafting(draft) | {"reason": reason})
+    """MAPPED -> WITHHELD, with the text; an older version's draft may not stand for it."""
+    move(transaction, report_id, Event.WITHHOLD, _drafting(draft) | {"reason": reason})
     _store_draft(transaction, report_id, draft, None)
+    journal_succession.withdraw_unfit(transaction, report_id)
 
 
 def _drafting(draft: Draft) -> dict[str, str | int | None]:
@@ -184,63 +151,85 @@ def record_posted(
     deliveries: Sequence[NewDelivery],
     new_id: NewId,
 ) -> None:
-    """DRAFTED -> POSTED, or a note on a report that was superseded while its post was under way.
+    """DRAFTED -> POSTED, or a note on a report that moved on while its post was under way.
 
     Args:
         transaction: The open one.
         report_id: Whose draft was posted.
         detail: ``reference``, ``version_id`` and ``outcome`` of the server's answer.
-        deliveries: What is to be sent now; nothing of a superseded report is.
+        deliveries: What is to be sent now; nothing of a report that moved on is.
         new_id: Gives each delivery its id.
     """
-    _, state = _move(transaction, report_id, Event.POST, detail)
-    row = transaction.find(
-        "UPDATE report SET reference = ? WHERE id = ? RETURNING message_id",
-        (storable(str(detail["reference"])), report_id),
-    )
-    if state is State.POSTED and row is not None:
-        journal_outbox.queue(transaction, row[0], report_id, deliveries, new_id)
+    before, state = move(transaction, report_id, Event.POST, detail)
+    _keep_reference(transaction, report_id, detail)
+    if state is State.POSTED:
+        journal_succession.record_place_taken(transaction, report_id, before.report_key)
+        journal_outbox.queue(transaction, before.message_id, report_id, deliveries, new_id)
+
+
+def record_retracted(
+    transaction: Transaction,
+    report_id: ReportId,
+    detail: Detail,
+    deliveries: Sequence[NewDelivery],
+    new_id: NewId,
+) -> None:
+    """RETRACTING -> RETRACTED, or a note on one that moved on meanwhile.
+
+    Args:
+        transaction: The open one.
+        report_id: In whose name the draft was taken back.
+        detail: ``reference``, ``version_id`` and ``outcome`` of the server's answer.
+        deliveries: What is to be sent now; an ORU only to a receiver that was sent one before.
+        new_id: Gives each delivery its id.
+    """
+    stored = find_report(transaction, report_id)
+    told_why: Detail = {**detail, "reason": stored.retracted_for}
+    _, state = move(transaction, report_id, Event.RETRACT, told_why)
+    _keep_reference(transaction, report_id, detail)
+    if state is State.RETRACTED:
+        told = journal_outbox.targets_of(transaction, stored.report_key, "oru")
+        owed = [each for each in deliveries if each.kind != "oru" or each.target in told]
+        journal_outbox.queue(transaction, stored.message_id, report_id, owed, new_id)
+
+
+def _keep_reference(transaction: Transaction, report_id: str, detail: Detail) -> None:
+    reference = storable(str(detail["reference"]))
+    transaction.execute("UPDATE report SET reference = ? WHERE id = ?", (reference, report_id))
 
 
 def record_retry(
-    transaction: Transaction, report_id: ReportId, reason: str, not_before: datetime
+    transaction: Transaction,
+    report_id: ReportId,
+    reason: str,
+    not_before: datetime,
+    *,
+    was: State | None,
+    is_counted: bool,
 ) -> None:
-    """Count the attempt and wait as data."""
+    """Wait as data; count the attempt when there was one."""
     until = time_text(not_before)
-    _move(transaction, report_id, Event.RETRY, {"reason": reason, "not_before": until})
-    transaction.execute("UPDATE report SET not_before = ? WHERE id = ?", (until, report_id))
-
-
-def record_exit(transaction: Transaction, report_id: ReportId, event: Event, reason: str) -> None:
-    """SKIP or FAIL."""
-    _move(transaction, report_id, event, {"reason": reason})
-
-
-def _move(
-    transaction: Transaction, report_id: str, event: Event, detail: Detail, actor: str = SELF
-) -> tuple[State, State]:
-    stored = _find_report(transaction, report_id)
-    if stored is None:
-        raise UnknownIdError("unknown_id")
-    state = next_state(stored.state, event)
-    attempts = 0 if event in STARTS_AFRESH else stored.attempts + (event is Event.RETRY)
-    # A note on a report that stays where it is does not change why it is there.
-    reason = detail.get("reason") or (stored.reason if state is stored.state else None)
+    detail = {"reason": reason, "not_before": until}
+    move(transaction, report_id, Event.RETRY, detail, was=was)
     transaction.execute(
-        """UPDATE report SET state = ?, reason = ?, attempts = ?, not_before = NULL
-            WHERE id = ?""",
-        (state, reason, attempts, report_id),
+        "UPDATE report SET not_before = ?, attempts = attempts + ? WHERE id = ?",
+        (until, is_counted, report_id),
     )
-    change = Change(event, stored.message_id, report_id, stored.state, state, detail, actor)
-    transaction.audit(change)
-    return stored.state, state
 
 
-def _find_report(transaction: Transaction, report_id: str) -> _Stored | None:
-    row = transaction.find(
-        "SELECT message_id, state, reason, attempts FROM report WHERE id = ?", (report_id,)
-    )
-    return _Stored(row[0], State(row[1]), row[2], row[3]) if row else None
+def record_exit(
+    transaction: Transaction,
+    report_id: ReportId,
+    event: Event,
+    reason: str,
+    *,
+    was: State | None,
+) -> None:
+    """SKIP or FAIL. What ends without a draft leaves none of an older version behind."""
+    before, _ = move(transaction, report_id, event, {"reason": reason}, was=was)
+    # A post that is skipped has found a human's work: nothing there is ours to take back.
+    if before.state is State.MAPPED or (before.state is State.DRAFTED and event is Event.FAIL):
+        journal_succession.withdraw_unfit(transaction, report_id)
 
 
 def replay(transaction: Transaction, id_: str, actor: str) -> tuple[str, str]:
@@ -266,9 +255,13 @@ def replay(transaction: Transaction, id_: str, actor: str) -> tuple[str, str]:
 
 
 def _replay_report(transaction: Transaction, report_id: str, actor: str) -> tuple[State, State]:
-    stored = _find_report(transaction, report_id)
+    stored = find_report(transaction, report_id)
+    if stored.state is State.FAILED and stored.retracted_for is not None:
+        withdraw(transaction, report_id, {"reason": stored.retracted_for}, actor)
+        return stored.state, State.RETRACTING
     has_observation = transaction.find(
         "SELECT 1 FROM draft WHERE report_id = ? AND observation IS NOT NULL", (report_id,)
     )
-    is_repost = stored is not None and stored.state is State.FAILED and has_observation
-    return _move(transaction, report_id, Event.REPOST if is_repost else Event.REDRAFT, {}, actor)
+    is_repost = stored.state is State.FAILED and has_observation
+    event = Event.REPOST if is_repost else Event.REDRAFT
+    return stored.state, move(transaction, report_id, event, {}, actor=actor)[1]

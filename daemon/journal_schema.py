@@ -139,7 +139,26 @@ UPGRADES = {
     3: (
         # delivery_queue answers every question that it was made for.
         "DROP INDEX delivery_due",
+        """CREATE INDEX delivery_event ON delivery (target, arrival)
+            WHERE kind = 'notification'""",
+        "ALTER TABLE report ADD COLUMN retracted_for TEXT",
         "ALTER TABLE draft ADD COLUMN companions TEXT NOT NULL DEFAULT '[]'",
+        # Where messages of a log came from, each place once; with the digest, because a topic that
+        # was deleted and made again has other content at the same offsets.
+        """CREATE TABLE origin (
+            place TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            message_id TEXT NOT NULL REFERENCES message (id),
+            PRIMARY KEY (place, digest)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX origin_message ON origin (message_id)",
+        # What FHIR messages are known by: digests of identifiers, and of conditions on creating.
+        """CREATE TABLE resource_identity (
+            token TEXT NOT NULL,
+            message_id TEXT NOT NULL REFERENCES message (id),
+            PRIMARY KEY (token, message_id)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX resource_identity_message ON resource_identity (message_id)",
     ),
 }
 """The statements that lead to each version from the one before it."""

@@ -1,42 +1,43 @@
 """The journal in one SQLite file: the port of daemon/journal.py, embedded, with no server.
 
-Writes go to the one writer thread (journal_writer.py), reads to a pool of read-only connections
-(journal_reads.py). What a write does stands in journal_messages.py and
-journal_reports.py; this file only joins them.
+Writes go to the one writer thread (journal_writer.py); questions stand in journal_questions.py.
+What a write does stands in journal_messages.py and journal_reports.py; this file only joins them.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from daemon import journal_flags, journal_messages, journal_outbox, journal_reports
-from daemon import journal_reads as reads
-from daemon.errors import ConfigurationError, JournalUnavailableError
-from daemon.journal_schema import SETTING, check_file, connect_writer, prepare_file
+from daemon import (
+    journal_batches,
+    journal_flags,
+    journal_messages,
+    journal_outbox,
+    journal_reports,
+    journal_resources,
+)
+from daemon.errors import JournalUnavailableError
+from daemon.journal_questions import JournalQuestions
+from daemon.journal_reads import JournalReader
+from daemon.journal_schema import check_file, connect_writer, prepare_file
 from daemon.journal_writer import ANCHOR_EVERY, JournalWriter
 from daemon.lifecycle import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from daemon.clock import Clock
-    from daemon.delivery import DeliveryId, DeliveryKind, NewDelivery, PendingDelivery
+    from daemon.delivery import DeliveryId, NewDelivery
     from daemon.journal import (
-        AuditEntry,
-        ChainVerdict,
         NewReport,
-        PendingMessage,
-        PendingReport,
         Received,
-        Row,
-        Trail,
     )
+    from daemon.journal_batches import Fetched, Taken
+    from daemon.journal_resources import ReceivedResource, ResourceIdentity
     from daemon.lifecycle import State
     from mappings.domain import Draft, DraftObservation, MessageId, RawReport, ReportId
 
@@ -54,6 +55,7 @@ def open_journal(
     read_only: bool = False,
     new_id: Callable[[], str] = random_id,
     anchor_every: int = ANCHOR_EVERY,
+    is_left_on_final: bool = True,
 ) -> SqliteJournal:
     """Open the journal, making it when it is not there.
 
@@ -64,55 +66,36 @@ def open_journal(
         read_only: Open what is there and never write: every write is refused.
         new_id: Gives each message and report its id; never the same twice.
         anchor_every: Entries between two calls of ``on_head``.
+        is_left_on_final: Whether a posted draft is left to stand when a person has spoken; else
+            it is taken back.
 
     Raises:
         ConfigurationError: The file cannot be used; ``where`` is ``journal.url``.
     """
     if read_only:
         check_file(path)
-        return SqliteJournal(reads.JournalReader(path), None, new_id)
+        return SqliteJournal(JournalReader(path), None, new_id)
     prepare_file(path)
     writer = JournalWriter(connect_writer(path), clock, on_head, anchor_every=anchor_every)
-    return SqliteJournal(reads.JournalReader(path), writer, new_id)
+    return SqliteJournal(JournalReader(path), writer, new_id, is_left_on_final=is_left_on_final)
 
 
-@contextmanager
-def acquire_serve_lock(path: Path) -> Iterator[None]:
-    """Hold the right to serve this journal: two daemons would post the same drafts twice.
-
-    The lock is the kernel's, on ``PATH.lock``: it goes with the process, however that ends.
-
-    Raises:
-        ConfigurationError: Another process holds it (``journal_in_use``).
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _lock_now(lock)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _lock_now(lock: int) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigurationError("journal_in_use", SETTING) from None
-
-
-class SqliteJournal:
+class SqliteJournal(JournalQuestions):
     """See ``daemon.journal.Journal`` for what each method promises."""
 
     def __init__(
         self,
-        reader: reads.JournalReader,
+        reader: JournalReader,
         writer: JournalWriter | None,
         new_id: Callable[[], str],
+        *,
+        is_left_on_final: bool = True,
     ) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._writer = writer
         self._new_id = new_id
+        self._is_left = is_left_on_final
+        self._receive_together = partial(journal_messages.receive_together, new_id=new_id)
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,9 +116,8 @@ class SqliteJournal:
 
     async def receive(self, raw: RawReport, *, peer: str) -> Received:
         """Store a message as RECEIVED, or find it there already."""
-        return await self.writer.submit(
-            lambda t: journal_messages.receive(t, raw, peer, self._new_id)
-        )
+        arrival = journal_messages.Arrival(raw, peer)
+        return await self.writer.submit_with_others(self._receive_together, arrival)
 
     async def refuse(
         self, raw: RawReport, *, peer: str, reason: str, where: str | None
@@ -143,6 +125,20 @@ class SqliteJournal:
         """Keep the bytes of a message that the door answered with no, as REJECTED."""
         return await self.writer.submit(
             lambda t: journal_messages.refuse(t, raw, peer, reason, where, self._new_id)
+        )
+
+    async def receive_all(self, batch: Sequence[Fetched]) -> Sequence[Taken]:
+        """Store a batch of messages in one transaction, refused ones with their dead letters."""
+        return await self.writer.submit(
+            lambda t: journal_batches.receive_all(t, batch, self._new_id)
+        )
+
+    async def receive_resource(
+        self, raw: RawReport, *, peer: str, identity: ResourceIdentity
+    ) -> ReceivedResource:
+        """Store a message as RECEIVED, or find it, or what its conditions name, there already."""
+        return await self.writer.submit(
+            lambda t: journal_resources.receive_resource(t, raw, peer, identity, self._new_id)
         )
 
     async def record_mapped(
@@ -161,7 +157,7 @@ class SqliteJournal:
             raise ValueError("a mapped message has at least one report")
         await self.writer.submit(
             lambda t: journal_reports.record_mapped(
-                t, message_id, reports, deliveries, self._new_id
+                t, message_id, reports, deliveries, self._new_id, is_left=self._is_left
             )
         )
 
@@ -207,19 +203,48 @@ class SqliteJournal:
         outcome: str,
         deliveries: Sequence[NewDelivery] = (),
     ) -> None:
-        """DRAFTED -> POSTED (or a note on SUPERSEDED when a newer version came meanwhile)."""
+        """DRAFTED -> POSTED (or a note when a newer version came meanwhile)."""
         detail = {"reference": reference, "version_id": version_id, "outcome": str(outcome)}
         await self.writer.submit(
             lambda t: journal_reports.record_posted(t, report_id, detail, deliveries, self._new_id)
         )
 
-    async def record_retry(self, report_id: ReportId, *, reason: str, not_before: datetime) -> None:
-        """Stay in state; count the attempt; wait as data."""
+    async def record_retracted(
+        self,
+        report_id: ReportId,
+        *,
+        reference: str,
+        version_id: str | None,
+        outcome: str,
+        deliveries: Sequence[NewDelivery] = (),
+    ) -> None:
+        """RETRACTING -> RETRACTED (or a note when it moved on meanwhile)."""
+        detail = {"reference": reference, "version_id": version_id, "outcome": str(outcome)}
         await self.writer.submit(
-            lambda t: journal_reports.record_retry(t, report_id, reason, not_before)
+            lambda t: journal_reports.record_retracted(
+                t, report_id, detail, deliveries, self._new_id
+            )
         )
 
-    async def record_exit(self, report_id: ReportId, event: Event, reason: str) -> None:
+    async def record_retry(
+        self,
+        report_id: ReportId,
+        *,
+        reason: str,
+        not_before: datetime,
+        was: State | None = None,
+        is_counted: bool = True,
+    ) -> None:
+        """Stay in state; count the attempt; wait as data."""
+        await self.writer.submit(
+            lambda t: journal_reports.record_retry(
+                t, report_id, reason, not_before, was=was, is_counted=is_counted
+            )
+        )
+
+    async def record_exit(
+        self, report_id: ReportId, event: Event, reason: str, *, was: State | None = None
+    ) -> None:
         """SKIP or FAIL a report.
 
         Raises:
@@ -227,7 +252,9 @@ class SqliteJournal:
         """
         if event not in {Event.SKIP, Event.FAIL}:
             raise ValueError("an exit is SKIP or FAIL")
-        await self.writer.submit(lambda t: journal_reports.record_exit(t, report_id, event, reason))
+        await self.writer.submit(
+            lambda t: journal_reports.record_exit(t, report_id, event, reason, was=was)
+        )
 
     async def record_delivered(self, delivery_id: DeliveryId, *, answer: str) -> None:
         """Say that the receiver has taken a delivery."""
@@ -273,65 +300,6 @@ class SqliteJournal:
         """Write again if the last write failed; cheap when it did not."""
         if self.writer.has_failed:
             await self.writer.submit(journal_flags.probe)
-
-    async def is_paused(self) -> bool:
-        """Return whether posting is stopped."""
-        return await self._reader.ask(reads.is_paused)
-
-    async def pending_messages(self, limit: int) -> Sequence[PendingMessage]:
-        """RECEIVED messages that wait to be mapped, oldest first."""
-        return await self._reader.ask(lambda c: reads.pending_messages(c, limit))
-
-    async def pending_reports(
-        self, state: State, *, now: datetime, limit: int, but_not: Collection[ReportId] = ()
-    ) -> Sequence[PendingReport]:
-        """Reports in ``state`` whose ``not_before`` has passed, oldest first."""
-        excluded = list(but_not)
-        return await self._reader.ask(
-            lambda c: reads.pending_reports(c, state, now, limit, excluded)
-        )
-
-    async def pending_deliveries(
-        self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()
-    ) -> Sequence[PendingDelivery]:
-        """Deliveries that are due, of each kind and target only the oldest."""
-        excluded = list(but_not)
-        return await self._reader.ask(
-            lambda c: journal_outbox.pending_deliveries(c, now, limit, excluded)
-        )
-
-    async def deliveries_due(self) -> Mapping[tuple[DeliveryKind, str], int]:
-        """How many deliveries wait, by kind and target."""
-        return await self._reader.ask(journal_outbox.deliveries_due)
-
-    async def counts(self) -> Mapping[State, int]:
-        """Count messages (RECEIVED to map, REJECTED) and reports (the rest) by state."""
-        return await self._reader.ask(reads.counts)
-
-    async def rows(
-        self,
-        *,
-        state: State | None = None,
-        accession_number: str | None = None,
-        since: datetime | None = None,
-        limit: int = 100,
-    ) -> Sequence[Row]:
-        """List the newest reports, and messages without one."""
-        return await self._reader.ask(
-            lambda c: reads.rows(c, state, accession_number, since, limit)
-        )
-
-    async def trail(self, id_: str) -> Trail:
-        """Return everything about a message, by its id or that of one of its reports."""
-        return await self._reader.ask(lambda c: reads.trail(c, id_))
-
-    async def entries(self, *, after: int, limit: int) -> Sequence[AuditEntry]:
-        """List audit entries with a sequence above ``after``, in order."""
-        return await self._reader.ask(lambda c: reads.entries(c, after, limit))
-
-    async def verify_chain(self, *, head: str | None = None) -> ChainVerdict:
-        """Recompute the audit chain, and look for an earlier ``head`` in it."""
-        return await self._reader.ask(lambda c: reads.verify_chain(c, head))
 
     async def close(self) -> None:
         """Finish what is queued, then release the files."""

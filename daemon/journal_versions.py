@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from daemon.lifecycle import Event
-from mappings.domain import ReportStatus, SkipReason
+from mappings.domain import ReportStatus, RetractReason, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,16 @@ HUMAN_WORDS = {
     SkipReason.REPORT_CANCELLED,
     SkipReason.FINAL_PRESENT,
     SkipReason.DOCUMENT_NOT_READ,
+    SkipReason.RESULTS_UNRESOLVED,
 }
-"""Skips because a person has spoken: they speak for the whole report."""
+"""Skips because a person has spoken, or may have: they speak for the whole report."""
+ENDS_DRAFTING = {
+    SkipReason.IMPRESSION_PRESENT,
+    SkipReason.FINAL_PRESENT,
+    SkipReason.DOCUMENT_NOT_READ,
+    SkipReason.DRAFTING_ENDED,
+}
+"""Skips because the report has, or had in an earlier version, an impression of a person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,12 @@ class Birth:
 
 def version_of(report: NewReport) -> Version:
     """Return what orders ``report`` among the versions with its key."""
-    status = report.study.report_status
-    return Version(RANKS.get(status, 1) if status else 1, report.study.reported_at)
+    return Version(rank_of(report.study.report_status), report.study.reported_at)
+
+
+def rank_of(status: ReportStatus | None) -> int:
+    """Return how far a report has come: 1 as long as nobody has signed it."""
+    return RANKS.get(status, 1) if status else 1
 
 
 def is_newer(version: Version, than: Version) -> bool:
@@ -74,6 +86,32 @@ def is_newer(version: Version, than: Version) -> bool:
         is_earlier = _is_later(than.reported_at, version.reported_at)
         return is_later or (version.rank > than.rank and not is_earlier)
     return version.rank > than.rank
+
+
+def reason_to_withdraw(
+    status: ReportStatus | None, event: Event, reason: str | None, *, is_left: bool
+) -> RetractReason | None:
+    """Say why a draft of an older version may not stand beside a newer one.
+
+    Args:
+        status: Of the newer version.
+        event: How the newer version begins: MAP, or SKIP for ``reason``.
+        reason: Of the SKIP.
+        is_left: Whether a draft is left to stand when a person has spoken.
+
+    Returns:
+        None when it may stand, or when the newer version's own draft will take its place.
+        ``REPORT_CHANGED`` holds only where the findings are others.
+    """
+    if event is not Event.SKIP:
+        return None
+    if reason == SkipReason.REPORT_CANCELLED:
+        return RetractReason.REPORT_CANCELLED
+    if reason in ENDS_DRAFTING - {SkipReason.FINAL_PRESENT}:
+        return None if is_left else RetractReason.IMPRESSION_PRESENT
+    if rank_of(status) >= FINAL_RANK:
+        return None if is_left else RetractReason.FINAL_PRESENT
+    return RetractReason.REPORT_CHANGED
 
 
 def plan_births(reports: Sequence[NewReport]) -> list[Birth]:

@@ -2,6 +2,7 @@
 
 A *message* (what arrived) is RECEIVED or REJECTED. Mapping it makes 1..n *reports*, and each has
 its own life from there. Waiting for a retry is data (``attempts``, ``not_before``), never a state.
+POSTED is the one report of its key whose draft the FHIR server holds as preliminary.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ class State(StrEnum):
     MAPPED = "MAPPED"
     DRAFTED = "DRAFTED"
     POSTED = "POSTED"
+    RETRACTING = "RETRACTING"
+    RETRACTED = "RETRACTED"
     SKIPPED = "SKIPPED"
     WITHHELD = "WITHHELD"
     SUPERSEDED = "SUPERSEDED"
@@ -34,6 +37,8 @@ class Event(StrEnum):
     DRAFT = "draft"
     WITHHOLD = "withhold"
     POST = "post"
+    WITHDRAW = "withdraw"
+    RETRACT = "retract"
     SUPERSEDE = "supersede"
     FAIL = "fail"
     RETRY = "retry"
@@ -69,8 +74,26 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.DRAFTED, Event.RETRY): State.DRAFTED,
     (State.DRAFTED, Event.FAIL): State.FAILED,
     (State.DRAFTED, Event.SUPERSEDE): State.SUPERSEDED,
-    # The post was already on its way when a newer version arrived: the audit trail notes it.
+    # The draft of a newer version has taken its place at the server.
+    (State.POSTED, Event.SUPERSEDE): State.SUPERSEDED,
+    # A newer version says that no draft may stand. The server may hold one in each of these
+    # states: the answer to a post may be under way, or may be lost.
+    (State.POSTED, Event.WITHDRAW): State.RETRACTING,
+    (State.DRAFTED, Event.WITHDRAW): State.RETRACTING,
+    (State.FAILED, Event.WITHDRAW): State.RETRACTING,
+    (State.SUPERSEDED, Event.WITHDRAW): State.RETRACTING,
+    (State.RETRACTING, Event.WITHDRAW): State.RETRACTING,
+    (State.RETRACTING, Event.RETRACT): State.RETRACTED,
+    # A human has taken over, or there is nothing to retract.
+    (State.RETRACTING, Event.SKIP): State.SKIPPED,
+    (State.RETRACTING, Event.RETRY): State.RETRACTING,
+    (State.RETRACTING, Event.FAIL): State.FAILED,
+    # A newer draft is withdrawn: one retraction does for both.
+    (State.RETRACTING, Event.SUPERSEDE): State.SUPERSEDED,
+    # What was already on its way when the state changed: the audit trail notes it.
     (State.SUPERSEDED, Event.POST): State.SUPERSEDED,
+    (State.RETRACTING, Event.POST): State.RETRACTING,
+    (State.SUPERSEDED, Event.RETRACT): State.SUPERSEDED,
     (State.WITHHELD, Event.REDRAFT): State.MAPPED,
     (State.WITHHELD, Event.SUPERSEDE): State.SUPERSEDED,
     (State.FAILED, Event.REDRAFT): State.MAPPED,

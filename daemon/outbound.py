@@ -18,6 +18,7 @@ from daemon.mllp_carriers import Link, MllpCarrier, tls_of
 from daemon.stage import Stage, StagePlan
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.mllp_client_tls import make_client_context
+from mappings.domain import RetractReason
 from mappings.hl7_oru_out import OruOptions, oru_control_id, render_oru
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Outbound:
             _check_target(settings, site.name, site.oru_target)
         self._links = {name: Link(entry) for name, entry in settings.mllp.send.items()}
         self.owed_when_posted: list[Planner] = [self.plan_oru]
-        self.owed_when_retracted: list[Planner] = []
+        self.owed_when_retracted: list[Planner] = [self.plan_oru]
         self.carriers: dict[DeliveryKind, Carrier] = {"oru": MllpCarrier(self._links)}
         self._stage: Stage[PendingDelivery] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -78,18 +79,20 @@ class Outbound:
         return [owed for plan in self.owed_when_retracted for owed in plan(report)]
 
     def plan_oru(self, report: PendingReport) -> Sequence[NewDelivery]:
-        """Return the message that the site of a report wants when its draft is posted, if any."""
+        """Return the message that the site of a report wants of its draft, posted or withdrawn."""
         target = self._sites.named(report.study.site).oru_target
         if target is None or report.observation is None:
             return ()
         options = OruOptions(**self._settings.mllp.send[target].oru.model_dump())
-        control_id = oru_control_id(report.report_id)
+        why = report.retracted_for and RetractReason(report.retracted_for)
+        control_id = oru_control_id(report.report_id, is_withdrawal=bool(why))
         payload = render_oru(
             report.study,
             report.observation,
             options,
             control_id=control_id,
             now=self._clock.now(),
+            withdrawn_for=why or None,
         )
         return (NewDelivery("oru", target, payload, control_id),)
 

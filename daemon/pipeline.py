@@ -32,12 +32,13 @@ MAPS_IN_FLIGHT_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class PipelineLimits:
-    """How much at once, whose turn it is, and whether anything is posted at all."""
+    """How much at once, whose turn it is, and whether anything is posted at all, or now."""
 
     drafts_in_flight_max: int
     posts_in_flight_max: int
     is_shadow: bool
     wait_turn: Callable[[], Awaitable[None]]
+    may_post: Callable[[], bool] = lambda: True
 
 
 class Pipeline:
@@ -99,7 +100,8 @@ class Pipeline:
                 fetch=self._due_posts,
                 step=step,
                 identity=lambda report: report.report_id,
-                # One post in flight per report key: the server sees versions in their order.
+                # One post or retraction in flight per report key: the server sees versions in
+                # their order.
                 exclusive=lambda report: report.report_key,
                 put_off=step.put_off,
                 in_flight_max=self._limits.posts_in_flight_max,
@@ -116,7 +118,7 @@ class Pipeline:
         self._draft.wake()
 
     def wake_posting(self) -> None:
-        """A report was drafted."""
+        """A report was drafted, or a draft is to be taken back."""
         self._post.wake()
 
     def start(self) -> None:
@@ -143,9 +145,13 @@ class Pipeline:
         return await self._due(State.MAPPED, limit, but_not) if self._is_model_ready() else ()
 
     async def _due_posts(self, limit: int, but_not: Collection[str]) -> Sequence[PendingReport]:
-        if self._limits.is_shadow or await self._journal.is_paused():
+        if self._limits.is_shadow or not self._limits.may_post():
             return ()
-        return await self._due(State.DRAFTED, limit, but_not)
+        if await self._journal.is_paused():
+            return ()
+        # What must not be read any longer goes before what may be read soon.
+        retractions = await self._due(State.RETRACTING, limit, but_not)
+        return [*retractions, *await self._due(State.DRAFTED, limit, but_not)]
 
     async def _due(
         self, state: State, limit: int, but_not: Collection[str]

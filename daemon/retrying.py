@@ -68,7 +68,7 @@ class Retrying:
     async def end(self, report: PendingReport, event: Event, reason: str) -> None:
         """SKIP or FAIL a report."""
         try:
-            await self._journal.record_exit(report.report_id, event, reason)
+            await self._journal.record_exit(report.report_id, event, reason, was=report.state)
         except IllegalTransitionError:
             return
         self._metrics.steps.labels(stage=self._stage, outcome=event.value).inc()
@@ -77,14 +77,25 @@ class Retrying:
         else:
             log.info("pipeline.report_skipped", report_id=report.report_id, reason=reason)
 
-    async def try_later(self, report: PendingReport, reason: str, wait_s: float) -> None:
-        """Keep a report in its state until ``wait_s`` have passed; FAIL it when tries are spent."""
-        if report.attempts + 1 >= self._attempts_max:
+    async def try_later(
+        self, report: PendingReport, reason: str, wait_s: float, *, is_counted: bool = True
+    ) -> None:
+        """Keep a report in its state until ``wait_s`` have passed; FAIL it when tries are spent.
+
+        ``is_counted`` is False for what was no try, or no fault of the report.
+        """
+        if is_counted and report.attempts + 1 >= self._attempts_max:
             await self.end(report, Event.FAIL, reason)
             return
         not_before = self._clock.now() + timedelta(seconds=wait_s)
         try:
-            await self._journal.record_retry(report.report_id, reason=reason, not_before=not_before)
+            await self._journal.record_retry(
+                report.report_id,
+                reason=reason,
+                not_before=not_before,
+                was=report.state,
+                is_counted=is_counted,
+            )
         except IllegalTransitionError:
             return
         self._metrics.steps.labels(stage=self._stage, outcome="retry").inc()
@@ -93,6 +104,6 @@ class Retrying:
             report_id=report.report_id,
             stage=self._stage,
             reason=reason,
-            attempts=report.attempts + 1,
+            attempts=report.attempts + is_counted,
             retry_after_s=wait_s,
         )

@@ -1,8 +1,8 @@
 """What to do at the server, decided without it: given what it holds and what it answered.
 
-Nothing that a human has touched is ever overwritten: a status other than preliminary, a performer,
-or an identity that is not ours means hands off. Nothing is overwritten blindly either: an update
-names the version that it replaces.
+Nothing that a human has touched is ever overwritten: a status other than preliminary (or taken back
+by us to be drafted again), a performer, or an identity that is not ours means hands off. Nothing is
+overwritten blindly either: an update names the version that it replaces.
 
 Standard: FHIR R4 RESTful API (conditional create, version-aware update), RFC 9110 (Retry-After).
 """
@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import cast
 
 from mappings.fhir_elements import canonical_json
+from mappings.fhir_retraction import may_be_drafted_again
 
 RETRY_AFTER_S_MAX = 86_400.0
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -96,7 +97,7 @@ def plan_write(existing: Mapping[str, object] | None, ours: Mapping[str, object]
     """
     if existing is None:
         return Create()
-    if existing.get("status") != "preliminary":
+    if existing.get("status") != "preliminary" and not may_be_drafted_again(existing):
         return LeaveAlone("final_present")
     if existing.get("performer"):
         return LeaveAlone("human_performer")
@@ -174,7 +175,7 @@ def issue_codes(outcome: object) -> tuple[str, ...]:
     return tuple(code for code in found if isinstance(code, str) and code in _ISSUE_CODES)
 
 
-def read_location(location: str | None, kind: str = "Observation") -> tuple[str, str | None] | None:
+def read_location(location: str | None, kind: str) -> tuple[str, str | None] | None:
     """Read id and version of a resource from a Location header; None when there is none."""
     match = _LOCATION.fullmatch(location or "")
     if match is None or match[1] != kind:
@@ -187,9 +188,7 @@ def read_etag(etag: str | None) -> str | None:
     return _id_of((etag or "").removeprefix("W/").strip('"'))
 
 
-def read_matches(
-    bundle: Mapping[str, object], kind: str = "Observation"
-) -> list[Mapping[str, object]]:
+def read_matches(bundle: Mapping[str, object], kind: str) -> list[Mapping[str, object]]:
     """Return the resources that a search matched, without what the server includes beside."""
     entries = bundle.get("entry")
     found = [
@@ -246,17 +245,6 @@ def _renamed(name: str, value: object, names: Mapping[str, str]) -> object:
     if name == "reference" and isinstance(value, str):
         return names.get(value, value)
     return value
-
-
-def with_id(resource: bytes, server_id: str | None) -> bytes:
-    """Give kept bytes the id that the server uses, or none; the rest stays the same."""
-    return with_names(resource, server_id, {})
-
-
-def with_target(provenance: bytes, reference: str) -> bytes:
-    """Point a kept Provenance at the Observation as the server names it; same input, same bytes."""
-    document = read_object(provenance)
-    return canonical_json({**document, "target": [{"reference": reference, "type": "Observation"}]})
 
 
 def read_object(text: bytes) -> dict[str, object]:

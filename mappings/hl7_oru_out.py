@@ -5,6 +5,10 @@ a machine wrote the text and that a radiologist must review it. The text is the 
 it is read from the Observation's own bytes. The control id comes from the report alone, so that the
 message sent again is the same message. No byte of MLLP's frames can stand inside.
 
+A draft that was taken back is deleted line by line: OBX-11 says D where it said P, OBX-5 is the
+null value, and an NTE says why. OBR-25 says X only when the report itself was cancelled: to a
+receiver it is the order that has no results then.
+
 Standard: HL7 v2.5.1 observation reporting, ORU^R01; LOINC codes are copyright Regenstrief
 Institute, used under the LOINC licence.
 """
@@ -19,8 +23,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mappings.charset import find_codec
-from mappings.domain import Standard
+from mappings.domain import RetractReason, Standard
 from mappings.fhir_device import describe_machine
+from mappings.fhir_retraction import SENTENCES
 from mappings.hl7_escape import escape
 from mappings.hl7_separators import DEFAULT_SEPARATORS
 
@@ -37,6 +42,12 @@ Lines: TypeAlias = Literal["segments", "repetitions", "breaks"]
 
 UTF8 = "UNICODE UTF-8"
 PRELIMINARY = "P"
+DELETED = "D"
+"""OBX-11 (table 0085): deletes the OBX record."""
+CANCELLED = "X"
+"""OBR-25 (table 0123): no results available; order cancelled."""
+NULL = '""'
+"""The value that is there is to be removed (HL7 v2 control chapter)."""
 IMPRESSION = "19005-8^Radiology Imaging study [Impression] (narrative)^LN"
 NOTICE = "8251-1^Service comment^LN"
 UNKNOWN_NAME = "^^^^^^U"
@@ -76,11 +87,11 @@ class OruOptions:
     patient_identifier_type: str = "MR"
 
 
-def oru_control_id(report_id: ReportId) -> str:
+def oru_control_id(report_id: ReportId, *, is_withdrawal: bool = False) -> str:
     """Return MSH-10 of the message about a report: 100 bits of its hash, always the same."""
-    return base64.b32encode(sha256(f"oru:{report_id}".encode()).digest())[
-        :CONTROL_ID_LENGTH
-    ].decode("ascii")
+    name = f"oru{'-withdrawal' if is_withdrawal else ''}:{report_id}"
+    digest = base64.b32encode(sha256(name.encode()).digest())
+    return digest[:CONTROL_ID_LENGTH].decode("ascii")
 
 
 def render_oru(
@@ -90,6 +101,7 @@ def render_oru(
     *,
     control_id: str,
     now: datetime,
+    withdrawn_for: RetractReason | None = None,
 ) -> bytes:
     """Write the message.
 
@@ -99,6 +111,7 @@ def render_oru(
         options: The receiver's.
         control_id: MSH-10.
         now: Aware; MSH-7.
+        withdrawn_for: Why the draft was taken back; None when it was posted.
 
     Returns:
         The message without framing bytes, in ``options.charset`` or UTF-8; each segment ends in CR.
@@ -107,9 +120,11 @@ def render_oru(
     body = [
         _patient(study, options),
         _order(study),
-        _request(study, posted),
+        _request(study, posted, withdrawn_for),
         *_observations(posted, describe_machine(observation), options.lines),
     ]
+    if withdrawn_for is not None:
+        body[3:] = [["NTE", "1", "O", _value(SENTENCES[withdrawn_for])], *map(_deleted, body[3:])]
     for charset in (options.charset, UTF8):
         segments = [_header(study, options, charset, control_id, now), *body]
         text = "".join("|".join(segment).rstrip("|") + "\r" for segment in segments)
@@ -163,7 +178,10 @@ def _order(study: StudyReport) -> list[str]:
     return ["ORC", "RE", placer, filler]
 
 
-def _request(study: StudyReport, posted: Mapping[str, Any]) -> list[str]:
+def _request(
+    study: StudyReport, posted: Mapping[str, Any], withdrawn_for: RetractReason | None
+) -> list[str]:
+    is_cancelled = withdrawn_for is RetractReason.REPORT_CANCELLED
     fields = {
         1: "1",
         4: _exam(study.exam),
@@ -171,7 +189,7 @@ def _request(study: StudyReport, posted: Mapping[str, Any]) -> list[str]:
         18: _value(study.accession_number.value if study.accession_number else None),
         22: render_time(posted["issued"]),
         24: study.exam.modality.value if study.exam.modality else "",
-        25: PRELIMINARY,
+        25: CANCELLED if is_cancelled else PRELIMINARY,
     }
     fields[2], fields[3] = _numbers(study)
     return ["OBR", *(fields.get(number, "") for number in range(1, 26))]
@@ -191,6 +209,11 @@ def _observations(posted: Mapping[str, Any], machine: Machine, lines: Lines) -> 
             author = [method, instances] if sub_id == 1 else []
             found.append(["OBX", *first, "", "", issued, "", "", *author])
     return found
+
+
+def _deleted(observation: list[str]) -> list[str]:
+    """Return an OBX that deletes the one given: the same OBX-3 and OBX-4."""
+    return [*observation[:5], NULL, *observation[6:11], DELETED]
 
 
 def _lay_out(text: str, lines: Lines) -> list[tuple[str, str]]:

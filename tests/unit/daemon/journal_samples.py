@@ -179,6 +179,9 @@ async def map_one(
     return row.report_id
 
 
+PAST_POSTING = {State.POSTED, State.RETRACTING, State.RETRACTED}
+
+
 async def bring_to(journal: SqliteJournal, state: State, control_id: str = "C1") -> ReportId:
     """Bring a new report, alone under its key, to any state that a report can be in."""
     key = ReportKey(control_id)
@@ -186,12 +189,19 @@ async def bring_to(journal: SqliteJournal, state: State, control_id: str = "C1")
     report_id = await map_one(journal, control_id, make_new(key=key, skip=skip))
     if state is State.WITHHELD:
         await journal.record_withheld(report_id, DRAFT, "draft_empty")
-    if state in {State.DRAFTED, State.POSTED, State.FAILED}:
+    if state in {State.DRAFTED, State.FAILED} | PAST_POSTING:
         observation = replace(OBSERVATION, report_key=key)
         await journal.record_drafted(report_id, DRAFT, observation)
-    if state is State.POSTED:
+    if state in PAST_POSTING:
         await journal.record_posted(
             report_id, reference="Observation/prelim-1", version_id="1", outcome="created"
+        )
+    if state in {State.RETRACTING, State.RETRACTED}:
+        cancelled = make_new(ReportStatus.CANCELLED, key=key, skip="report_cancelled")
+        await map_one(journal, f"{control_id}+", cancelled)
+    if state is State.RETRACTED:
+        await journal.record_retracted(
+            report_id, reference="Observation/prelim-1", version_id="2", outcome="updated"
         )
     if state is State.FAILED:
         await journal.record_exit(report_id, Event.FAIL, "post_refused")

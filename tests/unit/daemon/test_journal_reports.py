@@ -187,11 +187,16 @@ STEPS: dict[str, tuple[Event, Callable[[SqliteJournal, ReportId], Awaitable[None
     "retry": (Event.RETRY, lambda j, id_: j.record_retry(id_, reason="busy", not_before=START)),
     "fail": (Event.FAIL, lambda j, id_: j.record_exit(id_, Event.FAIL, "refused")),
     "skip": (Event.SKIP, lambda j, id_: j.record_exit(id_, Event.SKIP, "final_present")),
+    "retract": (
+        Event.RETRACT,
+        lambda j, id_: j.record_retracted(id_, reference="O/1", version_id=None, outcome="updated"),
+    ),
 }
 ALLOWED = {
     State.MAPPED: {"draft", "withhold", "retry", "fail", "skip"},
     State.DRAFTED: {"post", "retry", "fail", "skip"},
-    State.SUPERSEDED: {"post"},
+    State.RETRACTING: {"retract", "post", "retry", "fail", "skip"},
+    State.SUPERSEDED: {"post", "retract"},
 }
 
 

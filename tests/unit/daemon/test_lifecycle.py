@@ -14,12 +14,20 @@ DRAWING = {
     State.MAPPED: (
         "draft>DRAFTED withhold>WITHHELD skip>SKIPPED retry>MAPPED fail>FAILED supersede>SUPERSEDED"
     ),
-    State.DRAFTED: "post>POSTED skip>SKIPPED retry>DRAFTED fail>FAILED supersede>SUPERSEDED",
-    State.POSTED: "",
+    State.DRAFTED: (
+        "post>POSTED skip>SKIPPED retry>DRAFTED fail>FAILED supersede>SUPERSEDED"
+        " withdraw>RETRACTING"
+    ),
+    State.POSTED: "supersede>SUPERSEDED withdraw>RETRACTING",
+    State.RETRACTING: (
+        "retract>RETRACTED skip>SKIPPED retry>RETRACTING fail>FAILED supersede>SUPERSEDED"
+        " withdraw>RETRACTING post>RETRACTING"
+    ),
+    State.RETRACTED: "",
     State.SKIPPED: "",
     State.WITHHELD: "redraft>MAPPED supersede>SUPERSEDED",
-    State.SUPERSEDED: "post>SUPERSEDED",
-    State.FAILED: "redraft>MAPPED repost>DRAFTED supersede>SUPERSEDED",
+    State.SUPERSEDED: "post>SUPERSEDED retract>SUPERSEDED withdraw>RETRACTING",
+    State.FAILED: "redraft>MAPPED repost>DRAFTED supersede>SUPERSEDED withdraw>RETRACTING",
 }
 STEPS = {
     (state, Event(arrow.split(">")[0])): State(arrow.split(">")[1])
@@ -50,10 +58,16 @@ def test_every_state_can_be_reached_from_received() -> None:
     assert reached == set(State)
 
 
-def test_what_is_posted_or_skipped_is_never_touched_again() -> None:
+def test_what_is_retracted_or_skipped_is_never_touched_again() -> None:
     moving = {state for state, _ in TRANSITIONS}
 
-    assert {State.POSTED, State.SKIPPED}.isdisjoint(moving)
+    assert {State.RETRACTED, State.SKIPPED}.isdisjoint(moving)
+
+
+def test_what_was_posted_can_only_make_room_or_be_taken_back() -> None:
+    after = {TRANSITIONS[before, event] for before, event in TRANSITIONS if before is State.POSTED}
+
+    assert after == {State.SUPERSEDED, State.RETRACTING}
 
 
 def test_states_and_events_keep_the_names_they_are_stored_under() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,7 +81,22 @@ async def test_everybody_who_is_owed_something_gets_it_with_one_post(
     outbound.owed_when_retracted.append(lambda _: [withdrawn])
 
     assert [each.kind for each in outbound.plan_posted(report)] == ["oru", "kafka_result"]
-    assert withdrawn in outbound.plan_retracted(report)
+    assert [each.kind for each in outbound.plan_retracted(report)] == ["oru", "notification"]
+
+
+async def test_a_receiver_hears_of_a_withdrawal_in_a_message_of_its_own(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    report = await drafted(journal, clock)
+    outbound = make(clock)
+    [posted] = outbound.plan_posted(report)
+
+    [owed] = outbound.plan_retracted(replace(report, retracted_for="report_cancelled"))
+
+    assert (owed.kind, owed.target) == ("oru", "ris")
+    assert owed.control_id == oru_control_id(report.report_id, is_withdrawal=True)
+    assert owed.control_id != posted.control_id
+    assert b'|""||||||D' in owed.payload
 
 
 async def test_what_is_due_is_sent_and_what_becomes_due_when_it_is_woken(

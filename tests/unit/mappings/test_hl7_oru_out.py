@@ -20,12 +20,14 @@ from mappings.domain import (
     Modality,
     ReportId,
     ReportStatus,
+    RetractReason,
     Skip,
     SkipReason,
     Standard,
     StudyReport,
 )
 from mappings.fhir_elements import printable
+from mappings.fhir_retraction import SENTENCES
 from mappings.hl7_message import read_message
 from mappings.hl7_oru_out import Lines, OruOptions, oru_control_id, render_oru, render_time
 from mappings.hl7_time import parse_time
@@ -52,9 +54,16 @@ def render(
     study: StudyReport = V2_STUDY,
     options: OruOptions | None = None,
     control_id: str = "C1",
+    withdrawn_for: RetractReason | None = None,
 ) -> bytes:
-    observation = draft_of(text)
-    return render_oru(study, observation, options or OruOptions(), control_id=control_id, now=NOW)
+    return render_oru(
+        study,
+        draft_of(text),
+        options or OruOptions(),
+        control_id=control_id,
+        now=NOW,
+        withdrawn_for=withdrawn_for,
+    )
 
 
 def segments_of(message: bytes) -> list[list[str]]:
@@ -93,6 +102,39 @@ def test_the_first_line_says_that_a_radiologist_must_review_it() -> None:
         "Machine-drafted impression, not reviewed. A radiologist must review"
     )
     assert second[5] == "Demonstration engine: not for clinical use."
+
+
+@EVERY_LAYOUT
+@pytest.mark.parametrize("reason", list(RetractReason))
+def test_a_withdrawal_deletes_each_line_that_was_sent_and_repeats_none(
+    lines: Lines, reason: RetractReason
+) -> None:
+    text, options = "Small left effusion.\nNo pneumothorax.", OruOptions(lines=lines)
+    sent = segments_of(render(text, options=options))[4:]
+
+    segments = segments_of(render(text, options=options, withdrawn_for=reason))
+
+    note, *deleted = segments[4:]
+    assert segments[3][25] == ("X" if reason is RetractReason.REPORT_CANCELLED else "P")
+    assert note == ["NTE", "1", "O", SENTENCES[reason]]
+    assert [each[:5] for each in deleted] == [each[:5] for each in sent]
+    assert {tuple(each[5:]) for each in deleted} == {('""', "", "", "", "", "", "D")}
+
+
+def test_hl7apy_finds_the_structure_of_the_standard_in_a_withdrawal(tmp_path: Path) -> None:
+    text = render("One.\nTwo.", withdrawn_for=RetractReason.REPORT_CANCELLED).decode()
+    findings = tmp_path / "findings"
+
+    is_valid = parse_message(text, find_groups=True).validate(report_file=findings)
+
+    assert is_valid
+    assert findings.read_text() == "Warning: Value DX not in table HL70074 in element OBR.OBR_24\n"
+
+
+def test_a_withdrawal_that_comes_back_is_no_report_to_draft_for() -> None:
+    _, decision = read_back(render(withdrawn_for=RetractReason.REPORT_CANCELLED))
+
+    assert isinstance(decision, Skip)
 
 
 def draft_texts() -> st.SearchStrategy[str]:
