@@ -23,7 +23,18 @@ _ACTIONS = {"create": "C", "update": "U"}
 
 def house_rules(resource: Resource, version: FhirVersion) -> Iterator[Answer]:
     """Yield each rule of ours: whether it is kept, its name, and where it is broken if not."""
+    # FHIR counts a required element as there that has an extension alone, and no value.
+    yield not _has_extended_primitive(resource), "extended_primitive", resource["resourceType"]
     yield from _OF_TYPE[resource["resourceType"]](resource, version)
+
+
+def _has_extended_primitive(value: object) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_extended_primitive, value))
+    if isinstance(value, Mapping):
+        names = any(name.startswith("_") for name in value)
+        return names or any(map(_has_extended_primitive, value.values()))
+    return False
 
 
 def _observation(resource: Resource, _version: FhirVersion) -> Iterator[Answer]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mappings.domain import (
+    Companion,
     Draft,
     EngineIdentity,
     Exam,
@@ -20,6 +21,7 @@ from mappings.domain import (
     Standard,
     StudyReport,
 )
+from mappings.fhir_audit_event import Write, build_audit_event
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_observation import build_observation
 
@@ -92,6 +94,28 @@ def draft_of(
         drafted_at=drafted_at,
         software_version="0.1.0",
     )
+
+
+def write_of(draft: DraftObservation, **changes: object) -> Write:
+    """A create of a draft's Observation, as the server named it."""
+    written = Write(
+        interaction="create",
+        reference="Observation/77",
+        version_id="1",
+        resource=draft.observation,
+        base_url="https://fhir.example/r4",
+        client_address="192.0.2.1",
+        request_id="request-1",
+    )
+    return dataclasses.replace(written, **changes)  # type: ignore[arg-type]
+
+
+def audit_event_of(
+    draft: DraftObservation, *, options: FhirOptions | None = None, **changes: object
+) -> Companion:
+    """The AuditEvent of a create of a draft's Observation."""
+    write = write_of(draft, **changes)
+    return build_audit_event(write, options or FhirOptions(), now=DRAFTED_AT)
 
 
 def study_without(*names: str) -> StudyReport:

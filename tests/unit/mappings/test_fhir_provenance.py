@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from mappings.domain import Standard
 from mappings.fhir_provenance import PROVENANCE_TAG_SYSTEM
 from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of, study_without
@@ -29,8 +31,9 @@ def test_it_ties_the_observation_to_the_machine_and_the_moment() -> None:
 
     assert provenance["target"][0]["reference"] == f"Observation/{draft.observation_id}"
     assert provenance["recorded"] == "2026-03-04T10:11:12Z"
+    kinds = [agent["type"]["coding"][0]["code"] for agent in provenance["agent"]]
+    assert kinds == ["author", "assembler"]
     assert provenance["agent"][0]["who"] == {"reference": "#drafter", "type": "Device"}
-    assert provenance["agent"][0]["type"]["coding"][0]["code"] == "author"
     assert provenance["reason"][0]["coding"][0]["code"] == "AIAST"
     assert provenance["contained"] == json.loads(draft.observation)["contained"]
 
@@ -45,6 +48,20 @@ def test_it_names_the_report_version_the_report_and_the_message_as_sources() -> 
         ("MessageHeader", "MSG00042"),
     ]
     assert {part["role"] for part in provenance_of(draft)["entity"]} == {"source"}
+
+
+@pytest.mark.parametrize(
+    ("standard", "activity"),
+    [(Standard.HL7V2, "v2-fhir-transformation"), (Standard.FHIR, "CREATE")],
+)
+def test_what_was_done_is_a_transformation_of_an_hl7_v2_message_or_a_creation(
+    standard: Standard, activity: str
+) -> None:
+    provenance = provenance_of(draft_of(study=dataclasses.replace(STUDY, standard=standard)))
+
+    assert provenance["activity"]["coding"][0]["code"] == activity
+    kinds = {part["what"]["type"] for part in provenance["entity"]}
+    assert ("MessageHeader" in kinds) is (standard is Standard.HL7V2)
 
 
 def test_a_report_without_numbers_still_has_its_version_as_source() -> None:
