@@ -23,6 +23,7 @@ from daemon.door_metrics import DoorMetrics
 from daemon.doors import Doors
 from daemon.drafting import DraftStep
 from daemon.errors import ConfigurationError
+from daemon.fhir_target import make_client
 from daemon.health import Health
 from daemon.intake import MllpIntake
 from daemon.journal_sqlite import acquire_serve_lock, open_journal
@@ -35,7 +36,6 @@ from daemon.pipeline import Pipeline, PipelineLimits
 from daemon.posting import PostStep
 from daemon.site_files import load_sites
 from daemon.validating import make_structure_check
-from interfaces.fhir_client import FhirClient
 from interfaces.fhir_store_app import build_store
 from interfaces.http_server import STORE_PATH, HttpServer, build_app
 from mappings.fhir_elements import FhirOptions
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from daemon.journal import PendingReport
     from daemon.journal_sqlite import SqliteJournal
     from daemon.validating import StructureCheck
+    from interfaces.fhir_client import FhirClient
     from mappings.domain import DraftObservation, Impression
 
 log = structlog.get_logger()
@@ -200,11 +201,9 @@ class App:
 
     def _make_client(self) -> FhirClient:
         mode = self.settings.fhir_write
-        return FhirClient(
-            self.fhir_base_url,
-            write="put" if mode == "off" else mode,
-            timeout_s=self.settings.fhir.timeout_s,
-        )
+        write = "put" if mode == "off" else mode
+        fhir = self.settings.fhir
+        return make_client(fhir, self.fhir_base_url, write=write, clock=self._clock)
 
     def _start_pipeline(self, poster: FhirClient) -> None:
         settings = self.settings

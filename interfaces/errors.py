@@ -6,11 +6,24 @@ from mappings.errors import PrelimError
 
 
 class PostRetryError(PrelimError):
-    """Fate: retry. The server was not reached, timed out or said later (408, 425, 429, 5xx)."""
+    """Fate: retry. The server was not reached, timed out or said later (408, 425, 429, 5xx).
+
+    ``is_counted`` is False when the server answers nobody: no fault of the draft, so that try
+    does not count.
+    """
 
     def __init__(self, reason: str, where: str | None, retry_after_s: float | None = None) -> None:
         super().__init__(reason, where)
         self.retry_after_s = retry_after_s
+        self.is_counted = True
+
+
+class ServerAwayError(PostRetryError):
+    """Fate: ask again after ``retry_after_s``. Nothing was tried: it is no time to knock."""
+
+    def __init__(self, reason: str, where: str | None, retry_after_s: float) -> None:
+        super().__init__(reason, where, retry_after_s)
+        self.is_counted = False
 
 
 class PostRefusedError(PrelimError):
@@ -69,3 +82,11 @@ class RequestRefusedError(PrelimError):
         super().__init__(reason, where)
         self.status = status
         self.code = code
+
+
+class BrokerRetryError(PrelimError):
+    """Fate: connect to the brokers again, later. What was not committed is fetched again.
+
+    ``reason`` is broker_unreachable, broker_error, not_authorized, instance_fenced, offset_unknown,
+    fetch_timed_out, commit_failed, stalled, tls_file_unusable or password_file_unusable.
+    """

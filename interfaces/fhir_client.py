@@ -1,91 +1,137 @@
 """Post a draft so that the server holds it exactly once, and never over a human's work.
 
-Every attempt reads first and decides by ``mappings.fhir_write.plan_write``, so a repeat after an
-unclear time-out finds what was stored. If-None-Exist alone is not free of races on real servers:
-the caller keeps one post in flight per report key, and ``put`` is the better mode where the server
-lets a client choose the id.
+Every attempt reads first and decides by ``mappings.fhir_write``, so a repeat after an unclear
+time-out finds what was stored before anything is written again. The caller keeps one post in flight
+per report key.
 
-Standard: FHIR R4 RESTful API: read, search, update (as create), conditional create, If-Match.
+Standard: FHIR R4 RESTful API; see the files of the ways to write.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal, Self
-from urllib.parse import urlencode
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol, Self
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
-from interfaces.fhir_http import FhirHttp, Reply
-from mappings.domain import PostOutcome, PostReceipt
-from mappings.fhir_provenance import PROVENANCE_TAG_SYSTEM
+from interfaces.fhir_breaker import BreakerState
+from interfaces.fhir_capability import WriteMode, ask_what_it_can
+from interfaces.fhir_single_writes import SingleWrites, receipt_of
+from interfaces.fhir_transactions import TransactionWrites
+from mappings.domain import PostOutcome
+from mappings.fhir_audit_event import Write
+from mappings.fhir_elements import canonical_json
 from mappings.fhir_write import (
     Create,
-    Fate,
     LeaveAlone,
     Unchanged,
     Unsafe,
     Update,
-    issue_codes,
-    judge_status,
-    parse_retry_after_s,
+    plan_retraction,
     plan_write,
-    read_etag,
-    read_location,
-    read_matches,
     read_object,
-    with_id,
-    with_target,
+    rename,
+    with_names,
 )
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
+    from typing import Literal, TypeAlias
 
     from tenacity import RetryCallState
 
-    from mappings.domain import DraftObservation
+    from interfaces.fhir_http import FhirHttp
+    from interfaces.fhir_single_writes import Names, Resource
+    from mappings.domain import Companion, DraftObservation, PostReceipt
+    from mappings.fhir_elements import FhirVersion
+    from mappings.fhir_write import WritePlan
+
+    Audit: TypeAlias = Callable[[Write], Companion]
+    """Makes the AuditEvent of a write."""
 
 log = structlog.get_logger()
-
-WriteMode = Literal["put", "conditional-create"]
 
 ATTEMPTS_MAX = 3
 CLAIM_S_MAX = 5.0
 FIRST_WAIT_S = 0.2
 DECISIONS_MAX = 3
-_OK, _CREATED, _NOT_FOUND, _CONFLICT, _PRECONDITION_FAILED = 200, 201, 404, 409, 412
-_MINIMAL = {"Prefer": "return=minimal"}
+
+
+class Writes(Protocol):
+    """A way of writing; see ``SingleWrites`` for what each does."""
+
+    async def find(self, draft: DraftObservation) -> Resource | None:
+        """Return what the server holds under the draft's identity."""
+
+    async def name(self, draft: DraftObservation, existing: Resource | None) -> Names:
+        """Return how the server calls what the Observation refers to."""
+
+    async def write(
+        self, plan: Create | Update | Unchanged, draft: DraftObservation, names: Names, id_: str
+    ) -> PostReceipt | None:
+        """Carry out a plan; None when the server's state has moved on."""
+
+    async def replace(
+        self, plan: Update, body: bytes, headers: Mapping[str, str]
+    ) -> PostReceipt | None:
+        """Write over the version that was read; None when it is no longer the latest."""
+
+    async def add(
+        self, kind: str, id_: str, resource: bytes, names: Mapping[str, str] | None = None
+    ) -> str:
+        """Bring a resource that is written once."""
+
+
+class Retracted(Protocol):
+    """How a retraction is written."""
+
+    def __call__(self, observation: bytes, *, reason: str) -> bytes:
+        """Return the Observation as entered in error."""
 
 
 class FhirClient:
-    """Writes drafts to one FHIR server; use as an async context."""
+    """Writes drafts to one FHIR server; use as an async context.
+
+    Attributes:
+        mode: The way of writing in force; None until the server has been asked.
+        audit_events: How many AuditEvents were written, and not, by reason.
+    """
 
     def __init__(
         self,
-        base_url: str,
+        http: FhirHttp,
         *,
-        write: WriteMode,
-        timeout_s: float = 10.0,
-        authorization: str | None = None,
-        tls: ssl.SSLContext | None = None,
+        write: WriteMode | Literal["auto"],
+        audit: Audit | None = None,
+        retracted: Retracted | None = None,
+        version: FhirVersion = "R4",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Take the server and the way to write.
 
         Args:
-            base_url: Of the FHIR service, such as ``https://host/fhir``.
-            write: ``put`` with our id, or ``conditional-create`` with the server's.
-            timeout_s: For one request.
-            authorization: Value of the Authorization header, such as ``Bearer ...``.
-            tls: To trust a private authority.
+            http: The server; opened and closed with the client.
+            write: ``put`` with our ids, ``conditional-create`` with the server's, ``transaction``
+                for all in one; ``auto`` asks the server what it can, and again after trouble.
+            audit: Makes the AuditEvent of each write; None for none.
+            retracted: Writes a retraction; needed for ``retract`` alone.
+            version: Of the resources that are written.
             sleep: How to wait between attempts.
         """
-        self._http = FhirHttp(base_url, timeout_s=timeout_s, authorization=authorization, tls=tls)
-        self._write: WriteMode = write
+        self.mode: WriteMode | None = None if write == "auto" else write
+        self.audit_events: Counter[str] = Counter()
+        self._is_auto = write == "auto"
+        self._writes: Writes | None = None
+        self._http = http
+        self._breaker = http.breaker
+        self._audit = audit
+        self._retracted = retracted
+        self._version = version
         self._sleep = sleep
 
     async def __aenter__(self) -> Self:
@@ -102,8 +148,13 @@ class FhirClient:
         """Close the connections."""
         await self._http.__aexit__(kind, error, traceback)
 
+    @property
+    def may_post(self) -> bool:
+        """Whether this is a time to knock at the server."""
+        return self._breaker.wait_s == 0
+
     async def post(self, draft: DraftObservation) -> PostReceipt:
-        """Bring the Observation, then its Provenance, to the server.
+        """Bring the Observation, and what belongs to it, to the server.
 
         Args:
             draft: The bytes as they were kept; a repeat changes nothing.
@@ -113,10 +164,32 @@ class FhirClient:
 
         Raises:
             PostRetryError: Not now; 3 attempts or 5 s are spent, or the server asks for longer.
+            ServerAwayError: Nothing was tried: this is no time to knock.
             PostRefusedError: The answer is permanent.
             FinalPresentError: A human has taken over.
         """
-        attempts = AsyncRetrying(
+        return await self._attempts()(self._post_once, draft, _Tried())
+
+    async def retract(self, draft: DraftObservation, reason: str) -> PostReceipt:
+        """Take a posted draft back: it stays at the server as entered in error.
+
+        Args:
+            draft: As it was posted.
+            reason: A stable word for why.
+
+        Returns:
+            What the server holds now; UNCHANGED when it was taken back before.
+
+        Raises:
+            PostRetryError: Not now.
+            ServerAwayError: Nothing was tried: this is no time to knock.
+            PostRefusedError: The answer is permanent.
+            FinalPresentError: A human has taken over, or removed it.
+        """
+        return await self._attempts()(self._retract_once, draft, reason, _Tried())
+
+    def _attempts(self) -> AsyncRetrying:
+        return AsyncRetrying(
             sleep=self._sleep,
             stop=stop_after_attempt(ATTEMPTS_MAX) | stop_before_delay(CLAIM_S_MAX),
             wait=_wait_s,
@@ -124,147 +197,125 @@ class FhirClient:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return await attempts(self._post_once, draft)
 
-    async def _post_once(self, draft: DraftObservation) -> PostReceipt:
-        receipt = await self._post_observation(draft)
-        if self._write == "put":
-            await self._put_provenance(draft)
-        else:
-            await self._create_provenance(draft, receipt.reference)
-        return receipt
+    async def _post_once(self, draft: DraftObservation, tried: _Tried) -> PostReceipt:
+        with self._breaker.trying():
+            writes = await self._choose_writes()
+            for _ in range(DECISIONS_MAX):
+                existing = await writes.find(draft)
+                names = await writes.name(draft, existing)
+                ours = rename(read_object(draft.observation), names)
+                plan = _doable(plan_write(existing, ours))
+                receipt = await writes.write(plan, draft, names, tried.begin(plan))
+                if receipt is not None:
+                    await self._leave_audit_event(writes, draft, receipt, tried)
+                    return receipt
+            raise PostRetryError("version_conflict", "Observation")
 
-    async def _post_observation(self, draft: DraftObservation) -> PostReceipt:
-        ours = read_object(draft.observation)
-        for _ in range(DECISIONS_MAX):
-            plan = plan_write(await self._find(draft), ours)
-            if isinstance(plan, LeaveAlone):
-                raise FinalPresentError(plan.reason, "Observation")
-            if isinstance(plan, Unsafe):
-                raise PostRefusedError(plan.reason, "Observation")
-            if isinstance(plan, Unchanged):
-                return _receipt(PostOutcome.UNCHANGED, plan.server_id, plan.version_id)
-            receipt = await self._carry_out(plan, draft)
-            if receipt is not None:
-                return receipt
-        raise PostRetryError("version_conflict", "Observation")
+    async def _retract_once(
+        self, draft: DraftObservation, reason: str, tried: _Tried
+    ) -> PostReceipt:
+        assert self._retracted is not None, "the client was made to post only"
+        with self._breaker.trying():
+            writes = await self._choose_writes()
+            for _ in range(DECISIONS_MAX):
+                existing = await writes.find(draft)
+                plan = _doable(plan_retraction(existing, read_object(draft.observation)))
+                if isinstance(plan, Update):
+                    assert existing is not None, "an update is of something"
+                    body = self._retracted(canonical_json(existing), reason=reason)
+                    headers = {"X-Request-Id": tried.begin(plan)}
+                    receipt = await writes.replace(plan, body, headers)
+                else:
+                    assert isinstance(plan, Unchanged), "nothing is made to be taken back"
+                    receipt = receipt_of(PostOutcome.UNCHANGED, plan)
+                if receipt is not None:
+                    await self._leave_audit_event(writes, draft, receipt, tried)
+                    return receipt
+            raise PostRetryError("version_conflict", "Observation")
 
-    async def _find(self, draft: DraftObservation) -> Mapping[str, object] | None:
-        if self._write == "put":
-            reply = await self._http.exchange("GET", f"Observation/{draft.observation_id}")
-            if reply.status == _NOT_FOUND:
-                return None
-            return _read_body(_accepted(reply, "Observation"), "Observation", "Observation")
-        query = {"identifier": f"{draft.identifier_system}|{draft.identifier_value}", "_count": "2"}
-        reply = await self._http.exchange("GET", "Observation", query=query)
-        bundle = _read_body(_accepted(reply, "Observation"), "Observation", "Bundle")
-        matches = read_matches(bundle)
-        if len(matches) > 1:
-            raise PostRefusedError("several_matches", "Observation")
-        return matches[0] if matches else None
+    async def _choose_writes(self) -> Writes:
+        is_after_trouble = self._breaker.state is BreakerState.HALF_OPEN
+        if self._is_auto and (self._writes is None or is_after_trouble):
+            chosen = (await ask_what_it_can(self._http)).safest_write
+            if chosen is None:
+                raise PostRefusedError("no_safe_write", "CapabilityStatement.rest")
+            if chosen != self.mode:
+                log.info("fhir.write_chosen", outcome=chosen)
+                self.mode, self._writes = chosen, None
+        if self._writes is None:
+            self._writes = self._make_writes()
+        return self._writes
 
-    async def _carry_out(
-        self, plan: Create | Update, draft: DraftObservation
-    ) -> PostReceipt | None:
-        """Write, or return None when the server's state has moved on: read and decide again."""
-        if isinstance(plan, Update):
-            return await self._put(
-                plan.server_id, draft, {"If-Match": f'W/"{plan.version_id}"'}, PostOutcome.UPDATED
-            )
-        if self._write == "put":
-            return await self._put(
-                draft.observation_id, draft, {"If-None-Match": "*"}, PostOutcome.CREATED
-            )
-        return await self._create(draft)
+    def _make_writes(self) -> Writes:
+        if self.mode == "transaction":
+            return TransactionWrites(self._http, self._version)
+        return SingleWrites(self._http, "ours" if self.mode == "put" else "theirs")
 
-    async def _put(
-        self, id_: str, draft: DraftObservation, condition: Mapping[str, str], outcome: PostOutcome
-    ) -> PostReceipt | None:
-        reply = await self._http.exchange(
-            "PUT",
-            f"Observation/{id_}",
-            headers={**_MINIMAL, **condition},
-            body=with_id(draft.observation, id_),
-        )
-        if reply.status in (_CONFLICT, _PRECONDITION_FAILED):
-            return None
-        return _receipt(outcome, id_, read_etag(_accepted(reply, "Observation").etag))
-
-    async def _create(self, draft: DraftObservation) -> PostReceipt | None:
-        criteria = {"identifier": f"{draft.identifier_system}|{draft.identifier_value}"}
-        reply = await self._http.exchange(
-            "POST",
-            "Observation",
-            headers={**_MINIMAL, "If-None-Exist": urlencode(criteria)},
-            body=with_id(draft.observation, None),
-        )
-        if reply.status == _PRECONDITION_FAILED:
-            raise PostRefusedError("several_matches", "Observation")
-        _accepted(reply, "Observation")
-        named = read_location(reply.location)
-        if reply.status != _CREATED or named is None:
-            return None
-        return _receipt(PostOutcome.CREATED, named[0], named[1] or read_etag(reply.etag))
-
-    async def _put_provenance(self, draft: DraftObservation) -> None:
-        path = f"Provenance/{draft.provenance_id}"
-        reply = await self._http.exchange("GET", path)
-        if reply.status == _OK:
+    async def _leave_audit_event(
+        self, writes: Writes, draft: DraftObservation, receipt: PostReceipt, tried: _Tried
+    ) -> None:
+        """Leave an AuditEvent; a server that takes none gets the draft all the same."""
+        if self._audit is None:
             return
-        if reply.status != _NOT_FOUND:
-            _accepted(reply, "Provenance")
-        headers = {**_MINIMAL, "If-None-Match": "*"}
-        reply = await self._http.exchange("PUT", path, headers=headers, body=draft.provenance)
-        if reply.status != _PRECONDITION_FAILED:
-            _accepted(reply, "Provenance")
-
-    async def _create_provenance(self, draft: DraftObservation, reference: str) -> None:
-        criteria = {"_tag": f"{PROVENANCE_TAG_SYSTEM}|{draft.provenance_id}"}
-        reply = await self._http.exchange(
-            "POST",
-            "Provenance",
-            headers={**_MINIMAL, "If-None-Exist": urlencode(criteria)},
-            body=with_target(with_id(draft.provenance, None), reference),
+        write = Write(
+            interaction=tried.interaction(receipt),
+            reference=receipt.reference,
+            version_id=receipt.version_id,
+            resource=with_names(draft.observation, receipt.reference.partition("/")[2], {}),
+            base_url=self._http.base_url,
+            client_address=self._http.client_address,
+            request_id=tried.request_id,
         )
-        if reply.status == _PRECONDITION_FAILED:
-            raise PostRefusedError("several_matches", "Provenance")
-        _accepted(reply, "Provenance")
+        made = self._audit(write)
+        try:
+            await writes.add("AuditEvent", made.id, made.body)
+        except PostRefusedError as error:
+            self._count_refused(error)
+        except PostRetryError as error:
+            if error.reason != "http_500":  # of a server that is up: it cannot store this type
+                raise
+            self._count_refused(error)
+        else:
+            self.audit_events["written"] += 1
+
+    def _count_refused(self, error: PostRefusedError | PostRetryError) -> None:
+        if not self.audit_events[error.reason]:
+            log.warning("fhir.audit_event_refused", reason=error.reason, where=error.where)
+        self.audit_events[error.reason] += 1
 
 
-def _accepted(reply: Reply, where: str) -> Reply:
-    fate = judge_status(reply.status)
-    if fate is Fate.DONE:
-        return reply
-    if fate is Fate.REFUSED:
-        codes = ",".join(issue_codes(_json_or_none(reply.body)))
-        raise PostRefusedError(f"http_{reply.status}", f"{where}: {codes}" if codes else where)
-    retry_after_s = parse_retry_after_s(reply.retry_after, reply.date)
-    reason = "unauthorised" if fate is Fate.UNAUTHORISED else f"http_{reply.status}"
-    raise PostRetryError(reason, where, retry_after_s)
+class _Tried:
+    """The last write of a post, over all its attempts: its answer may have been lost."""
+
+    def __init__(self) -> None:
+        self.request_id = uuid.uuid4().hex
+        self._is_update: bool | None = None
+
+    def begin(self, plan: Create | Update | Unchanged) -> str:
+        """Return the X-Request-Id of what a plan writes."""
+        if not isinstance(plan, Unchanged):
+            self.request_id = uuid.uuid4().hex
+            self._is_update = isinstance(plan, Update)
+        return self.request_id
+
+    def interaction(self, receipt: PostReceipt) -> Literal["create", "update"]:
+        """Say what the write did, even if a repeat found it done (by an earlier run, perhaps)."""
+        is_update = receipt.version_id != "1" if self._is_update is None else self._is_update
+        return "update" if is_update else "create"
 
 
-def _read_body(reply: Reply, where: str, kind: str) -> dict[str, object]:
-    document = _json_or_none(reply.body)
-    # A gateway's page or its JSON, say: the server itself may be back later.
-    if document is None or document.get("resourceType") != kind:
-        raise PostRetryError("reply_unreadable", where)
-    return document
-
-
-def _json_or_none(body: bytes) -> dict[str, object] | None:
-    try:
-        return read_object(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _receipt(outcome: PostOutcome, id_: str, version_id: str | None) -> PostReceipt:
-    return PostReceipt(outcome, f"Observation/{id_}", version_id)
+def _doable(plan: WritePlan) -> Create | Update | Unchanged:
+    if isinstance(plan, LeaveAlone):
+        raise FinalPresentError(plan.reason, "Observation")
+    if isinstance(plan, Unsafe):
+        raise PostRefusedError(plan.reason, "Observation")
+    return plan
 
 
 def _is_worth_another_try(error: BaseException) -> bool:
     # Asking again with the same wrong token only locks the account.
-    return isinstance(error, PostRetryError) and error.reason != "unauthorised"
+    return isinstance(error, PostRetryError) and error.is_counted and error.reason != "unauthorised"
 
 
 def _failure(state: RetryCallState) -> PostRetryError | None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
 
 import pytest
 import structlog
 
 from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
-from interfaces.fhir_client import FhirClient, WriteMode
+from interfaces.fhir_breaker import Breaker, BreakerLimits
+from interfaces.fhir_client import FhirClient
+from interfaces.fhir_http import FhirHttp
 from mappings.domain import PostOutcome
 from tests.integration.reply_dropping_proxy import dropping_proxy
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
 from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of
 
 if TYPE_CHECKING:
+    from interfaces.fhir_capability import WriteMode
     from interfaces.fhir_store import FhirStore
     from mappings.domain import DraftObservation, PostReceipt
 
@@ -31,29 +34,39 @@ def held(store: FhirStore, kind: str) -> list[dict[str, Any]]:
 
 
 async def post(url: str, mode: WriteMode, draft: DraftObservation) -> PostReceipt:
-    async with FhirClient(url, write=mode, timeout_s=5) as client:
+    async with FhirClient(FhirHttp(url, timeout_s=5), write=mode) as client:
         return await client.post(draft)
 
 
 class Sleeps:
-    """Waits that are noted and not waited."""
+    """Waits that are noted and not waited: they pass on a clock of their own."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.now = 1000.0
 
     async def __call__(self, seconds: float) -> None:
         self.seconds.append(seconds)
+        self.now += seconds
+
+    def now_s(self) -> float:
+        return self.now
+
+
+def client_of(
+    url: str, mode: WriteMode | Literal["auto"], sleeps: Sleeps, *, failures_max: int = 100
+) -> FhirClient:
+    breaker = Breaker(BreakerLimits(failures_max, 1, 60), sleeps.now_s)
+    return FhirClient(FhirHttp(url, timeout_s=5, breaker=breaker), write=mode, sleep=sleeps)
 
 
 async def post_to(server: ScriptedServer, mode: WriteMode = "put") -> tuple[Any, Sleeps]:
     sleeps = Sleeps()
-    async with serving(server.app) as url:
-        client = FhirClient(url, write=mode, timeout_s=5, sleep=sleeps)
-        async with client:
-            try:
-                return await client.post(draft_of()), sleeps
-            except (PostRetryError, PostRefusedError, FinalPresentError) as error:
-                return error, sleeps
+    async with serving(server.app) as url, client_of(url, mode, sleeps) as client:
+        try:
+            return await client.post(draft_of()), sleeps
+        except (PostRetryError, PostRefusedError, FinalPresentError) as error:
+            return error, sleeps
 
 
 @both_modes
@@ -120,7 +133,7 @@ async def test_a_lost_answer_leaves_one_observation_and_one_provenance(
 ) -> None:
     async with serving_store() as (url, store), dropping_proxy(url, lost.__contains__) as proxy:
         proxy_url, dropped = proxy
-        async with FhirClient(proxy_url, write=mode, timeout_s=5, sleep=Sleeps()) as client:
+        async with client_of(proxy_url, mode, Sleeps()) as client:
             receipt = await client.post(draft_of())
 
         observations, provenances = held(store, "Observation"), held(store, "Provenance")
@@ -134,13 +147,14 @@ async def test_a_lost_answer_leaves_one_observation_and_one_provenance(
 async def test_drafts_of_several_reports_do_not_meet() -> None:
     keys = [key_of(f"report {number}") for number in range(8)]
     async with serving_store() as (url, store):
-        async with FhirClient(url, write="put") as client:
+        async with client_of(url, "put", Sleeps()) as client:
             await asyncio.gather(*(client.post(draft_of(key=key)) for key in keys))
 
         observations = held(store, "Observation")
     assert {part["identifier"][0]["value"] for part in observations} == set(keys)
 
 
+NOTHING = Answer(200, {"resourceType": "Bundle"})
 HELD = {
     **json.loads(draft_of("Older.").observation),
     "meta": {"versionId": "4"},
@@ -169,19 +183,41 @@ async def test_versions_that_never_stand_still_are_left_for_later() -> None:
 
 
 async def test_a_first_put_says_that_there_must_be_none() -> None:
-    server = ScriptedServer(Answer(404), Answer(201, headers={"ETag": 'W/"1"'}), Answer(200))
+    created = Answer(201, headers={"ETag": 'W/"1"'})
+    server = ScriptedServer(Answer(404), NOTHING, created, Answer(200))
     await post_to(server)
 
-    assert server.asked[1].headers["if-none-match"] == "*"
-    assert server.asked[1].headers["content-type"] == "application/fhir+json"
-    assert server.asked[1].headers["prefer"] == "return=minimal"
+    assert server.asked[2].headers["if-none-match"] == "*"
+    assert server.asked[2].headers["content-type"] == "application/fhir+json"
+    assert server.asked[2].headers["prefer"] == "return=minimal"
+
+
+async def test_what_another_way_of_writing_left_is_found_before_a_first_put() -> None:
+    held = {"entry": [{"resource": {**HELD, "id": "77"}}]}
+    server = ScriptedServer(
+        Answer(404), Answer(200, {"resourceType": "Bundle", **held}), Answer(200), Answer(200)
+    )
+    receipt, _ = await post_to(server)
+
+    assert (receipt.outcome, receipt.reference) == (PostOutcome.UPDATED, "Observation/77")
+    assert server.asked[1].headers["cache-control"] == "no-cache"
+    assert server.asked[2].path == "/Observation/77"
+    assert server.asked[2].headers["if-match"] == 'W/"4"'
+
+
+async def test_a_server_that_cannot_search_is_written_to_by_id() -> None:
+    server = ScriptedServer(Answer(404), Answer(403), Answer(201), Answer(200))
+    receipt, _ = await post_to(server)
+
+    assert receipt.outcome is PostOutcome.CREATED
+    assert [asked.method for asked in server.asked] == ["GET", "GET", "PUT", "GET"]
 
 
 async def test_conditional_create_asks_by_identifier_and_tag_only() -> None:
     server = ScriptedServer(
-        Answer(200, {"resourceType": "Bundle"}),
+        NOTHING,
         Answer(201, headers={"Location": "http://elsewhere/fhir/Observation/77/_history/1"}),
-        Answer(201),
+        Answer(201, headers={"Location": "Provenance/78"}),
     )
     receipt, _ = await post_to(server, "conditional-create")
 
@@ -202,7 +238,7 @@ async def test_conditional_create_asks_by_identifier_and_tag_only() -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        [Answer(200, {"resourceType": "Bundle"}), Answer(412)],
+        [NOTHING, Answer(412)],
         [
             Answer(
                 200,
@@ -246,7 +282,7 @@ async def test_a_passing_fault_is_tried_three_times_within_the_claim(status: int
 
 async def test_a_short_retry_after_is_obeyed_within_the_claim() -> None:
     busy = Answer(503, headers={"Retry-After": "2"})
-    server = ScriptedServer(busy, Answer(404), Answer(201), Answer(200))
+    server = ScriptedServer(busy, Answer(404), NOTHING, Answer(201), Answer(200))
     receipt, sleeps = await post_to(server)
 
     assert receipt.outcome is PostOutcome.CREATED
@@ -269,11 +305,18 @@ async def test_a_fault_of_the_provenance_alone_does_not_write_the_observation_ag
     kept = json.loads(draft.observation)
     kept["meta"]["versionId"] = "1"
     server = ScriptedServer(
-        Answer(404), Answer(201), Answer(503), Answer(200, kept), Answer(404), Answer(201)
+        Answer(404),
+        NOTHING,
+        Answer(201),
+        Answer(503),
+        Answer(200, kept),
+        Answer(404),
+        Answer(201),
     )
     receipt, sleeps = await post_to(server)
 
     assert [f"{asked.method} {asked.path.split('/')[1]}" for asked in server.asked] == [
+        "GET Observation",
         "GET Observation",
         "PUT Observation",
         "GET Provenance",
@@ -294,14 +337,14 @@ async def test_a_permanent_answer_is_not_repeated_and_its_text_is_not_kept(
         "issue": [{"code": "invariant", "diagnostics": f"Patient {canary_name}"}],
     }
     server = ScriptedServer(
-        Answer(404), Answer(status, outcome, headers={"Location": f"/{canary_name}"})
+        Answer(404), NOTHING, Answer(status, outcome, headers={"Location": f"/{canary_name}"})
     )
     error, sleeps = await post_to(server)
 
     assert isinstance(error, PostRefusedError)
     assert (error.reason, error.where) == (f"http_{status}", "Observation: invariant")
     assert canary_name not in str(error)
-    assert len(server.asked) == 2
+    assert len(server.asked) == 3
     assert sleeps.seconds == []
 
 
