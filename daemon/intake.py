@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -84,7 +85,9 @@ class MllpIntake:
         self._acknowledger = Acknowledger(rules, clock)
         self._application_acks = application_acks
         self._clock = clock
-        self._metrics = metrics
+        # Each child is looked up once: a lookup by labels costs as much as reading MSH.
+        self._answer_seconds = lru_cache(metrics.answer_seconds.labels)
+        self._messages = lru_cache(metrics.messages.labels)
         self._wake_next = wake_next
         self._log = log.bind()  # once: a lazy logger costs each line as much again
 
@@ -98,7 +101,7 @@ class MllpIntake:
             reply = await self._answer_message(payload, sender)
             answer = Answer(_said(reply), is_stored=reply.is_stored)
         seconds = self._clock.monotonic_s() - started_s
-        self._metrics.answer_seconds.labels(door=door).observe(seconds)
+        self._answer_seconds(door).observe(seconds)
         return answer
 
     async def refuse(self, head: bytes, fault: FrameFault, *, door: str, peer: str) -> Answer:
@@ -252,7 +255,7 @@ class MllpIntake:
         )
 
     def _count(self, door: str, result: str) -> None:
-        self._metrics.messages.labels(door=door, result=result).inc()
+        self._messages(door, result).inc()
 
 
 def _said(reply: _Reply) -> tuple[bytes, ...]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 def storable(text: str) -> str:
     r"""Return ``text`` with lone surrogates written out as ``\udcXX``: UTF-8 cannot hold them."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -6,13 +6,14 @@ transaction. No detail of an entry is patient data.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from daemon import journal_outbox
 from daemon.audit import SELF, Change
 from daemon.errors import UnknownIdError
 from daemon.journal import Received
 from daemon.journal_codec import storable, time_text
+from daemon.journal_writer import ROWS_MAX, in_powers_of_two
 from daemon.lifecycle import Event, IllegalTransitionError, State, next_state
 from mappings.domain import MessageId
 
@@ -31,11 +32,36 @@ FRAME_REASON = "frame_"
 """Begins the reason of a message of which no more than the head of a bad frame is kept."""
 
 
+class Arrival(NamedTuple):
+    """A message at a door, and who sent it."""
+
+    raw: RawReport
+    peer: str
+
+
+def receive_together(
+    transaction: Transaction, arrivals: Sequence[Arrival], new_id: NewId
+) -> list[Received]:
+    """Store accepted messages, oldest first, with few statements for all of them."""
+    if len(arrivals) == 1 or _is_any_known(transaction, arrivals):
+        return [receive(transaction, *arrival, new_id) for arrival in arrivals]
+    ids = _store_messages(
+        transaction, [arrival.raw for arrival in arrivals], State.RECEIVED, None, new_id
+    )
+    transaction.audit(
+        *(
+            _receipt(message_id, arrival, is_control_id_reused=False)
+            for message_id, arrival in zip(ids, arrivals, strict=True)
+        )
+    )
+    return [Received(id_, is_duplicate=False, is_control_id_reused=False) for id_ in ids]
+
+
 def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) -> Received:
     """Store an accepted message, or find it there already."""
     is_known = transaction.find(
         "SELECT 1 FROM message WHERE sender = ? AND message_control_id = ? AND is_refused = 0",
-        (storable(raw.sender), storable(raw.message_control_id)),
+        _sent_as(raw),
     )
     sent = _find_sent(transaction, raw, is_refused=False) if is_known else None
     if sent is not None:
@@ -43,10 +69,34 @@ def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) 
         return Received(MessageId(sent), is_duplicate=True, is_control_id_reused=False)
     # An empty control id is no id: nothing is reused.
     is_reused = bool(raw.message_control_id and is_known)
-    message_id = _store_message(transaction, raw, State.RECEIVED, None, new_id)
-    detail = _arrival(raw, peer) | {"is_control_id_reused": int(is_reused)}
-    transaction.audit(Change("receive", message_id, to_state=State.RECEIVED, detail=detail))
+    [message_id] = _store_messages(transaction, [raw], State.RECEIVED, None, new_id)
+    transaction.audit(_receipt(message_id, Arrival(raw, peer), is_control_id_reused=is_reused))
     return Received(message_id, is_duplicate=False, is_control_id_reused=is_reused)
+
+
+def _is_any_known(transaction: Transaction, arrivals: Sequence[Arrival]) -> bool:
+    """Whether a control id was sent before, or stands twice among them."""
+    sent = [_sent_as(arrival.raw) for arrival in arrivals]
+    if len(set(sent)) < len(sent):
+        return True
+    for part in in_powers_of_two(sent, ROWS_MAX):
+        # CROSS JOIN: the messages are looked up by their index, not walked.
+        asked = ", ".join(["(?, ?)"] * len(part))
+        statement = f"""WITH sent (sender, control_id) AS (VALUES {asked})
+            SELECT 1 FROM sent CROSS JOIN message ON message.sender = sent.sender
+                AND message_control_id = control_id AND is_refused = 0 LIMIT 1"""  # noqa: S608 - only question marks
+        if transaction.find(statement, [value for each in part for value in each]):
+            return True
+    return False
+
+
+def _sent_as(raw: RawReport) -> tuple[str, str]:
+    return storable(raw.sender), storable(raw.message_control_id)
+
+
+def _receipt(message_id: str, arrival: Arrival, *, is_control_id_reused: bool) -> Change:
+    detail = _arrival(*arrival) | {"is_control_id_reused": int(is_control_id_reused)}
+    return Change("receive", message_id, to_state=State.RECEIVED, detail=detail)
 
 
 def refuse(
@@ -62,7 +112,7 @@ def refuse(
     if sent is not None:
         transaction.execute("UPDATE message SET attempts = attempts + 1 WHERE id = ?", (sent,))
         return MessageId(sent)
-    message_id = _store_message(transaction, raw, State.REJECTED, reason, new_id)
+    [message_id] = _store_messages(transaction, [raw], State.REJECTED, reason, new_id)
     detail = _arrival(raw, peer) | {"reason": reason, "where": where}
     transaction.audit(Change("refuse", message_id, to_state=State.REJECTED, detail=detail))
     return message_id
@@ -72,35 +122,36 @@ def _find_sent(transaction: Transaction, raw: RawReport, *, is_refused: bool) ->
     row = transaction.find(
         """SELECT id FROM message
             WHERE sender = ? AND message_control_id = ? AND digest = ? AND is_refused = ?""",
-        (storable(raw.sender), storable(raw.message_control_id), raw.digest, is_refused),
+        (*_sent_as(raw), raw.digest, is_refused),
     )
     return row[0] if row else None
 
 
-def _store_message(
-    transaction: Transaction, raw: RawReport, state: State, reason: str | None, new_id: NewId
-) -> MessageId:
-    message_id = new_id()
-    arrival = transaction.execute(
-        """INSERT INTO message (id, state, is_refused, reason, standard, door, sender,
-            message_control_id, message_type, received_at, digest)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (
-            message_id,
-            state,
-            state is State.REJECTED,
-            reason,
-            raw.standard,
-            raw.door,
-            storable(raw.sender),
-            storable(raw.message_control_id),
-            storable(raw.message_type),
-            time_text(raw.received_at),
-            raw.digest,
-        ),
-    ).lastrowid
-    transaction.execute("INSERT INTO payload VALUES (?, ?)", (arrival, raw.payload))
-    return MessageId(message_id)
+def _store_messages(
+    transaction: Transaction,
+    raws: Sequence[RawReport],
+    state: State,
+    reason: str | None,
+    new_id: NewId,
+) -> list[MessageId]:
+    ids = [MessageId(new_id()) for _ in raws]
+    last = transaction.insert(
+        """message (id, state, is_refused, reason, standard, door, sender,
+            message_control_id, message_type, received_at, digest)""",
+        [
+            (
+                *(message_id, state, state is State.REJECTED, reason, raw.standard, raw.door),
+                *(*_sent_as(raw), storable(raw.message_type)),
+                *(time_text(raw.received_at), raw.digest),
+            )
+            for message_id, raw in zip(ids, raws, strict=True)
+        ],
+    )
+    places = range(last - len(raws) + 1, last + 1)
+    transaction.insert(
+        "payload", [(place, raw.payload) for place, raw in zip(places, raws, strict=True)]
+    )
+    return ids
 
 
 def _arrival(raw: RawReport, peer: str) -> dict[str, str | int | None]:

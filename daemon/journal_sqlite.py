@@ -42,9 +42,13 @@ if TYPE_CHECKING:
     from mappings.domain import Draft, DraftObservation, MessageId, RawReport, ReportId
 
 
-def random_id() -> str:
-    """Return 128 random bits as hex: ours, and telling nothing."""
-    return secrets.token_hex(16)
+def ids_in_time(clock: Clock) -> Callable[[], str]:
+    """Return what makes ids of ours: the millisecond and 80 random bits, as hex.
+
+    In the order of their times, because every index holds them: random ones would have each
+    message write a page of its own in each index.
+    """
+    return lambda: f"{int(clock.now().timestamp() * 1000):012x}{secrets.token_hex(10)}"
 
 
 def open_journal(
@@ -53,7 +57,7 @@ def open_journal(
     clock: Clock,
     on_head: Callable[[int, str], None] | None = None,
     read_only: bool = False,
-    new_id: Callable[[], str] = random_id,
+    new_id: Callable[[], str] | None = None,
     anchor_every: int = ANCHOR_EVERY,
     is_left_on_final: bool = True,
 ) -> SqliteJournal:
@@ -64,7 +68,8 @@ def open_journal(
         clock: The time of the audit entries.
         on_head: Told the chain's head every ``anchor_every`` entries and at close.
         read_only: Open what is there and never write: every write is refused.
-        new_id: Gives each message and report its id; never the same twice.
+        new_id: Gives each message and report its id, never the same twice; None for
+            ``ids_in_time``.
         anchor_every: Entries between two calls of ``on_head``.
         is_left_on_final: Whether a posted draft is left to stand when a person has spoken; else
             it is taken back.
@@ -72,6 +77,7 @@ def open_journal(
     Raises:
         ConfigurationError: The file cannot be used; ``where`` is ``journal.url``.
     """
+    new_id = new_id or ids_in_time(clock)
     if read_only:
         check_file(path)
         return SqliteJournal(JournalReader(path), None, new_id)

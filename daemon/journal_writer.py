@@ -15,30 +15,35 @@ import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from daemon.audit import COLUMNS, Head, link_entry
+from daemon.audit import Head, link_entry
 from daemon.errors import JournalUnavailableError
 from mappings.errors import PrelimError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from daemon.audit import Change
     from daemon.clock import Clock
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 log = structlog.get_logger()
 
 ANCHOR_EVERY = 1_000
 """Entries between two anchors of the chain's head."""
 REASONS = {"SQLITE_FULL": "disk_full", "SQLITE_BUSY": "journal_busy"}
-AUDIT_INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - only question marks
+ROWS_MAX = 32
+"""Rows in one INSERT: each statement gives the interpreter away several times, and to get it back
+from a busy loop costs more than the row.
+"""
 STATEMENT_FAULTS = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -68,16 +73,46 @@ class Transaction:
         row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
         return row
 
-    def audit(self, change: Change) -> None:
-        """Append an entry to the chain."""
-        entry = link_entry(self.head, self.now, change)
-        self._connection.execute(AUDIT_INSERT, entry)
-        self.head = Head(entry[0], entry[-1])
+    def insert(self, into: str, rows: Sequence[Sequence[object]]) -> int:
+        """Insert rows of one width, in their order.
+
+        Args:
+            into: A table, with its columns where not all are given.
+            rows: At least one.
+
+        Returns:
+            The last row's ROWID; those before it precede it without a gap.
+        """
+        row = f"({', '.join('?' * len(rows[0]))})"
+        for part in in_powers_of_two(rows, ROWS_MAX):
+            statement = f"INSERT INTO {into} VALUES {', '.join([row] * len(part))}"  # noqa: S608 - names of ours and question marks
+            last = self.execute(statement, [value for each in part for value in each]).lastrowid
+        return last or 0
+
+    def audit(self, *changes: Change) -> None:
+        """Append entries to the chain, at least one."""
+        entries = []
+        for change in changes:
+            entry = link_entry(self.head, self.now, change)
+            self.head = Head(entry[0], entry[-1])
+            entries.append(entry)
+        self.insert("audit", entries)
+
+
+def in_powers_of_two(rows: Sequence[T], size_max: int) -> Iterator[Sequence[T]]:
+    """Cut rows into parts of 1, 2, 4 ... ``size_max``: so many statements, not one per length."""
+    start, size = 0, size_max
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        yield rows[start : start + size]
+        start += size
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    operation: Callable[[Transaction], Any]
+    operation: Callable[[Transaction, Sequence[Any]], Sequence[Any]]
+    item: Any
     future: asyncio.Future[Any]
 
 
@@ -129,10 +164,22 @@ class JournalWriter:
             JournalUnavailableError: Nothing was written.
             PrelimError: The operation's own; nothing of it was written.
         """
+        return await self.submit_with_others(lambda transaction, _: (operation(transaction),), None)
+
+    async def submit_with_others(
+        self, operation: Callable[[Transaction, Sequence[Item]], Sequence[T]], item: Item
+    ) -> T:
+        """As ``submit``; neighbours in the queue with the same operation are run in one call.
+
+        Args:
+            operation: Gets the items of all of them, oldest first, and returns as many results;
+                each item alone when it raised.
+            item: What this call is about.
+        """
         if self._is_closed:
             raise JournalUnavailableError("journal_closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(operation, future))
+        self._jobs.put(_Job(operation, item, future))
         return await future
 
     async def close(self) -> None:
@@ -191,19 +238,27 @@ class JournalWriter:
 
         None when one of them failed: all are to be undone, and tried one by one.
         """
+        outcomes: list[_Outcome] = []
         try:
-            return [_Outcome(job.future, job.operation(transaction)) for job in jobs]
+            for operation, group in groupby(jobs, key=attrgetter("operation")):
+                alike = list(group)
+                results = operation(transaction, [job.item for job in alike])
+                outcomes += [
+                    _Outcome(job.future, result) for job, result in zip(alike, results, strict=True)
+                ]
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not isinstance(error, STATEMENT_FAULTS):
                 raise
             return None
+        return outcomes
 
     def _attempt(self, transaction: Transaction, job: _Job) -> _Outcome:
         """Run one job inside a savepoint of its own; it alone is undone when it fails."""
         head = transaction.head
         transaction.execute("SAVEPOINT job")
         try:
-            outcome = _Outcome(job.future, job.operation(transaction))
+            [result] = job.operation(transaction, [job.item])
+            outcome = _Outcome(job.future, result)
         except PrelimError as error:
             outcome = _Outcome(job.future, error=error)
         except Exception as error:

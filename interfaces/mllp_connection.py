@@ -58,6 +58,7 @@ class MllpConnection(asyncio.Protocol):
         self._ending: str | None = None  # why no more is taken in; closed when all is answered
         self._is_frame_timed = False
         self._read_timer: asyncio.TimerHandle | None = None
+        self._read_by_s = 0.0
         self._write_timer: asyncio.TimerHandle | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
         self._pace_timer: asyncio.TimerHandle | None = None
@@ -266,23 +267,36 @@ class MllpConnection(asyncio.Protocol):
         is_unfinished = self._decoder.is_unfinished
         if is_unfinished and self._is_frame_timed and not is_new:
             return
-        self._stop_watching()
-        if self._ending is not None or not self._is_reading:
+        self._is_frame_timed, limits = is_unfinished, self._limits
+        wait_s = limits.frame_timeout_s if is_unfinished else limits.idle_timeout_s
+        if self._ending is not None or not self._is_reading or not wait_s:
+            self._stop_watching()
             return
-        if is_unfinished:
-            self._is_frame_timed = True
-            self._read_timer = self._loop.call_later(
-                self._limits.frame_timeout_s, self._on_frame_timeout
-            )
-        elif self._limits.idle_timeout_s:
-            self._read_timer = self._loop.call_later(
-                self._limits.idle_timeout_s, self._on_idle_timeout
-            )
+        # A timer that is there already is only made to look again: most never come to anything,
+        # and one made and cancelled for each message costs as much as reading its header.
+        self._read_by_s = self._loop.time() + wait_s
+        if self._read_timer is None or self._read_timer.when() > self._read_by_s:
+            self._set_read_timer()
+
+    def _set_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+        self._read_timer = self._loop.call_at(self._read_by_s, self._on_read_timer)
+
+    def _on_read_timer(self) -> None:
+        self._read_timer = None
+        if self._loop.time() < self._read_by_s:
+            self._set_read_timer()
+        elif self._is_frame_timed:
+            self._on_frame_timeout()
+        else:
+            self._on_idle_timeout()
 
     def _stop_watching(self) -> None:
         self._is_frame_timed = False
         if self._read_timer is not None:
             self._read_timer.cancel()
+            self._read_timer = None
 
     def _arm_write(self, seconds: float) -> None:
         if self._write_timer is not None:

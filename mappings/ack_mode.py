@@ -100,7 +100,7 @@ def plan_acks(header: Header | None, mode: AckMode) -> AckPlan:
     if accept is None and application is None:
         return ORIGINAL if mode == "auto" else AckPlan(AckCondition.ALWAYS)
     if accept is None:
-        is_empty = header is None or not header.accept_ack
+        is_empty = header is None or not header.feed.accept_ack
         accept = AckCondition.NEVER if is_empty and mode == "auto" else AckCondition.ALWAYS
     return AckPlan(accept, application or AckCondition.NEVER)
 
@@ -108,5 +108,5 @@ def plan_acks(header: Header | None, mode: AckMode) -> AckPlan:
 def _condition(header: Header | None, number: int) -> AckCondition | None:
     if header is None:
         return None
-    written = header.accept_ack if number == 15 else header.application_ack  # noqa: PLR2004 - MSH-15
+    written = header.feed.accept_ack if number == 15 else header.feed.application_ack  # noqa: PLR2004 - MSH-15
     return _CONDITIONS.get(written.upper())

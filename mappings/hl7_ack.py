@@ -42,6 +42,8 @@ _CONDITIONS = {
 _SEQUENCE_ERROR, _DATA_TYPE_ERROR, _INTERNAL = 100, 102, 207
 _OUT_OF_SEQUENCE = frozenset({"fragment_of_message", "several_messages_in_frame"})
 _FRAMING = b"\x0b\x1c"
+_UNKNOWN = (b"MSH", b"^~\\&", *[b""] * 6, b"ACK", b"", b"P", b"2.5")
+"""MSH of the answer to what has none that can be read."""
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+))?")
 _SEGMENT_END = re.compile(rb"[\r\n]+")
 
@@ -77,9 +79,9 @@ def render_ack(
         MSH, MSA and, with an error, ERR; each segment ends in CR.
     """
     separators = DEFAULT_SEPARATORS if header is None else header.separators
-    version = _version(header)
+    version = (2, 5) if header is None else header.feed.version_numbers
     own = ack_control_id if ack_control_id.isalnum() else escape(ack_control_id, separators)
-    segments = [_render_msh(header, version, own.encode("ascii"), now)]
+    segments = [_render_msh(header, own.encode("ascii"), now)]
     echo = b"" if any(byte in _FRAMING for byte in control_id) else control_id
     msa = [b"MSA", code.encode("ascii"), echo]
     if error is not None:
@@ -111,57 +113,18 @@ def parse_ack(payload: bytes) -> Ack:
     raise UnreadableContentError("no_ack_code", "MSA-1")
 
 
-def _version(header: Header | None) -> tuple[int, ...]:
-    return _numbers("2.5" if header is None else header.version)
-
-
-@lru_cache(maxsize=64)
-def _numbers(written: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"[0-9]{1,3}", written))[:3]
-
-
-def _render_msh(
-    header: Header | None, version: tuple[int, ...], ack_control_id: bytes, now: datetime
-) -> list[bytes]:
+def _render_msh(header: Header | None, ack_control_id: bytes, now: datetime) -> list[bytes]:
     stamp = _stamp(now.replace(microsecond=0))
-    if header is None:
-        head = [b"MSH", b"^~\\&", b"", b"", b"", b"", stamp, b"", b"ACK", ack_control_id]
-        return [*head, b"P", b"2.5"]
-    separators = header.separators
-    if "+" in _characters(separators):
+    fields = [*(_UNKNOWN if header is None else header.feed.answer_fields)]
+    if header is not None and "+" in _characters(header.separators):
         stamp = stamp[:14]
-    fields = [
-        b"MSH",
-        header.raw(2),
-        *(_echo(header, number) for number in (5, 6, 3, 4)),
-        stamp,
-        b"",
-        _message_type(header, version),
-        ack_control_id,
-        _echo(header, 11),
-        _echo(header, 12),
-    ]
-    charset = _echo(header, 18)
-    return [*fields, *[b""] * 5, charset] if charset else fields
+    fields[6], fields[9] = stamp, ack_control_id
+    return fields
 
 
 @lru_cache(maxsize=4)
 def _stamp(second: datetime) -> bytes:
     return second.strftime("%Y%m%d%H%M%S%z").encode("ascii")
-
-
-def _echo(header: Header, number: int) -> bytes:
-    """Return a field as sent, but for bytes that would end the frame of the answer."""
-    return header.raw(number).translate(None, _FRAMING)
-
-
-def _message_type(header: Header, version: tuple[int, ...]) -> bytes:
-    """MSH-9 of an answer: the trigger came with v2.3.1, the structure with v2.4."""
-    trigger = header.trigger_event.encode("ascii", "ignore").translate(None, _FRAMING)
-    if version < (2, 3, 1) or not trigger:
-        return b"ACK"
-    parts = [b"ACK", trigger] if version < (2, 4) else [b"ACK", trigger, b"ACK"]
-    return header.separators.component.encode("ascii").join(parts)
 
 
 def _render_err(

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from mappings.charset import decode_message, refusal_reason
-from mappings.errors import MessageRefusedError, UnreadableContentError
+from mappings.charset import refusal_reason
+from mappings.errors import MessageRefusedError
+from mappings.hl7_feed import ACK_CODES, REPORT_EVENTS, Feed, feed_of
 from mappings.hl7_separators import Separators, parse_separators
 from mappings.msh_fields import split_fields
 from mappings.tables import read_table
@@ -31,9 +30,8 @@ _UNFRAMEABLE = re.compile(rb"[\x0b\x1c]")
 _SEQUENCE_ERROR, _FIELD_MISSING, _DATA_TYPE, _VALUE_UNKNOWN = 100, 101, 102, 103
 _TYPE_UNKNOWN, _EVENT_UNKNOWN, _PROCESSING_ID_UNKNOWN, _VERSION_UNKNOWN = 200, 201, 202, 203
 
-ACK_CODES = frozenset({"ACK", "MCF", "NAK", "NACK"})
-REPORT_EVENTS = frozenset({"", "R01"})
 RESULT_EVENTS = frozenset({"R03", "R30", "R31", "R32", "R33", "R40", "R41", "R42", "W01"})
+_ORU_EVENTS = REPORT_EVENTS | RESULT_EVENTS
 VERSIONS = (
     *("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6"),
     *("2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"),
@@ -46,11 +44,13 @@ IGNORED_CODES = frozenset(row["code"] for row in read_table("ignored_messages"))
 class Header:
     """MSH as sent. ``fields[n - 1]`` is MSH-n; ``start`` is where MSH begins in the payload.
 
-    ``is_batch`` says that another MSH follows: the frame holds several messages.
+    ``is_batch`` says that another MSH follows: the frame holds several messages. ``feed`` is what
+    all messages of its feed say.
     """
 
     separators: Separators
     fields: tuple[bytes, ...] = field(repr=False)
+    feed: Feed
     start: int
     is_batch: bool
 
@@ -58,54 +58,12 @@ class Header:
         """Return MSH-``number`` as sent; empty when absent."""
         return self.fields[number - 1] if number <= len(self.fields) else b""
 
-    def _component(self, number: int, component: int = 1) -> str:
-        """Return one component of the first repetition, trimmed; empty when absent.
-
-        What is not in the declared character set is read byte for byte.
-        """
-        raw = self.raw(number)
-        if not raw:
-            return ""
-        separators = self.separators
-        text: str | bytes = raw
-        if not raw.isascii() or b"\x1b" in raw:
-            with suppress(UnreadableContentError):
-                text = decode_message(raw, self.charsets, separators=separators).text
-        parts = _components(text, separators.repetition, separators.component)
-        return parts[component - 1] if component <= len(parts) else ""
-
-    def _organisation(self, number: int) -> str | None:
-        return self._component(number) or self._component(number, 2) or None
-
-    @property
-    def sending_application(self) -> str | None:
-        """MSH-3: namespace, else universal id."""
-        return self._organisation(3)
-
-    @property
-    def sending_facility(self) -> str | None:
-        """MSH-4: namespace, else universal id."""
-        return self._organisation(4)
-
     @property
     def message_time(self) -> str:
         """MSH-7."""
-        return self._component(7)
-
-    @property
-    def message_code(self) -> str:
-        """MSH-9.1, such as ``ORU``."""
-        return self._component(9)
-
-    @property
-    def trigger_event(self) -> str:
-        """MSH-9.2, such as ``R01``."""
-        return self._component(9, 2)
-
-    @property
-    def message_type(self) -> str:
-        """Code and trigger as ``ORU^R01``, whatever the sender's separators."""
-        return "^".join(part for part in (self.message_code, self.trigger_event) if part)
+        separators = self.separators
+        text = self.raw(7).decode("latin-1").split(separators.repetition, 1)[0]
+        return text.split(separators.component, 1)[0].strip()
 
     @property
     def control_id_bytes(self) -> bytes:
@@ -118,42 +76,49 @@ class Header:
         return self.raw(10).decode("latin-1")
 
     @property
-    def processing_id(self) -> str:
-        """MSH-11.1: P, T or D."""
-        return self._component(11)
+    def sending_application(self) -> str | None:
+        """MSH-3: namespace, else universal id."""
+        return self.feed.sending_application
+
+    @property
+    def sending_facility(self) -> str | None:
+        """MSH-4: namespace, else universal id."""
+        return self.feed.sending_facility
+
+    @property
+    def message_code(self) -> str:
+        """MSH-9.1, such as ``ORU``."""
+        return self.feed.message_code
+
+    @property
+    def trigger_event(self) -> str:
+        """MSH-9.2, such as ``R01``."""
+        return self.feed.trigger_event
+
+    @property
+    def message_type(self) -> str:
+        """Code and trigger as ``ORU^R01``, whatever the sender's separators."""
+        return self.feed.message_type
 
     @property
     def version(self) -> str:
         """MSH-12.1."""
-        return self._component(12)
-
-    @property
-    def accept_ack(self) -> str:
-        """MSH-15; valued means enhanced mode."""
-        return self._component(15)
-
-    @property
-    def application_ack(self) -> str:
-        """MSH-16; valued means enhanced mode."""
-        return self._component(16)
+        return self.feed.version
 
     @property
     def charsets(self) -> tuple[str, ...]:
         """MSH-18: what the message is written in, and then what it switches to."""
-        declared = self.raw(18).decode("latin-1")
-        listed = declared.replace(self.separators.escape, self.separators.repetition)  # as in DICOM
-        names = listed.split(self.separators.repetition)
-        return tuple(name.strip() for name in names)
+        return self.feed.charsets
 
     @property
     def is_ack(self) -> bool:
         """An acknowledgment is never acknowledged."""
-        return self.message_code in ACK_CODES
+        return self.feed.is_ack
 
     @property
     def is_report(self) -> bool:
         """An ORU^R01: the one message that is read for a report."""
-        return self.message_code == "ORU" and self.trigger_event in REPORT_EVENTS
+        return self.feed.is_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +131,6 @@ class HeaderPolicy:
 
 
 DEFAULT_POLICY = HeaderPolicy()
-
-
-@lru_cache(maxsize=1024)
-def _components(field: str | bytes, repetition: str, component: str) -> tuple[str, ...]:
-    """Split the first repetition: a feed repeats most fields of MSH in every message."""
-    text = field if isinstance(field, str) else field.decode("latin-1")
-    return tuple(part.strip() for part in text.split(repetition, 1)[0].split(component))
 
 
 def peek_header(payload: bytes) -> Header:
@@ -205,7 +163,8 @@ def peek_header(payload: bytes) -> Header:
     is_batch = payload.find(b"\r" + next_start, stop) >= 0 or (
         b"\n" in payload and payload.find(b"\n" + next_start, stop) >= 0
     )
-    return Header(separators, tuple(fields), start, is_batch)
+    feed = feed_of(separators, fields, stop - start)
+    return Header(separators, tuple(fields), feed, start, is_batch)
 
 
 def judge_header(header: Header, policy: HeaderPolicy = DEFAULT_POLICY) -> None:
@@ -223,7 +182,7 @@ def judge_header(header: Header, policy: HeaderPolicy = DEFAULT_POLICY) -> None:
     if header.is_batch:
         raise MessageRefusedError("several_messages_in_frame", "MSH", "AE", _SEQUENCE_ERROR)
     _judge_type(header, policy)
-    if header.processing_id not in policy.processing_ids:
+    if header.feed.processing_id not in policy.processing_ids:
         raise MessageRefusedError(
             "unsupported_processing_id", "MSH-11", "AR", _PROCESSING_ID_UNKNOWN
         )
@@ -309,7 +268,7 @@ def _judge_type(header: Header, policy: HeaderPolicy) -> None:
     code = header.message_code
     if code == "ORU":
         event = header.trigger_event
-        if event not in REPORT_EVENTS | RESULT_EVENTS and not event.startswith("Z"):
+        if event not in _ORU_EVENTS and not event.startswith("Z"):
             raise MessageRefusedError("unsupported_event", "MSH-9", "AR", _EVENT_UNKNOWN)
     elif code not in policy.ignored_codes:
         raise MessageRefusedError("unsupported_message_type", "MSH-9", "AR", _TYPE_UNKNOWN)

@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.audit import (
     COLUMNS,
@@ -45,6 +47,21 @@ def make_chain(changes: Sequence[Change] = CHANGES) -> list[Row]:
 
 def put(row: Row, column: str, value: object) -> Row:
     return tuple(value if name == column else old for name, old in zip(COLUMNS, row, strict=True))
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.none()
+
+
+@given(st.dictionaries(st.text(), TEXTS | st.integers() | st.booleans()), TEXTS, st.text())
+def test_whatever_an_entry_says_is_hashed_as_its_canonical_json(
+    detail: dict[str, str | int | None], message_id: str | None, actor: str
+) -> None:
+    change = Change("map", message_id, None, State.RECEIVED, State.MAPPED, detail, actor)
+
+    row = link_entry(Head(), START, change)
+
+    assert verify_entries([row]).is_whole
+    assert decode_entry(row).detail == detail
 
 
 def test_an_entry_is_hashed_over_the_previous_hash_and_its_canonical_json() -> None:

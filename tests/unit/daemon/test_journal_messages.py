@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from daemon.journal import Received
     from daemon.journal_sqlite import SqliteJournal
     from mappings.domain import MessageId, RawReport
 
@@ -239,3 +241,43 @@ async def test_a_refused_message_can_be_replayed_beside_its_accepted_twin(
 
     assert await state_of(journal, refused) is State.RECEIVED
     assert (await journal.receive(make_raw(), peer=PEER)).message_id == accepted
+
+
+async def receive_at_once(journal: SqliteJournal, *raws: RawReport) -> list[Received]:
+    """Hand over messages so that one transaction takes them."""
+    return await asyncio.gather(*(journal.receive(raw, peer=PEER) for raw in raws))
+
+
+async def test_messages_that_come_at_once_are_kept_each_with_its_bytes_and_in_their_order(
+    journal: SqliteJournal,
+) -> None:
+    raws = [make_raw(f"C{n}", payload=f"MSH|{n}".encode()) for n in range(77)]
+
+    received = await receive_at_once(journal, *raws)
+
+    pending = await journal.pending_messages(100)
+    assert [each.message_id for each in pending] == [each.message_id for each in received]
+    assert [each.raw for each in pending] == raws
+    verdict = await journal.verify_chain()
+    assert (verdict.is_whole, verdict.entries) == (True, 77)
+
+
+async def test_a_message_that_comes_twice_at_once_is_kept_once(journal: SqliteJournal) -> None:
+    twice, other = make_raw("C1"), make_raw("C2")
+
+    first, again, third = await receive_at_once(journal, twice, twice, other)
+
+    assert again == replace(first, is_duplicate=True)
+    assert not third.is_duplicate
+    assert len(await pending_ids(journal)) == 2
+
+
+async def test_a_message_that_was_sent_before_is_known_among_new_ones(
+    journal: SqliteJournal,
+) -> None:
+    known = await journal.receive(make_raw("C1"), peer=PEER)
+
+    received = await receive_at_once(journal, make_raw("C0"), make_raw("C1"), make_raw("C2"))
+
+    assert [each.is_duplicate for each in received] == [False, True, False]
+    assert received[1].message_id == known.message_id

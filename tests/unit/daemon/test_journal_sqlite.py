@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.errors import ConfigurationError, JournalUnavailableError
-from daemon.journal_sqlite import acquire_serve_lock, open_journal
+from daemon.errors import JournalUnavailableError
+from daemon.journal_sqlite import ids_in_time, open_journal
 from daemon.lifecycle import State
 from tests.unit.daemon.journal_samples import PEER, StepClock, make_raw, receive
 
@@ -40,6 +37,15 @@ async def test_the_same_message_from_64_callers_at_once_is_stored_once(tmp_path:
 
         assert len({each.message_id for each in received}) == 1
         assert [each.is_duplicate for each in received].count(False) == 1
+
+
+async def test_ids_of_ours_are_in_the_order_of_their_times_and_never_the_same() -> None:
+    new_id = ids_in_time(StepClock())
+
+    ids = [new_id() for _ in range(1000)]
+
+    assert ids == sorted(set(ids))
+    assert {len(each) for each in ids} == {32}
 
 
 async def test_ids_come_from_the_factory(tmp_path: Path) -> None:
@@ -102,35 +108,3 @@ async def test_the_head_is_told_at_close(tmp_path: Path) -> None:
         head = (await journal.verify_chain()).head
 
     assert heads == [(1, head)]
-
-
-def test_only_one_may_serve_a_journal(tmp_path: Path) -> None:
-    path = tmp_path / "data" / "journal.db"
-
-    with acquire_serve_lock(path), pytest.raises(ConfigurationError) as caught:  # noqa: SIM117 - the first must hold while the second is tried
-        with acquire_serve_lock(path):
-            pass
-
-    assert (caught.value.reason, caught.value.where) == ("journal_in_use", "journal.url")
-    with acquire_serve_lock(path):
-        pass
-
-
-def test_a_process_that_died_no_longer_holds_the_lock(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    script = (
-        "import os, pathlib, signal, sys\n"
-        "from daemon.journal_sqlite import acquire_serve_lock\n"
-        "with acquire_serve_lock(pathlib.Path(sys.argv[1])):\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-
-    died = subprocess.run(
-        [sys.executable, "-c", script, path],
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-
-    assert died.returncode == -9
-    with acquire_serve_lock(path):
-        pass

@@ -19,7 +19,7 @@ from daemon.journal_writer import JournalWriter
 from tests.unit.daemon.journal_samples import StepClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from pathlib import Path
 
     from daemon.journal import ChainVerdict
@@ -314,3 +314,58 @@ def test_the_reason_names_sqlites_own_code() -> None:
             connection.execute("INSERT INTO t VALUES (randomblob(100000))")
 
     assert caught.value.sqlite_errorname == "SQLITE_FULL"
+
+
+def number_all(transaction: Transaction, items: Sequence[int]) -> list[tuple[int, int]]:
+    """Say with how many others an item was handled; a negative one is refused."""
+    if min(items) < 0:
+        raise UnknownIdError("unknown_id")
+    transaction.audit(*[Change("note")] * len(items))
+    return [(item, len(items)) for item in items]
+
+
+async def test_neighbours_of_one_kind_are_run_in_one_call(writer: JournalWriter) -> None:
+    gate = Gate()
+    held = await gate.stop(writer)
+    several = [asyncio.create_task(writer.submit_with_others(number_all, n)) for n in range(5)]
+    await asyncio.sleep(0)
+    other = await start(writer.submit(note))
+    last = asyncio.create_task(writer.submit_with_others(number_all, 5))
+    await asyncio.sleep(0)
+    gate.open()
+
+    assert await asyncio.gather(*several) == [(n, 5) for n in range(5)]
+    assert await asyncio.gather(*other) == [6]
+    assert await last == (5, 1)
+    await held
+
+
+async def test_one_of_several_that_fails_fails_alone(writer: JournalWriter, path: Path) -> None:
+    gate = Gate()
+    held = await gate.stop(writer)
+    tasks = [asyncio.create_task(writer.submit_with_others(number_all, n)) for n in (1, -1, 2)]
+    await asyncio.sleep(0)
+    gate.open()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    await held
+    assert [results[0], results[2]] == [(1, 1), (2, 1)]
+    assert isinstance(results[1], UnknownIdError)
+    assert verdict_of(path).entries == 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 31, 32, 33, 100])
+async def test_many_rows_are_inserted_in_their_order(writer: JournalWriter, count: int) -> None:
+    rows = [(number,) for number in range(count)]
+    await writer.submit(
+        lambda transaction: transaction.execute("CREATE TABLE line (number INTEGER)")
+    )
+
+    placed = await writer.submit(lambda transaction: transaction.insert("line", rows))
+    found = await writer.submit(
+        lambda transaction: transaction.execute("SELECT rowid, number FROM line").fetchall()
+    )
+
+    assert placed == count
+    assert found == [(number + 1, number) for number in range(count)]

@@ -44,8 +44,8 @@ def test_every_field_of_msh_is_read() -> None:
     assert (header.message_code, header.trigger_event) == ("ORU", "R01")
     assert header.message_type == "ORU^R01"
     assert (header.control_id, header.control_id_bytes) == ("ID 7", b"ID 7")
-    assert (header.processing_id, header.version) == ("P", "2.5.1")
-    assert (header.accept_ack, header.application_ack) == ("AL", "NE")
+    assert (header.feed.processing_id, header.version) == ("P", "2.5.1")
+    assert (header.feed.accept_ack, header.feed.application_ack) == ("AL", "NE")
     assert header.charsets == ("8859/1", "UNICODE UTF-8")
     assert not header.is_batch
     assert "RIS" not in repr(header)
