@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 READ = ("read", "vread", "search-type")
+TAKE = ("create", "update")
 SUBSCRIBE = ("create", "read", "update", "delete", "search-type")
 SUBSCRIPTION_PARAMETERS = (("_id", "token"), ("status", "token"), ("url", "uri"))
 INTAKE = "DiagnosticReport"
 _CHANGED = "2026-11-21"
+_PROCESS_MESSAGE = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"
 _GUIDE = (
     "http://hl7.org/fhir/uv/subscriptions-backport"
     "/CapabilityStatement/backport-subscription-server-r4"
@@ -46,7 +48,7 @@ def build_capability_statement(
     resources = [_served(kind, found) for kind, found in parameters.items()]
     taken: dict[str, object] = {
         "type": INTAKE,
-        "interaction": [{"code": "create"}],
+        "interaction": [{"code": code} for code in TAKE],
         "conditionalCreate": True,
     }
     subscription = _resource("Subscription", SUBSCRIBE, SUBSCRIPTION_PARAMETERS)
@@ -55,6 +57,7 @@ def build_capability_statement(
     rest: dict[str, object] = {"mode": "server", "resource": resources}
     if is_intake_open:
         rest["interaction"] = [{"code": "transaction"}]
+        rest["operation"] = [{"name": "process-message", "definition": _PROCESS_MESSAGE}]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
