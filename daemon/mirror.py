@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from daemon.config_mllp import SendRetry
 from daemon.delivery import NewDelivery
@@ -42,6 +42,8 @@ class Mirror:
         store: Where the copies go.
         clock: The time of a withdrawal.
     """
+
+    kind: Literal["mirror"] = "mirror"
 
     def __init__(self, store: FhirStore, clock: Clock) -> None:
         self._store = store

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -50,6 +50,8 @@ class Notifier:
         give_up_s: A subscriber that takes nothing for this long is switched off.
         clock: For that, for heartbeats and for ends.
     """
+
+    kind: Literal["notification"] = "notification"
 
     def __init__(
         self,
