@@ -34,7 +34,7 @@ def find_overlaps(sites: SiteSet) -> list[Overlap]:
 
 
 def _can_share(one: Site, other: Site) -> bool:
-    doors = [site.listeners + site.topics or ("*",) for site in (one, other)]
+    doors = [site.doors or ("*",) for site in (one, other)]
     pairs = [(one.applications, other.applications), (one.facilities, other.facilities), doors]
     return all(any(can_both_match(a, b) for a in left for b in right) for left, right in pairs)
 

@@ -31,6 +31,8 @@ FILLER_FIELDS = ("OBR-3", "ORC-3")
 MODALITY_FIELDS = ("OBR-24", "OBR-21")
 REASON_FIELDS = ("OBR-31", "OBR-13")
 ORDER_DEFAULT = 100
+TOPIC_DOOR = "kafka:"
+"""Begins the name of a topic as a door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Site:
     """One site's ways.
 
     ``applications`` and ``facilities`` are shell patterns for MSH-3 and MSH-4; ``listeners`` and
-    ``topics`` for the door, which must be one of either where any is named. A ``*_fields`` tuple is
+    ``topics`` for the door (that of a topic is ``kafka:TOPIC``), which must be one of either where
+    any is named. A ``*_fields`` tuple is
     the order of looking. ``observation_codes`` (OBX-3) and ``status_words`` ((field, word) in
     capitals) win over the shipped tables. ``exams`` is keyed by code or ``CODE^SYSTEM``.
     ``modalities`` and ``regions`` are what is drafted for, None for all. ``undeclared_codecs`` are
@@ -100,12 +103,16 @@ class Site:
 
     def knows(self, application: str | None, facility: str | None, door: str) -> bool:
         """Say whether a message with this MSH-3 and MSH-4, from this door, is the site's."""
-        doors = self.listeners + self.topics
         return (
             _any_match(self.applications, application)
             and _any_match(self.facilities, facility)
-            and (not doors or _any_match(doors, door))
+            and (not self.doors or _any_match(self.doors, door))
         )
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Patterns of the doors that its messages come by; empty for all."""
+        return (*self.listeners, *(f"{TOPIC_DOOR}{topic}" for topic in self.topics))
 
 
 DEFAULT_SITE = Site("default")
@@ -127,7 +134,7 @@ class SiteSet:
         Args:
             application: MSH-3.
             facility: MSH-4.
-            door: The listener or the Kafka topic that it came from; empty when it came from none.
+            door: The listener, or ``kafka:TOPIC``, that it came from; empty when it came from none.
 
         Returns:
             The site with the lowest ``order``, of those the first by name.

@@ -40,7 +40,8 @@ def test_sites_overlap_where_sender_and_door_can_be_the_same() -> None:
         (
             Site("default"),
             Site("a", applications=("RIS*",), listeners=("ct",)),
-            Site("b", applications=("RIS1",), topics=("ct",)),
+            Site("b", applications=("RIS1",), listeners=("c*",)),
+            Site("e", applications=("RIS1",), topics=("ct",)),
             Site("c", applications=("RIS2",), listeners=("mr",)),
             Site("d", order=1, facilities=("ANNA",)),
         )
@@ -50,5 +51,6 @@ def test_sites_overlap_where_sender_and_door_can_be_the_same() -> None:
         Overlap("d", "a"),
         Overlap("d", "b"),
         Overlap("d", "c"),
+        Overlap("d", "e"),
         Overlap("a", "b"),
     ]

@@ -33,7 +33,8 @@ def test_a_site_can_be_known_by_its_listener_or_topic() -> None:
     sites = SiteSet((Site("a", listeners=("ct-*",), topics=("reports.a",)),))
 
     assert sites.match("RIS1", None, "ct-1").name == "a"
-    assert sites.match("RIS1", None, "reports.a").name == "a"
+    assert sites.match("RIS1", None, "kafka:reports.a").name == "a"
+    assert sites.match("RIS1", None, "reports.a") is DEFAULT_SITE
     assert sites.match("RIS1", None, "mr-1") is DEFAULT_SITE
     assert sites.match("RIS1", None) is DEFAULT_SITE
 

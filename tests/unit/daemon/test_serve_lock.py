@@ -1,0 +1,48 @@
+"""One daemon a journal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.errors import ConfigurationError
+from daemon.serve_lock import acquire_serve_lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_only_one_may_serve_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "journal.db"
+
+    with acquire_serve_lock(path), pytest.raises(ConfigurationError) as caught:  # noqa: SIM117 - the first must hold while the second is tried
+        with acquire_serve_lock(path):
+            pass
+
+    assert (caught.value.reason, caught.value.where) == ("journal_in_use", "journal.url")
+    with acquire_serve_lock(path):
+        pass
+
+
+def test_a_process_that_died_no_longer_holds_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    script = (
+        "import os, pathlib, signal, sys\n"
+        "from daemon.serve_lock import acquire_serve_lock\n"
+        "with acquire_serve_lock(pathlib.Path(sys.argv[1])):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    died = subprocess.run(
+        [sys.executable, "-c", script, path],
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+    assert died.returncode == -9
+    with acquire_serve_lock(path):
+        pass
