@@ -25,6 +25,8 @@ def fhir_options(chosen: Fhir) -> FhirOptions:
         has_task=chosen.task,
         is_transparent=chosen.transparency,
         identifier_system=chosen.identifier_system,
+        identifier_systems=chosen.identifier_systems,
+        patient_reference=chosen.patient_reference,
         ai_security_code=chosen.ai_security_code,
     )
 

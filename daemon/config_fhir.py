@@ -117,6 +117,14 @@ class Fhir(Area):
     identifier_system: str = Field(
         "urn:prelim:report-key", min_length=1, description="system of Observation.identifier"
     )
+    identifier_systems: dict[str, str] = Field(
+        default_factory=dict,
+        description="FHIR system (URI) of an assigning authority, by its name as reports have it",
+    )
+    patient_reference: Literal["logical", "literal"] = Field(
+        "logical",
+        description="logical: by identifier; literal: Patient/NUMBER, as the server names patients",
+    )
     ai_security_code: Literal["AIAST", "DEVAST"] = Field(
         "AIAST", description="v3-ObservationValue code in meta.security; DEVAST for strict servers"
     )
@@ -135,6 +143,10 @@ class Fhir(Area):
     audit_event: bool = Field(
         default=True,
         description="an AuditEvent for each write; a server that refuses it gets the draft alone",
+    )
+    on_final: Literal["leave", "retract"] = Field(
+        "leave",
+        description="a posted draft when its report is final or gets an impression of its own",
     )
     retry: PostRetry = Field(default_factory=PostRetry, description="waiting for the server")
     breaker: Breaker = Field(default_factory=Breaker, description="a server that fails")

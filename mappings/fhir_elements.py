@@ -32,6 +32,7 @@ _ASSERTED_BY = {"AIAST": "Artificial Intelligence asserted", "DEVAST": "device a
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _URI = re.compile(r"(urn|https?):[^\s]+")
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_PATIENT = re.compile(r"(https?://[^\s?#]+/)?Patient/[A-Za-z0-9\-.]{1,64}")
 # R4's string is ``[ \r\n\t\S]+``: other white space (a no-break space, U+3000) is outside it, and
 # control characters and halves of surrogates are no text.
 _OTHER_SPACE = re.compile(r"[^\S \r\n\t]")
@@ -131,9 +132,14 @@ def logical_reference(
 
 
 def patient_reference(identifier: Identifier | None, options: FhirOptions) -> object | None:
-    """Refer to the patient of PID-3, in the way that the site chose; None without one."""
+    """Refer to the patient, in the way that the site chose; None without one.
+
+    A number (PID-3) or, of a FHIR report that gave none, the sender's own reference.
+    """
     if identifier is not None and options.patient_reference == "literal":
         value = printable(identifier.value)
+        if _PATIENT.fullmatch(value):
+            return {"reference": value, "type": "Patient"}
         if _RESOURCE_ID.fullmatch(value):
             return {"reference": f"Patient/{value}", "type": "Patient"}
     return logical_reference("Patient", identifier, "MR", options)

@@ -131,6 +131,7 @@ def _read_report(
         documents=read.documents,
         has_unread_impression=read.has_unread_impression,
         has_unresolved_results=read.has_unresolved_results,
+        results_interpreter=_find_interpreter(report, context),
         codec=CODEC,
     )
 
@@ -190,6 +191,18 @@ def _find_patient(report: Node, context: Context, site: Site) -> Identifier | No
             return chosen
     reference = word(subject, "reference")
     return Identifier(reference) if _PATIENT.fullmatch(reference) else None
+
+
+def _find_interpreter(report: Node, context: Context) -> Identifier | None:
+    """Return the number of the first practitioner who reads the images."""
+    for reference in parts(report, "resultsInterpreter"):
+        found = context.follow(reference, report)
+        kind = word(found.resource, "resourceType") if found else word(reference, "type")
+        own = parts(found.resource, "identifier") if found else []
+        number = _first_identifier([*own, part(reference, "identifier")])
+        if number is not None and kind == "Practitioner":
+            return number
+    return None
 
 
 def _find_study_uid(report: Node, found: ExamContext) -> str | None:

@@ -14,6 +14,7 @@ from mappings.tables import read_table
 from tests.architecture.log_events import CODE_SPAN, events_in_code
 from tests.architecture.settings_table import render_markdown
 from tests.architecture.source_tree import PACKAGES, Tree
+from tests.architecture.validation_table import render_validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +98,11 @@ def render_trailers(_tree: Tree) -> str:
     return "\n".join(lines)
 
 
+def render_variants(_tree: Tree) -> str:
+    """Return who notices each broken resource."""
+    return render_validation()
+
+
 WRITTEN: dict[tuple[str, str], Callable[[Tree], str]] = {
     ("README.md", "settings"): render_settings,
     ("ARCHITECTURE.md", "life-cycle"): render_life_cycle,
@@ -104,6 +110,7 @@ WRITTEN: dict[tuple[str, str], Callable[[Tree], str]] = {
     ("docs/EVENTS.md", "events"): render_events,
     ("docs/SECTIONS.md", "headings"): render_headings,
     ("docs/SECTIONS.md", "trailers"): render_trailers,
+    ("docs/VALIDATION.md", "variants"): render_variants,
 }
 
 

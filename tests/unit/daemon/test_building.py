@@ -31,6 +31,8 @@ def test_each_choice_reaches_what_is_built() -> None:
         device="resource",
         task=True,
         identifier_system="urn:oid:1.2.3",
+        identifier_systems={"RIS": "urn:oid:1.2.9"},
+        patient_reference="literal",
         ai_security_code="DEVAST",
     )
 
@@ -42,6 +44,8 @@ def test_each_choice_reaches_what_is_built() -> None:
     assert draft.identifier_system == "urn:oid:1.2.3"
     assert observation["meta"]["security"][0]["code"] == "DEVAST"
     assert observation["identifier"][1]["value"] == "r1"
+    assert observation["subject"]["reference"] == "Patient/TEST-4711"
+    assert observation["basedOn"][1]["identifier"]["system"] == "urn:oid:1.2.9"
 
 
 @pytest.mark.parametrize(

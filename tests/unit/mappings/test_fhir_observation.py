@@ -175,6 +175,10 @@ def test_a_literal_patient_reference_is_used_only_where_the_value_can_be_an_id()
     logical = observation_of(draft_of(options=options, study=spaced))
 
     assert literal["subject"] == {"reference": "Patient/TEST-4711", "type": "Patient"}
+    for reference in ("Patient/7", "https://fhir.example/r4/Patient/7"):
+        referred = dataclasses.replace(STUDY, patient=Identifier(reference))
+        subject = observation_of(draft_of(options=options, study=referred))["subject"]
+        assert subject == {"reference": reference, "type": "Patient"}
     assert logical["subject"]["identifier"]["value"] == "47 11"
 
 

@@ -173,6 +173,29 @@ def test_an_accession_number_with_an_exam_code_needs_no_stand_in() -> None:
     assert report_key(study) is not None
 
 
+@pytest.mark.parametrize(
+    ("references", "expected"),
+    [
+        ([{"reference": "#p"}], Identifier("R7", "urn:x")),
+        (
+            [{"display": "a reader"}, {"type": "Practitioner", "identifier": {"value": "R8"}}],
+            Identifier("R8"),
+        ),
+        ([{"type": "Organization", "identifier": {"value": "O1"}}], None),
+        ([{"display": "a reader"}], None),
+        ([], None),
+    ],
+)
+def test_who_reads_the_images_is_known_by_a_practitioners_number(
+    references: list[dict[str, object]], expected: Identifier | None
+) -> None:
+    reader = {"resourceType": "Practitioner", "id": "p", "identifier": [identifier("PRN", "R7")]}
+
+    study = read(report(resultsInterpreter=references, contained=[reader]))
+
+    assert study.results_interpreter == expected
+
+
 def test_the_accession_number_may_stand_at_the_order_or_the_images() -> None:
     logical = {"identifier": identifier("ACSN", "A-1")}
 
