@@ -26,7 +26,8 @@ from daemon.errors import ConfigurationError
 from daemon.fhir_target import make_client
 from daemon.health import Health
 from daemon.intake import MllpIntake
-from daemon.journal_sqlite import acquire_serve_lock, open_journal
+from daemon.journal_sqlite import open_journal
+from daemon.kafka_side import KafkaSide
 from daemon.mapping import MapStep, plan_reports, warm_reader
 from daemon.metrics import Metrics
 from daemon.mllp_carriers import AcknowledgmentCarrier
@@ -34,6 +35,7 @@ from daemon.model_choice import PromptMaker, make_supervisor
 from daemon.outbound import Outbound
 from daemon.pipeline import Pipeline, PipelineLimits
 from daemon.posting import PostStep
+from daemon.serve_lock import acquire_serve_lock
 from daemon.site_files import load_sites
 from daemon.validating import make_structure_check
 from interfaces.fhir_store_app import build_store
@@ -52,11 +54,13 @@ if TYPE_CHECKING:
     from daemon.clock import Clock
     from daemon.config import Settings
     from daemon.config_mllp import Listener
+    from daemon.delivery import NewDelivery
     from daemon.journal import PendingReport
     from daemon.journal_sqlite import SqliteJournal
     from daemon.validating import StructureCheck
     from interfaces.fhir_client import FhirClient
-    from mappings.domain import DraftObservation, Impression
+    from mappings.domain import DraftObservation, Impression, RawReport
+    from mappings.errors import PrelimError
 
 log = structlog.get_logger()
 
@@ -98,6 +102,8 @@ class App:
         )
         acknowledgments = AcknowledgmentCarrier(self.application_acks.deliver)
         self.outbound.carriers["application_ack"] = acknowledgments
+        self.kafka = KafkaSide(settings, self._clock)
+        self.kafka.join(self.outbound)
         self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
         self._prompt_of = PromptMaker(settings, self._sites)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
@@ -152,12 +158,14 @@ class App:
         poster = await stack.enter_async_context(self._make_client())
         self.supervisor.start()
         stack.push_async_callback(lambda: self.supervisor.stop(self._left_s()))
+        stack.push_async_callback(self.kafka.close)
         self.outbound.start(self.journal, self.metrics)
         stack.push_async_callback(lambda: self.outbound.drain(self._left_s()))
         self._start_pipeline(poster)
         stack.push_async_callback(lambda: self.pipeline.drain(self._left_s()))
         for name, listener in settings.mllp.listeners.items():
             await self._open_door(name, listener)
+        self._open_topics()
         log.info("daemon.started", version=version("prelim"), count=len(self.doors))
 
     async def _start_http(self) -> None:
@@ -167,6 +175,7 @@ class App:
             self.supervisor,
             self.metrics,
             is_shadow=settings.fhir_write == "off",
+            more_checks=self.kafka.checks,
             are_doors_open=lambda: len(self.doors) == len(settings.mllp.listeners),
         )
         store = None
@@ -216,7 +225,7 @@ class App:
                 metrics=self.metrics,
                 wake_next=self._wake_after_mapping,
                 check=self._make_check(),
-                owed=self.application_acks.plan,
+                owed=self._owed_when_read,
                 guard=CarefulReading(self.journal, started_at=self._clock.now()).guard,
             ),
             draft_step=DraftStep(
@@ -250,6 +259,10 @@ class App:
             clock=self._clock,
         )
         self.pipeline.start()
+
+    def _owed_when_read(self, raw: RawReport, error: PrelimError | None) -> tuple[NewDelivery, ...]:
+        letters = self.kafka.dead_letters.plan_rejected(raw, error)
+        return (*self.application_acks.plan(raw, error), *letters)
 
     def _wake_after_mapping(self) -> None:
         self.pipeline.wake_drafting()
@@ -293,6 +306,15 @@ class App:
         )
         await self.doors.open(name, listener, intake)
         self._stack.push_async_callback(self._close_door, name)
+
+    def _open_topics(self) -> None:
+        self.kafka.open_door(
+            self.journal,
+            self.metrics,
+            wake_mapping=self.pipeline.wake_mapping,
+            wake_outbox=self.outbound.wake,
+        )
+        self._stack.push_async_callback(lambda: self.kafka.close_door(self._left_s()))
 
     async def _close_door(self, name: str) -> None:
         await self.doors.close(name, self._left_s())

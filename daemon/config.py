@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from daemon.config_fhir import Fhir, WriteSetting
+from daemon.config_kafka import Kafka
 from daemon.config_mllp import Area, Count, Mllp, Port, Seconds, SecondsOrOff
 from daemon.errors import ConfigurationError
 
@@ -115,6 +116,7 @@ class Settings(Area):
         description="folder of the journal and the embedded store (also --data)",
     )
     mllp: Mllp = Field(default_factory=Mllp, description="HL7 v2 over MLLP")
+    kafka: Kafka = Field(default_factory=Kafka, description="Kafka in and out")
     http: Http = Field(default_factory=Http, description="health, metrics, embedded store")
     fhir: Fhir = Field(default_factory=Fhir, description="where drafts go")
     journal: JournalSettings = Field(default_factory=JournalSettings, description="storage")

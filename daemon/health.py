@@ -12,7 +12,7 @@ from daemon.errors import JournalUnavailableError
 from interfaces.http_server import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from daemon.journal import Journal
     from daemon.metrics import Metrics
@@ -30,13 +30,15 @@ class Health:
         *,
         is_shadow: bool,
         are_doors_open: Callable[[], bool],
+        more_checks: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """Take what is asked."""
+        """Take what is asked; ``more_checks`` are shown and decide nothing."""
         self._journal = journal
         self._supervisor = supervisor
         self._metrics = metrics
         self._is_shadow = is_shadow
         self._are_doors_open = are_doors_open
+        self._more_checks = more_checks
 
     async def ready(self) -> Readiness:
         """Return whether messages are taken, and the state of each part."""
@@ -50,6 +52,7 @@ class Health:
         doors = "open" if self._are_doors_open() else "closed"
         model = "ready" if self._supervisor.is_ready else "not_ready"
         checks = {"journal": journal, "doors": doors, "model": model, "posting": posting}
+        checks |= self._more_checks()
         return Readiness(journal == "ok" and doors == "open", checks)
 
     async def metrics_text(self) -> bytes:
