@@ -2,7 +2,8 @@
 
 Rules: a caller hears back only after COMMIT, so after fsync; one operation that fails is undone
 alone, chain included; a commit that fails is told to every caller of the batch, and the thread goes
-on. The head of the chain is read inside the write transaction, because another process may append.
+on. Another process may have appended to the chain: the table refuses an entry that does not follow
+its head, and then the head is read inside the write transaction.
 """
 
 from __future__ import annotations
@@ -56,13 +57,15 @@ STATEMENT_FAULTS = (
 class Transaction:
     """What an operation may do inside the open write transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: datetime, head: Head | None) -> None:
+        """Take the chain's head; None reads it."""
         self._connection = connection
         self.now = now
-        row = connection.execute(
-            "SELECT sequence, entry_hash FROM audit ORDER BY sequence DESC LIMIT 1"
-        ).fetchone()
-        self.head = Head(*row) if row else Head()
+        self.head = self._read_head() if head is None else head
+
+    def _read_head(self) -> Head:
+        row = self.find("SELECT sequence, entry_hash FROM audit ORDER BY sequence DESC LIMIT 1")
+        return Head(*row) if row else Head()
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Run one statement."""
@@ -148,7 +151,7 @@ class JournalWriter:
         self._clock = clock
         self._on_head = on_head
         self._anchor_every = anchor_every
-        self._head = Head()
+        self._head: Head | None = None
         self._anchored = 0
         self._is_closed = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -189,7 +192,7 @@ class JournalWriter:
         self._is_closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
-        if self._on_head and self._head.sequence:
+        if self._on_head and self._head is not None and self._head.sequence:
             self._on_head(self._head.sequence, self._head.entry_hash)
 
     def _run(self) -> None:
@@ -207,11 +210,11 @@ class JournalWriter:
 
     def _commit(self, jobs: Sequence[_Job]) -> list[_Outcome]:
         try:
-            transaction = self._begin()
+            transaction = self._begin(self._head)
             outcomes = self._attempt_together(transaction, jobs)
             if outcomes is None:
                 self._roll_back()
-                transaction = self._begin()
+                transaction = self._begin(None)
                 outcomes = [self._attempt(transaction, job) for job in jobs]
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - the thread's top: it must outlive any batch
@@ -228,9 +231,9 @@ class JournalWriter:
         self._head = transaction.head
         return outcomes
 
-    def _begin(self) -> Transaction:
+    def _begin(self, head: Head | None) -> Transaction:
         self._connection.execute("BEGIN IMMEDIATE")
-        return Transaction(self._connection, self._clock.now())
+        return Transaction(self._connection, self._clock.now(), head)
 
     @staticmethod
     def _attempt_together(transaction: Transaction, jobs: Sequence[_Job]) -> list[_Outcome] | None:
@@ -287,9 +290,10 @@ class JournalWriter:
                 self._anchor(loop)
 
     def _anchor(self, loop: asyncio.AbstractEventLoop) -> None:
-        due = self._head.sequence // self._anchor_every
+        head = self._head or Head()
+        due = head.sequence // self._anchor_every
         if self._on_head and due > self._anchored:
-            loop.call_soon_threadsafe(self._on_head, self._head.sequence, self._head.entry_hash)
+            loop.call_soon_threadsafe(self._on_head, head.sequence, head.entry_hash)
         self._anchored = due
 
 

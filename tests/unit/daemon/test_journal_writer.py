@@ -369,3 +369,13 @@ async def test_many_rows_are_inserted_in_their_order(writer: JournalWriter, coun
 
     assert placed == count
     assert found == [(number + 1, number) for number in range(count)]
+
+
+async def test_what_another_process_appended_is_followed(writer: JournalWriter, path: Path) -> None:
+    other = JournalWriter(connect_writer(path), StepClock())
+
+    sequences = [await each.submit(note) for each in (writer, other, writer, writer, other)]
+
+    await other.close()
+    assert sequences == [1, 2, 3, 4, 5]
+    assert verdict_of(path).is_whole
