@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from interfaces.mllp_client import SendResult
 
 SAMPLES = Path(__file__).parent / "samples"
-SETTLED = frozenset(State) - {State.RECEIVED, State.MAPPED, State.DRAFTED}
+SETTLED = frozenset(State) - {State.RECEIVED, State.MAPPED, State.DRAFTED, State.RETRACTING}
 POLL_S = 0.1
 LOG = "demo.log"
 OUT = Console(highlight=False)

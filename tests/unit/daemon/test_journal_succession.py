@@ -189,6 +189,19 @@ async def test_a_posted_draft_stands_for_a_version_with_the_same_findings_that_g
     assert await state_of(journal, older) is State.POSTED
 
 
+async def test_what_stands_at_the_server_decides_and_not_a_newer_draft_that_was_never_posted(
+    journal: SqliteJournal,
+) -> None:
+    older = await posted(journal)
+    never_posted = await draft(journal, await map_one(journal, "N1", version(CORRECTED)))
+    newest = await map_one(journal, "N2", version(CORRECTED, reported_at="2026-03-01T10:00:00"))
+
+    await journal.record_withheld(newest, DRAFT, "draft_empty")
+
+    assert await state_of(journal, older) is State.SUPERSEDED
+    assert await state_of(journal, never_posted) is State.RETRACTING
+
+
 async def test_what_a_human_has_taken_over_at_the_server_is_not_taken_back(
     journal: SqliteJournal,
 ) -> None:
@@ -303,7 +316,7 @@ async def test_an_older_version_that_comes_late_takes_nothing_back(
 async def test_once_a_person_has_spoken_no_version_is_drafted_for(
     journal: SqliteJournal, spoken: NewReport, status: ReportStatus
 ) -> None:
-    await posted(journal)
+    older = await posted(journal)
     await map_one(journal, "N1", spoken)
 
     latest = await map_one(journal, "N2", version(status, reported_at="2026-03-01T10:00:00"))
@@ -311,6 +324,7 @@ async def test_once_a_person_has_spoken_no_version_is_drafted_for(
     ends = {("SKIPPED", "drafting_ended"), ("SUPERSEDED", "newer_version_present")}
     assert await why(journal, latest) in ends
     assert await due(journal, State.MAPPED) == []
+    assert await state_of(journal, older) is State.POSTED, "left, as the setting says"
 
 
 async def test_a_late_preliminary_after_a_cancellation_is_no_draft(journal: SqliteJournal) -> None:

@@ -371,13 +371,13 @@ async def test_a_retraction_that_failed_is_brought_back_by_an_operator_and_is_no
 async def test_a_server_that_answers_nobody_uses_up_no_tries(
     journal: SqliteJournal, clock: HandClock, drafted: PendingReport
 ) -> None:
-    away = ServerAwayError("circuit_open", "fhir", 30)
-    run = step(journal, clock, ScriptedServer(*[away] * 5))
+    away, failed = ServerAwayError("circuit_open", "fhir", 30), PostRetryError("http_503", "fhir")
+    run = step(journal, clock, ScriptedServer(*[failed] * 2, *[away] * 5))
 
-    for _ in range(5):
+    for _ in range(7):
         [report] = await journal.pending_reports(State.DRAFTED, now=clock.now(), limit=1)
         await run(report)
         clock.advance(30)
 
     [report] = await journal.pending_reports(State.DRAFTED, now=clock.now(), limit=1)
-    assert (report.report_id, report.attempts) == (drafted.report_id, 0)
+    assert (report.report_id, report.attempts) == (drafted.report_id, 2)
