@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 from hl7apy.parser import parse_message
@@ -26,7 +26,7 @@ from mappings.domain import (
     Standard,
     StudyReport,
 )
-from mappings.fhir_elements import printable
+from mappings.fhir_elements import FhirOptions, printable
 from mappings.fhir_retraction import SENTENCES
 from mappings.hl7_message import read_message
 from mappings.hl7_oru_out import Lines, OruOptions, oru_control_id, render_oru, render_time
@@ -370,3 +370,18 @@ def test_an_engine_without_a_model_is_named_too() -> None:
     message = render_oru(V2_STUDY, observation, OruOptions(), control_id="C1", now=NOW)
 
     assert b"|extractive^model name~" in message
+
+
+@pytest.mark.parametrize("version", ["R4", "R5"])
+@pytest.mark.parametrize("device", ["contained", "resource"])
+def test_the_shape_of_what_was_posted_changes_nothing(
+    version: Literal["R4", "R5"], device: Literal["contained", "resource"]
+) -> None:
+    options = FhirOptions(version=version, device=device)
+
+    shaped, plain = (
+        render_oru(STUDY, draft, OruOptions(), control_id="1", now=NOW)
+        for draft in (draft_of(options=options), draft_of())
+    )
+
+    assert shaped == plain
