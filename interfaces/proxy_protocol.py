@@ -76,7 +76,8 @@ def _parse_v1(data: bytes) -> ProxyHeader | None:
     try:
         protocol, source, destination, source_port, destination_port = words[1:]
         family = {b"TCP4": IPv4Address, b"TCP6": IPv6Address}[protocol]
-        host = str(family(source.decode("ascii")))
+        # An IPv6 zone is any text, and this address goes into log lines.
+        host = str(family(source.decode("ascii").replace("%", "?")))
         family(destination.decode("ascii"))
         _read_port(destination_port)
         return ProxyHeader(end + 2, (host, _read_port(source_port)))

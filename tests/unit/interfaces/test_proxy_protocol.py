@@ -74,6 +74,7 @@ def test_half_a_header_is_waited_for(header: bytes) -> None:
         (b"PROXY TCP4 192.0.2.7 198.51.100.1 056 2575\r\n", "proxy_header_malformed"),
         (b"PROXY TCP4 192.0.2.7 198.51.100.1 -1 2575\r\n", "proxy_header_malformed"),
         (b"PROXY TCP4 \xff 198.51.100.1 1 2575\r\n", "proxy_header_malformed"),
+        (b"PROXY TCP6 fe80::1%name 2001:db8::1 1 2575\r\n", "proxy_header_malformed"),
         (b"PROXY UDP4 192.0.2.7 198.51.100.1 1 2575\r\n", "proxy_header_malformed"),
         (b"PROXY UNKNOWN" + b" " * 100, "proxy_header_too_long"),
         (v2(0x11, 0x11, b""), "proxy_header_malformed"),
