@@ -101,7 +101,7 @@ class FhirAuth(Area):
 class Fhir(Area):
     """Where drafts go."""
 
-    base_url: HttpUrl | None = Field(None, description="FHIR R4 base; null is the embedded store")
+    base_url: HttpUrl | None = Field(None, description="FHIR base; null is the embedded store")
     write: WriteSetting | None = Field(
         None,
         description="off is shadow; auto asks the server's CapabilityStatement; null is put to the"

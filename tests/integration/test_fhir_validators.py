@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pytest
 
+from interfaces.fhir_store_search import parameters
 from mappings.domain import (
     CheckVerdict,
     Draft,
@@ -31,9 +32,19 @@ from mappings.domain import (
 )
 from mappings.errors import PrelimError
 from mappings.fhir_audit_event import Write, build_audit_event
+from mappings.fhir_capability_statement import build_capability_statement
 from mappings.fhir_elements import FhirOptions
+from mappings.fhir_guard import KNOWN_TYPES
+from mappings.fhir_notification import (
+    Event,
+    NotificationType,
+    Standing,
+    notification,
+    status_bundle,
+)
 from mappings.fhir_observation import build_observation
 from mappings.fhir_retraction import retracted
+from mappings.fhir_subscription import CONTENTS, SubscriptionState
 from mappings.fhir_transaction import Replaced, build_transaction
 from mappings.message_plan import plan_message
 from mappings.report_key import report_key
@@ -183,6 +194,37 @@ def test_r4b_is_the_very_bytes_of_r4(device: str) -> None:
         first, second = (draft_of(study, options, ENGINES[0]) for options in (four, four_b))
 
         assert list(resources_of(first, four)) == list(resources_of(second, four_b))
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("kind", get_args(NotificationType))
+def test_what_a_subscriber_is_told_is_valid(
+    kind: NotificationType, content: Literal["empty", "id-only", "full-resource"]
+) -> None:
+    draft = draft_of(STUDIES[0][1], OPTIONS[0], ENGINES[0])
+    url = "https://prelim.example/fhir/Subscription/1"
+    standing = Standing(url, SubscriptionState.ACTIVE, content, events=2)
+    is_event = kind in ("event-notification", "query-event")
+    at, observation = "2026-03-04T10:11:12.000Z", json.loads(draft.observation)
+    events = (Event(1, at, observation, is_first=True), Event(2, at, None)) if is_event else ()
+
+    told = notification(kind, standing, events=events, now=NOW)
+
+    assert faults_of(told, OPTIONS[0]) == []
+    assert faults_of(status_bundle([standing]), OPTIONS[0]) == []
+
+
+def test_what_is_said_of_the_drafts_door_is_valid() -> None:
+    """The schema and the classes are of 4.0.0 and 4.3.0: neither knows 4.0.1 by its number."""
+    statement = build_capability_statement(
+        "https://prelim.example/fhir",
+        {kind: parameters(kind) for kind in sorted(KNOWN_TYPES)},
+        fhir_version="4.0.0",
+        software_version="0.1.0",
+        is_intake_open=True,
+    )
+
+    assert faults_of(statement, OPTIONS[0]) == []
 
 
 def test_the_paths_make_every_kind_of_resource() -> None:
