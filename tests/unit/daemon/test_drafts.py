@@ -1,0 +1,161 @@
+"""The whole daemon as a viewer and a subscriber see it: drafts at /fhir, from whichever server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+
+from daemon.app import App
+from daemon.config import load_settings
+from daemon.errors import ConfigurationError
+from interfaces.mllp_client import MllpClient
+from tests.unit.daemon.test_app import ORU
+from tests.unit.interfaces.drafts_client import DraftsClient
+from tests.unit.interfaces.fhir_servers import serving_store
+from tests.unit.interfaces.hook_receiver import HookReceiver
+from tests.unit.mappings.subscription_samples import subscription_resource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from daemon.config import Settings
+
+PATIENT = "patient.identifier=P1"
+
+
+def settings(folder: Path, **areas: object) -> Settings:
+    overrides = {
+        "data": folder,
+        "mllp": {"port": 0},
+        "http": {"port": 0},
+        "model": {"engine": "extractive", "allow_demo": True},
+        **areas,
+    }
+    return load_settings(overrides=overrides, environment={})
+
+
+async def send(app: App, message: bytes = ORU) -> None:
+    async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
+        await client.send(message)
+
+
+async def until(count: int, seen: list[object]) -> None:
+    while len(seen) < count:
+        await asyncio.sleep(0.02)
+
+
+async def subscribe(client: DraftsClient, receiver: HookReceiver) -> str:
+    wish = subscription_resource(receiver.url, content="full-resource", filters=(PATIENT,))
+    status, made, _ = await client.send("POST", "/Subscription", wish)
+    assert status == 201
+    await until(1, receiver.bundles)
+    while (await client.get(f"/Subscription/{made['id']}"))[1]["status"] != "active":
+        await asyncio.sleep(0.02)
+    return str(made["id"])
+
+
+async def test_a_subscriber_is_told_of_a_draft_that_it_can_read(tmp_path: Path) -> None:
+    async with (
+        HookReceiver() as receiver,
+        App(settings(tmp_path)) as app,
+        aiohttp.ClientSession() as session,
+    ):
+        client = DraftsClient(app.http.fhir_url, session)
+        await subscribe(client, receiver)
+        await send(app)
+        await until(2, receiver.bundles)
+        [found] = await client.found(PATIENT)
+        _, read = await client.get(f"/Observation/{found}")
+
+    event = receiver.bundles[1]["entry"]
+    assert receiver.numbers() == [1]
+    assert event[1]["resource"] == read
+    assert event[1]["fullUrl"] == f"{client.url}/Observation/{found}"
+
+
+async def test_a_draft_that_went_to_another_server_is_read_here_too_when_it_is_to_be(
+    tmp_path: Path,
+) -> None:
+    async with serving_store() as (url, server), HookReceiver() as receiver:
+        elsewhere = {"base_url": url, "write": "conditional-create"}
+        chosen = settings(tmp_path, fhir=elsewhere, drafts={"serve": True})
+        async with App(chosen) as app, aiohttp.ClientSession() as session:
+            client = DraftsClient(app.http.fhir_url, session)
+            await subscribe(client, receiver)
+            await send(app)
+            await until(2, receiver.bundles)
+            [copy] = await client.found(PATIENT)
+            status, _ = await client.get(f"/Provenance?target=Observation/{copy}")
+            async with session.get(f"{app.http.base_url}/store/fhir/metadata") as closed:
+                store_status = closed.status
+        [posted] = server.search("Observation", []).matches
+
+    assert posted.id != copy
+    assert receiver.bundles[1]["entry"][1]["resource"]["id"] == copy
+    assert (status, store_status) == (200, 404)
+
+
+async def test_nothing_is_served_beside_another_server_unless_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    chosen = settings(tmp_path, fhir={"base_url": "http://127.0.0.1:9/fhir", "write": "put"})
+    async with (
+        App(chosen) as app,
+        aiohttp.ClientSession() as session,
+        session.get(f"{app.http.fhir_url}/Observation") as response,
+    ):
+        status = response.status
+
+    assert status == 404
+    assert not (tmp_path / "store.sqlite").exists()
+
+
+async def test_subscribers_and_what_they_are_owed_are_there_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with HookReceiver() as receiver:
+        async with App(settings(tmp_path)) as app, aiohttp.ClientSession() as session:
+            await subscribe(DraftsClient(app.http.fhir_url, session), receiver)
+            await receiver.stop()
+            await send(app)
+            while ("notification", "retry") not in _tries(app):
+                await asyncio.sleep(0.02)
+        await receiver.start()
+        async with App(settings(tmp_path)):
+            await until(2, receiver.bundles)
+
+    assert receiver.numbers() == [1]
+
+
+def _tries(app: App) -> set[tuple[str, str]]:
+    return {
+        (sample.labels["kind"], sample.labels["outcome"])
+        for family in app.metrics.deliveries.collect()
+        for sample in family.samples
+    }
+
+
+async def test_subscribers_know_the_door_by_the_name_that_was_set(tmp_path: Path) -> None:
+    known = {"base_url": "https://prelim.hospital.example/fhir"}
+    async with (
+        HookReceiver() as receiver,
+        App(settings(tmp_path, drafts=known)) as app,
+        aiohttp.ClientSession() as session,
+    ):
+        id_ = await subscribe(DraftsClient(app.http.fhir_url, session), receiver)
+
+    parameters = receiver.bundles[0]["entry"][0]["resource"]["parameter"]
+    reference = f"https://prelim.hospital.example/fhir/Subscription/{id_}"
+    assert parameters[0]["valueReference"] == {"reference": reference}
+
+
+async def test_an_authority_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, drafts={"notify": {"ca": tmp_path / "none.pem"}})
+    with pytest.raises(ConfigurationError) as refused:
+        async with App(chosen):
+            pass
+
+    assert refused.value.where == "drafts.notify.ca"
