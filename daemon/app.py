@@ -23,7 +23,7 @@ from daemon.door_metrics import DoorMetrics
 from daemon.doors import Doors
 from daemon.drafting import DraftStep
 from daemon.errors import ConfigurationError
-from daemon.fhir_target import make_client
+from daemon.fhir_target import FhirTarget
 from daemon.health import Health
 from daemon.intake import MllpIntake
 from daemon.journal_sqlite import open_journal
@@ -102,6 +102,7 @@ class App:
         )
         acknowledgments = AcknowledgmentCarrier(self.application_acks.deliver)
         self.outbound.carriers["application_ack"] = acknowledgments
+        self.fhir = FhirTarget(settings, self._clock)
         self.kafka = KafkaSide(settings, self._clock)
         self.kafka.join(self.outbound)
         self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
@@ -155,7 +156,9 @@ class App:
         stack.push_async_callback(self.journal.close)
         await self.journal.bind_target(str(settings.fhir.base_url or "embedded"))
         await self._start_http()
-        poster = await stack.enter_async_context(self._make_client())
+        target = self.fhir.open(self.fhir_base_url)
+        poster = await stack.enter_async_context(target)
+        self.metrics.registry.register(target)
         self.supervisor.start()
         stack.push_async_callback(lambda: self.supervisor.stop(self._left_s()))
         stack.push_async_callback(self.kafka.close)
@@ -175,7 +178,7 @@ class App:
             self.supervisor,
             self.metrics,
             is_shadow=settings.fhir_write == "off",
-            more_checks=self.kafka.checks,
+            more_checks=lambda: {**self.fhir.checks(), **self.kafka.checks()},
             are_doors_open=lambda: len(self.doors) == len(settings.mllp.listeners),
         )
         store = None
@@ -207,12 +210,6 @@ class App:
         if self.settings.fhir.base_url is not None:
             return str(self.settings.fhir.base_url).rstrip("/")
         return f"http://127.0.0.1:{self.http.port}{STORE_PATH}"
-
-    def _make_client(self) -> FhirClient:
-        mode = self.settings.fhir_write
-        write = "put" if mode == "off" else mode
-        fhir = self.settings.fhir
-        return make_client(fhir, self.fhir_base_url, write=write, clock=self._clock)
 
     def _start_pipeline(self, poster: FhirClient) -> None:
         settings = self.settings

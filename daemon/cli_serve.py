@@ -85,6 +85,7 @@ def check_config(
     """Print the effective settings. Exit 2 and the field's path when one is wrong."""
     from daemon.clock import SystemClock
     from daemon.doors import check_doors
+    from daemon.fhir_secrets import check_fhir_files
     from daemon.model_choice import PromptMaker, choose_engine
     from daemon.outbound import Outbound
     from daemon.site_files import load_sites
@@ -96,6 +97,7 @@ def check_config(
     choose_engine(settings)
     PromptMaker(settings, sites)
     check_doors(settings.mllp)
+    check_fhir_files(settings.fhir)
     Outbound(settings, sites, SystemClock())
     values = settings.model_dump(mode="json")
     values["fhir"]["write"] = settings.fhir_write

@@ -1,183 +1,155 @@
-"""From the settings of the FHIR server to a client for it, with every file checked before use.
+"""The FHIR server that drafts go to: its client from the settings, and what it says of itself.
 
-A secret's file must be readable at the start, and should be readable by us alone; what is wrong
-with one is told by its setting, never by its content.
+Starting never waits for the server. Where the way to write is its to say, it is asked in the
+background, and by the first post again if it did not answer.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
 
-import structlog
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from daemon.errors import ConfigurationError
-from interfaces.errors import PostRetryError, SendRetryError
-from interfaces.fhir_breaker import Breaker, BreakerLimits
+from daemon.building import fhir_options
+from daemon.fhir_secrets import check_fhir_files, make_credentials, make_tls, warn_of_open_files
+from interfaces.errors import PostRefusedError, PostRetryError
+from interfaces.fhir_breaker import Breaker, BreakerLimits, BreakerState
 from interfaces.fhir_client import FhirClient
-from interfaces.fhir_credentials import (
-    Basic,
-    Bearer,
-    ClientSecret,
-    OwnToken,
-    TokenCredentials,
-    read_secret,
-)
-from interfaces.fhir_http import FhirHttp
-from interfaces.mllp_client_tls import ClientTls, make_client_context
-from interfaces.smart_auth import KeyFile, PrivateKeyJwt, public_keys, read_key
+from interfaces.fhir_credentials import OwnToken
+from interfaces.fhir_http import FHIR_JSON, FhirHttp
+from mappings.fhir_audit_event import build_audit_event
+from mappings.fhir_retraction import retracted
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+    from typing import Self
 
-    from starlette.requests import Request
+    from prometheus_client.core import Metric
 
     from daemon.clock import Clock
-    from daemon.config_fhir import Fhir, FhirAuth
-    from interfaces.fhir_capability import WriteMode
-    from interfaces.fhir_client import Audit, Retracted
-    from interfaces.fhir_http import Credentials
+    from daemon.config import Settings
+    from mappings.domain import Companion
+    from mappings.fhir_audit_event import Write
 
-log = structlog.get_logger()
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_MEDIA_TYPES = {
+    "R4": FHIR_JSON,
+    "R4B": f"{FHIR_JSON}; fhirVersion=4.3",
+    "R5": f"{FHIR_JSON}; fhirVersion=5.0",
+}
 
 
-def make_client(
-    fhir: Fhir,
-    base_url: str,
-    *,
-    write: WriteMode | Literal["auto"],
-    clock: Clock,
-    audit: Audit | None = None,
-    retracted: Retracted | None = None,
-    own_token: str | None = None,
-) -> FhirClient:
-    """Make the client of the server that drafts go to.
+class FhirTarget(Collector):
+    """The server and the client for it; a context once it is opened.
 
     Args:
-        fhir: Checked settings.
-        base_url: Of the server, which may be our own.
-        write: The way to write.
-        clock: For tokens and waits.
-        audit: Makes AuditEvents; None for none.
-        retracted: Writes a retraction.
-        own_token: Opens our own store, when that is the server.
+        settings: Checked settings.
+        clock: For waits, tokens and times in what is written.
 
     Raises:
-        ConfigurationError: A file cannot be used.
+        ConfigurationError: A file that the settings name cannot be used.
     """
-    credentials = OwnToken(own_token) if own_token else _credentials(fhir, base_url, clock)
-    http = FhirHttp(
-        base_url,
-        timeout_s=fhir.timeout_s,
-        credentials=credentials,
-        tls=_tls(fhir),
-        breaker=Breaker(BreakerLimits(**fhir.breaker.model_dump()), clock.monotonic_s),
-    )
-    return FhirClient(http, write=write, audit=audit, retracted=retracted)
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        check_fhir_files(settings.fhir)
+        warn_of_open_files(settings.fhir)
+        self._settings = settings
+        self._clock = clock
+        self._breaker = Breaker(
+            BreakerLimits(**settings.fhir.breaker.model_dump()), clock.monotonic_s
+        )
+        self._asking: asyncio.Task[None] | None = None
+        self.client: FhirClient
+
+    def open(self, base_url: str, own_token: str | None = None) -> Self:
+        """Say where the server is: an embedded store has its address only once it is served.
+
+        Args:
+            base_url: Of the FHIR service.
+            own_token: For the embedded store, where it asks for one.
+        """
+        fhir, write = self._settings.fhir, self._settings.fhir_write
+        own = None if own_token is None else OwnToken(own_token)
+        http = FhirHttp(
+            base_url,
+            timeout_s=fhir.timeout_s,
+            credentials=own or make_credentials(fhir, base_url, self._clock),
+            tls=make_tls(fhir),
+            media_type=_MEDIA_TYPES[fhir.version],
+            breaker=self._breaker,
+        )
+        self.client = FhirClient(
+            http,
+            write="put" if write == "off" else write,
+            audit=self._audit if fhir.audit_event else None,
+            retracted=self._retracted,
+            version=fhir.version,
+        )
+        return self
+
+    async def __aenter__(self) -> FhirClient:
+        """Open the connections, and ask the server what it can where that is its to say."""
+        await self.client.__aenter__()
+        if self._settings.fhir_write == "auto":
+            self._asking = asyncio.create_task(self._ask())
+        return self.client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+        await self.client.__aexit__(kind, error, traceback)
+
+    def checks(self) -> Mapping[str, str]:
+        """Say for /readyz how is written, and whether the server answers."""
+        if self._breaker.state is not BreakerState.CLOSED:
+            return {"fhir": "away"}
+        return {"fhir": self.client.mode or "not_asked"}
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of the server, as they are now."""
+        state = GaugeMetricFamily(
+            "prelim_fhir_breaker", "1 for the state of the FHIR server's breaker", labels=["state"]
+        )
+        for each in BreakerState:
+            state.add_metric([each.value], each is self._breaker.state)
+        yield state
+        yield _counter(
+            "prelim_fhir_audit_events",
+            "AuditEvents by outcome: written, or why the server took none",
+            "outcome",
+            self.client.audit_events,
+        )
+        yield _counter(
+            "prelim_fhir_refused",
+            "Drafts refused for good by the FHIR server, by reason",
+            "reason",
+            self.client.refused,
+        )
+
+    async def _ask(self) -> None:
+        # The first post asks again, and says what is wrong; asking has logged what was chosen.
+        with contextlib.suppress(PostRetryError, PostRefusedError):
+            await self.client.choose_writes()
+
+    def _audit(self, write: Write) -> Companion:
+        return build_audit_event(write, fhir_options(self._settings.fhir), now=self._clock.now())
+
+    def _retracted(self, observation: bytes, *, reason: str) -> bytes:
+        return retracted(observation, reason=reason, now=self._clock.now())
 
 
-def check_fhir_target(fhir: Fhir) -> None:
-    """Read each file that the settings name.
-
-    Raises:
-        ConfigurationError: With the path of the setting whose file cannot be used.
-    """
-    _tls(fhir)
-    if fhir.auth is None:
-        return
-    for setting, file in _secret_files(fhir.auth):
-        if setting.startswith("keys."):
-            continue
-        try:
-            read_secret(file, setting)
-        except PostRetryError as error:
-            raise ConfigurationError("file cannot be used", error.where) from None
-    for number, key in enumerate(_key_files(fhir.auth)):
-        try:
-            read_key(key)
-        except PostRetryError:
-            where = f"fhir.auth.keys.{number}.file"
-            reason = "no readable private key for ES384 (EC P-384) or RS384 (RSA, 2048 bits)"
-            raise ConfigurationError(reason, where) from None
-
-
-def warn_of_open_files(fhir: Fhir) -> None:
-    """Say which secrets others on this machine may read."""
-    for setting, file in _secret_files(fhir.auth) if fhir.auth else ():
-        try:
-            mode = file.stat().st_mode
-        except OSError:
-            continue
-        if os.name == "posix" and mode & _OTHERS:
-            log.warning("fhir.secret_readable_by_others", where=f"fhir.auth.{setting}")
-
-
-def jwks_routes(fhir: Fhir) -> Sequence[BaseRoute]:
-    """Return the page of our public keys, for an authorization server; none without keys."""
-    keys = _key_files(fhir.auth) if fhir.auth else ()
-    if not keys:
-        return ()
-
-    async def answer(_: Request) -> Response:
-        document = await run_in_threadpool(public_keys, keys)
-        return JSONResponse(document, headers={"Cache-Control": "max-age=300"})
-
-    return (Route("/.well-known/jwks.json", answer),)
-
-
-def _secret_files(auth: FhirAuth) -> Iterator[tuple[str, Path]]:
-    for setting in ("password_file", "token_file", "secret_file"):
-        file = getattr(auth, setting)
-        if isinstance(file, Path):
-            yield setting, file
-    for number, key in enumerate(auth.keys):
-        yield f"keys.{number}.file", key.file
-
-
-def _key_files(auth: FhirAuth) -> tuple[KeyFile, ...]:
-    return tuple(KeyFile(key.file, key.kid) for key in auth.keys)
-
-
-def _tls(fhir: Fhir) -> ssl.SSLContext | None:
-    files = fhir.tls
-    if files.ca is None and files.certificate is None:
-        return None
-    try:
-        return make_client_context(ClientTls(files.ca, files.certificate, files.key))
-    except SendRetryError as error:
-        raise ConfigurationError("file cannot be used", f"fhir.tls.{error.where}") from None
-
-
-def _credentials(fhir: Fhir, base_url: str, clock: Clock) -> Credentials | None:
-    auth = fhir.auth
-    if auth is None:
-        return None
-    if auth.kind == "basic":
-        assert auth.user is not None, "the settings need it"
-        assert auth.password_file is not None, "the settings need it"
-        return Basic(auth.user, auth.password_file)
-    if auth.kind == "bearer":
-        assert auth.token_file is not None, "the settings need it"
-        return Bearer(auth.token_file)
-    assert auth.client_id is not None, "the settings need it"
-    grant: ClientSecret | PrivateKeyJwt
-    if auth.kind == "client-secret":
-        assert auth.secret_file is not None, "the settings need it"
-        grant = ClientSecret(auth.client_id, auth.secret_file)
-    else:
-        grant = PrivateKeyJwt(auth.client_id, _key_files(auth), now=clock.now)
-    return TokenCredentials(
-        grant,
-        base_url=base_url,
-        token_url=None if auth.token_url is None else str(auth.token_url),
-        scope=auth.scope,
-        is_plain_allowed=fhir.allow_plain_http,
-        now_s=clock.monotonic_s,
-    )
+def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
+    counter = CounterMetricFamily(name, text, labels=[label])
+    for value, count in counts.items():
+        counter.add_metric([value], count)
+    return counter

@@ -13,7 +13,12 @@ import structlog
 
 from daemon.lifecycle import Event, State
 from daemon.retrying import Retrying, plan_wait_s
-from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
+from interfaces.errors import (
+    FinalPresentError,
+    PostRefusedError,
+    PostRetryError,
+    ServerAwayError,
+)
 from mappings.domain import SkipReason
 
 if TYPE_CHECKING:
@@ -95,6 +100,8 @@ class PostStep:
         is_retraction = report.state is State.RETRACTING
         try:
             await (self._retract(report) if is_retraction else self._post(report))
+        except ServerAwayError:
+            return  # nothing was tried: it is still due, and listed again when there may be a try
         except PostRetryError as error:
             await self._try_later(report, error)
         except PostRefusedError as error:

@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
 from interfaces.fhir_breaker import BreakerState
 from interfaces.fhir_capability import WriteMode, ask_what_it_can
+from interfaces.fhir_retries import make_tries
 from interfaces.fhir_single_writes import SingleWrites, receipt_of
 from interfaces.fhir_transactions import TransactionWrites
 from mappings.domain import PostOutcome
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, TypeAlias
 
-    from tenacity import RetryCallState
-
     from interfaces.fhir_http import FhirHttp
     from interfaces.fhir_single_writes import Names, Resource
     from mappings.domain import Companion, DraftObservation, PostReceipt
@@ -56,9 +55,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-ATTEMPTS_MAX = 3
-CLAIM_S_MAX = 5.0
-FIRST_WAIT_S = 0.2
 DECISIONS_MAX = 3
 
 
@@ -100,6 +96,7 @@ class FhirClient:
     Attributes:
         mode: The way of writing in force; None until the server has been asked.
         audit_events: How many AuditEvents were written, and not, by reason.
+        refused: How many drafts were refused for good, by reason.
     """
 
     def __init__(
@@ -125,6 +122,7 @@ class FhirClient:
         """
         self.mode: WriteMode | None = None if write == "auto" else write
         self.audit_events: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
         self._is_auto = write == "auto"
         self._writes: Writes | None = None
         self._http = http
@@ -168,7 +166,7 @@ class FhirClient:
             PostRefusedError: The answer is permanent.
             FinalPresentError: A human has taken over.
         """
-        return await self._attempts()(self._post_once, draft, _Tried())
+        return await self._with_tries(partial(self._post_once, draft, _Tried()))
 
     async def retract(self, draft: DraftObservation, reason: str) -> PostReceipt:
         """Take a posted draft back: it stays at the server as entered in error.
@@ -186,21 +184,18 @@ class FhirClient:
             PostRefusedError: The answer is permanent.
             FinalPresentError: A human has taken over, or removed it.
         """
-        return await self._attempts()(self._retract_once, draft, reason, _Tried())
+        return await self._with_tries(partial(self._retract_once, draft, reason, _Tried()))
 
-    def _attempts(self) -> AsyncRetrying:
-        return AsyncRetrying(
-            sleep=self._sleep,
-            stop=stop_after_attempt(ATTEMPTS_MAX) | stop_before_delay(CLAIM_S_MAX),
-            wait=_wait_s,
-            retry=retry_if_exception(_is_worth_another_try),
-            before_sleep=_log_retry,
-            reraise=True,
-        )
+    async def _with_tries(self, once: Callable[[], Awaitable[PostReceipt]]) -> PostReceipt:
+        try:
+            return await make_tries(self._sleep)(once)
+        except PostRefusedError as error:
+            self.refused[error.reason] += 1
+            raise
 
     async def _post_once(self, draft: DraftObservation, tried: _Tried) -> PostReceipt:
         with self._breaker.trying():
-            writes = await self._choose_writes()
+            writes = await self.choose_writes()
             for _ in range(DECISIONS_MAX):
                 existing = await writes.find(draft)
                 names = await writes.name(draft, existing)
@@ -217,7 +212,7 @@ class FhirClient:
     ) -> PostReceipt:
         assert self._retracted is not None, "the client was made to post only"
         with self._breaker.trying():
-            writes = await self._choose_writes()
+            writes = await self.choose_writes()
             for _ in range(DECISIONS_MAX):
                 existing = await writes.find(draft)
                 plan = _doable(plan_retraction(existing, read_object(draft.observation)))
@@ -234,7 +229,13 @@ class FhirClient:
                     return receipt
             raise PostRetryError("version_conflict", "Observation")
 
-    async def _choose_writes(self) -> Writes:
+    async def choose_writes(self) -> Writes:
+        """Return the way of writing, asking the server where it is its to say.
+
+        Raises:
+            PostRetryError: It cannot say now.
+            PostRefusedError: ``no_safe_write``, or it does not say what it can.
+        """
         is_after_trouble = self._breaker.state is BreakerState.HALF_OPEN
         if self._is_auto and (self._writes is None or is_after_trouble):
             chosen = (await ask_what_it_can(self._http)).safest_write
@@ -311,32 +312,3 @@ def _doable(plan: WritePlan) -> Create | Update | Unchanged:
     if isinstance(plan, Unsafe):
         raise PostRefusedError(plan.reason, "Observation")
     return plan
-
-
-def _is_worth_another_try(error: BaseException) -> bool:
-    # Asking again with the same wrong token only locks the account.
-    return isinstance(error, PostRetryError) and error.is_counted and error.reason != "unauthorised"
-
-
-def _failure(state: RetryCallState) -> PostRetryError | None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    return error if isinstance(error, PostRetryError) else None
-
-
-def _wait_s(state: RetryCallState) -> float:
-    error = _failure(state)
-    if error is not None and error.retry_after_s is not None:
-        return error.retry_after_s
-    return FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1)
-
-
-def _log_retry(state: RetryCallState) -> None:
-    error = _failure(state)
-    if error is not None:
-        log.warning(
-            "fhir.post_retried",
-            reason=error.reason,
-            where=error.where,
-            attempts=state.attempt_number,
-            retry_after_s=error.retry_after_s,
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
@@ -11,19 +12,22 @@ from urllib.parse import parse_qs
 import pytest
 import structlog
 
-from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError
+from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryError, ServerAwayError
 from interfaces.fhir_breaker import Breaker, BreakerLimits
 from interfaces.fhir_client import FhirClient
 from interfaces.fhir_http import FhirHttp
-from mappings.domain import PostOutcome
+from mappings.domain import PostOutcome, RetractReason
+from mappings.fhir_audit_event import Write, build_audit_event
+from mappings.fhir_elements import FhirOptions
+from mappings.fhir_retraction import retracted
 from tests.integration.reply_dropping_proxy import dropping_proxy
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
-from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of
+from tests.unit.mappings.fhir_samples import DRAFTED_AT, STUDY, draft_of, key_of
 
 if TYPE_CHECKING:
     from interfaces.fhir_capability import WriteMode
     from interfaces.fhir_store import FhirStore
-    from mappings.domain import DraftObservation, PostReceipt
+    from mappings.domain import Companion, DraftObservation, PostReceipt
 
 MODES: list[WriteMode] = ["put", "conditional-create"]
 both_modes = pytest.mark.parametrize("mode", MODES)
@@ -60,7 +64,9 @@ def client_of(
     return FhirClient(FhirHttp(url, timeout_s=5, breaker=breaker), write=mode, sleep=sleeps)
 
 
-async def post_to(server: ScriptedServer, mode: WriteMode = "put") -> tuple[Any, Sleeps]:
+async def post_to(
+    server: ScriptedServer, mode: WriteMode | Literal["auto"] = "put"
+) -> tuple[Any, Sleeps]:
     sleeps = Sleeps()
     async with serving(server.app) as url, client_of(url, mode, sleeps) as client:
         try:
@@ -250,9 +256,14 @@ async def test_conditional_create_asks_by_identifier_and_tag_only() -> None:
         ],
     ],
 )
-async def test_several_matches_are_refused(script: list[Answer]) -> None:
-    error, sleeps = await post_to(ScriptedServer(*script), "conditional-create")
+async def test_several_matches_are_refused_and_counted(script: list[Answer]) -> None:
+    sleeps, server = Sleeps(), ScriptedServer(*script)
+    async with serving(server.app) as url, client_of(url, "conditional-create", sleeps) as client:
+        with pytest.raises(PostRefusedError) as raised:
+            await client.post(draft_of())
 
+    error = raised.value
+    assert client.refused == {"several_matches": 1}
     assert isinstance(error, PostRefusedError)
     assert error.reason == "several_matches"
     assert sleeps.seconds == []
@@ -379,3 +390,189 @@ async def test_a_server_without_versions_is_not_overwritten_blindly() -> None:
 
     assert isinstance(error, PostRefusedError)
     assert error.reason == "server_without_versions"
+
+
+STATEMENT = {
+    "resourceType": "CapabilityStatement",
+    "rest": [
+        {
+            "mode": "server",
+            "resource": [
+                {"type": kind, "versioning": "versioned", "conditionalCreate": True}
+                for kind in ("Observation", "Provenance")
+            ],
+        }
+    ],
+}
+CREATED = Answer(201, headers={"Location": "Observation/77/_history/1"})
+ADDED = Answer(201, headers={"Location": "Provenance/78"})
+
+
+async def test_a_server_that_names_no_safe_way_gets_nothing() -> None:
+    unsafe = {**STATEMENT, "rest": [{"mode": "server"}]}
+    server = ScriptedServer(Answer(200, unsafe))
+    error, _ = await post_to(server, "auto")
+
+    assert isinstance(error, PostRefusedError)
+    assert (error.reason, error.where) == ("no_safe_write", "CapabilityStatement.rest")
+    assert [asked.path for asked in server.asked] == ["/metadata"]
+
+
+async def test_what_the_server_can_is_asked_once_and_again_after_trouble() -> None:
+    sleeps, statement = Sleeps(), Answer(200, STATEMENT)
+    put = [{**each, "updateCreate": True} for each in STATEMENT["rest"][0]["resource"]]  # type: ignore[index]
+    renewed = {**STATEMENT, "rest": [{"mode": "server", "resource": put}]}
+    server = ScriptedServer(
+        *[statement, NOTHING, CREATED, ADDED, NOTHING, CREATED, ADDED],
+        *[Answer(503)] * 2,
+        *[Answer(200, renewed), Answer(404), NOTHING, Answer(201), Answer(200)],
+    )
+    modes = []
+    async with serving(server.app) as url, client_of(url, "auto", sleeps, failures_max=2) as client:
+        for _ in range(2):
+            await client.post(draft_of())
+            modes.append(client.mode)
+        with pytest.raises(PostRetryError):
+            await client.post(draft_of())
+        sleeps.now += 1
+        await client.post(draft_of())
+        modes.append(client.mode)
+
+    assert modes == ["conditional-create", "conditional-create", "put"]
+    asked = [asked.path for asked in server.asked]
+    assert [place for place, path in enumerate(asked) if path == "/metadata"] == [0, 9]
+
+
+async def test_nobody_knocks_at_a_server_that_failed_again_and_again_until_one_may() -> None:
+    sleeps, server = Sleeps(), ScriptedServer(Answer(503))
+    knocks, errors = [], []
+    async with serving(server.app) as url, client_of(url, "put", sleeps, failures_max=3) as client:
+        for _ in range(4):
+            with pytest.raises(PostRetryError) as raised:
+                await client.post(draft_of())
+            errors.append((type(raised.value), raised.value.is_counted))
+            knocks.append(len(server.asked))
+        assert not client.may_post
+        sleeps.now += 1
+        assert client.may_post
+        with pytest.raises(PostRetryError):
+            await client.post(draft_of())
+        knocks.append(len(server.asked))
+
+    assert errors == [(PostRetryError, False), *[(ServerAwayError, False)] * 3]
+    assert knocks == [3, 3, 3, 3, 4]
+
+
+async def test_a_wait_that_the_server_asked_for_holds_every_draft_back() -> None:
+    sleeps = Sleeps()
+    server = ScriptedServer(Answer(429, headers={"Retry-After": "30"}), Answer(400))
+    async with serving(server.app) as url, client_of(url, "put", sleeps) as client:
+        for _ in range(3):
+            with pytest.raises(PostRetryError) as raised:
+                await client.post(draft_of())
+            sleeps.now += 9
+        asked = len(server.asked)
+        sleeps.now += 3
+        with pytest.raises(PostRefusedError):
+            await client.post(draft_of())
+
+    assert isinstance(raised.value, ServerAwayError)
+    assert raised.value.retry_after_s == 12
+    assert asked == 1
+
+
+def audited(url: str, sleeps: Sleeps, seen: list[Write]) -> FhirClient:
+    def audit(write: Write) -> Companion:
+        seen.append(write)
+        return build_audit_event(write, FhirOptions(), now=DRAFTED_AT)
+
+    breaker = Breaker(BreakerLimits(100, 1, 60), sleeps.now_s)
+    http = FhirHttp(url, timeout_s=5, breaker=breaker)
+    return FhirClient(http, write="put", audit=audit, sleep=sleeps)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 500, 501])
+async def test_a_server_that_takes_no_audit_events_gets_the_drafts(status: int) -> None:
+    written = [Answer(404), NOTHING, Answer(201), Answer(200)]
+    refused = [Answer(404), Answer(status)]
+    server, seen = ScriptedServer(*[*written, *refused] * 2), list[Write]()
+    with structlog.testing.capture_logs() as lines:
+        async with serving(server.app) as url, audited(url, Sleeps(), seen) as client:
+            receipts = [await client.post(draft_of()) for _ in range(2)]
+
+    assert [receipt.outcome for receipt in receipts] == [PostOutcome.CREATED] * 2
+    assert client.audit_events == {f"http_{status}": 2}
+    assert [line["reason"] for line in lines if line["event"] == "fhir.audit_event_refused"] == [
+        f"http_{status}"
+    ]
+
+
+async def test_an_audit_event_names_the_request_whose_answer_was_lost() -> None:
+    seen = list[Write]()
+    kept = {**json.loads(draft_of().observation), "meta": {"versionId": "1"}}
+    kept["meta"] |= json.loads(draft_of().observation)["meta"]
+    server = ScriptedServer(
+        *[Answer(404), NOTHING, Answer(504)],
+        *[Answer(200, kept), Answer(200), Answer(200)],
+    )
+    async with serving(server.app) as url, audited(url, Sleeps(), seen) as client:
+        receipt = await client.post(draft_of())
+
+    (write,) = seen
+    assert receipt.outcome is PostOutcome.UNCHANGED
+    assert (write.interaction, write.version_id) == ("create", "1")
+    assert write.request_id == server.asked[2].headers["x-request-id"]
+    assert (write.base_url, write.client_address) == (url, "127.0.0.1")
+
+
+async def test_an_audit_event_that_cannot_be_written_now_is_written_later() -> None:
+    seen = list[Write]()
+    kept = {**json.loads(draft_of().observation), "meta": {"versionId": "1"}}
+    kept["meta"] |= json.loads(draft_of().observation)["meta"]
+    server = ScriptedServer(
+        *[Answer(404), NOTHING, Answer(201, headers={"ETag": 'W/"1"'}), Answer(200), Answer(503)],
+        *[Answer(200, kept), Answer(200), Answer(404), Answer(201)],
+    )
+    async with serving(server.app) as url, audited(url, Sleeps(), seen) as client:
+        await client.post(draft_of())
+
+    assert client.audit_events == {"written": 1}
+    assert seen[0] == seen[1]
+
+
+def taking_back(url: str, sleeps: Sleeps) -> FhirClient:
+    http = FhirHttp(url, timeout_s=5, breaker=Breaker(BreakerLimits(), sleeps.now_s))
+    how = functools.partial(retracted, now=DRAFTED_AT)
+    return FhirClient(http, write="put", retracted=how, sleep=sleeps)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        Answer(404),
+        Answer(200, {**HELD, "status": "final"}),
+        Answer(200, {**HELD, "identifier": []}),
+    ],
+)
+async def test_what_is_gone_or_touched_by_a_human_is_not_taken_back(held: Answer) -> None:
+    server = ScriptedServer(held, NOTHING)
+    async with serving(server.app) as url, taking_back(url, Sleeps()) as client:
+        with pytest.raises(FinalPresentError):
+            await client.retract(draft_of(), RetractReason.REPORT_CANCELLED)
+
+    assert all(asked.method == "GET" for asked in server.asked)
+
+
+async def test_a_draft_is_taken_back_as_it_stands_at_the_server() -> None:
+    held = {**HELD, "note": [{"text": "Seen by the resident."}]}
+    server = ScriptedServer(
+        *[Answer(200, held), Answer(412), Answer(200, held), Answer(200, headers={"ETag": 'W/"5"'})]
+    )
+    async with serving(server.app) as url, taking_back(url, Sleeps()) as client:
+        receipt = await client.retract(draft_of(), RetractReason.REPORT_CANCELLED)
+
+    body = json.loads(server.asked[-1].body)
+    assert (receipt.outcome, receipt.version_id) == (PostOutcome.UPDATED, "5")
+    assert body["status"] == "entered-in-error"
+    assert (body["valueString"], body["note"][0]["text"]) == ("Older.", "Seen by the resident.")
+    assert server.asked[-1].headers["if-match"] == 'W/"4"'
