@@ -239,6 +239,7 @@ def _report(report: ReportTrail) -> dict[str, object]:
         "observation": observation.observation.decode() if observation else None,
         "provenance": observation.provenance.decode() if observation else None,
         "reference": report.reference,
+        "retracted_for": report.retracted_for,
     }
 
 
@@ -291,6 +292,8 @@ def _print_trail(trail: Trail) -> None:
         out.print(f"  draft:\n{report.draft.text if report.draft else '(none)'}")
         if report.reference:
             out.print(f"  stored as {report.reference}")
+        if report.retracted_for:
+            out.print(f"  to be taken back, or taken back: {report.retracted_for}")
     for delivery in trail.deliveries:
         out.print(
             f"delivery {delivery.delivery_id}  {delivery.kind} to {delivery.target or '(sender)'}"

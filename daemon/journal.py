@@ -134,6 +134,7 @@ class ReportTrail:
     draft: Draft | None
     observation: DraftObservation | None
     reference: str | None
+    retracted_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

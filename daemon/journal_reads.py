@@ -247,7 +247,7 @@ def trail(connection: Connection, id_: str) -> Trail:
 
 def _report_trails(connection: Connection, message_id: str) -> list[ReportTrail]:
     found = connection.execute(
-        f"""SELECT {ROW}, study, reference, {DRAFT}, {OBSERVATION}
+        f"""SELECT {ROW}, study, reference, retracted_for, {DRAFT}, {OBSERVATION}
             FROM report JOIN message ON message.id = message_id
                 LEFT JOIN draft ON report_id = report.id
             WHERE message_id = ? ORDER BY report.arrival""",
@@ -258,8 +258,9 @@ def _report_trails(connection: Connection, message_id: str) -> list[ReportTrail]
             row=_row(row),
             study=decode_study(row[11]),
             reference=row[12],
-            draft=_draft(row[13:18]),
-            observation=_observation(row[18:]),
+            retracted_for=row[13],
+            draft=_draft(row[14:19]),
+            observation=_observation(row[19:]),
         )
         for row in found
     ]

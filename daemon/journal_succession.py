@@ -24,7 +24,8 @@ from daemon.journal_versions import (
     version_of,
 )
 from daemon.lifecycle import Event, State
-from mappings.domain import ReportStatus, RetractReason, SkipReason
+from mappings.domain import ReportStatus
+from mappings.reasons import RetractReason, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

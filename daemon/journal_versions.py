@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from daemon.lifecycle import Event
-from mappings.domain import ReportStatus, RetractReason, SkipReason
+from mappings.domain import ReportStatus
+from mappings.reasons import RetractReason, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

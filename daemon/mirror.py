@@ -16,9 +16,9 @@ from daemon.config_mllp import SendRetry
 from daemon.delivery import NewDelivery
 from interfaces.errors import SendRetryError
 from interfaces.fhir_store import read_body
-from mappings.domain import RetractReason
 from mappings.fhir_elements import canonical_json
 from mappings.fhir_retraction import retracted
+from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

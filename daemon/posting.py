@@ -19,7 +19,7 @@ from interfaces.errors import (
     PostRetryError,
     ServerAwayError,
 )
-from mappings.domain import SkipReason
+from mappings.reasons import SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from mappings.reasons import SkipReason
+
 MessageId = NewType("MessageId", str)
 """Ours, random: what arrived once at a door."""
 ReportId = NewType("ReportId", str)
@@ -215,35 +217,6 @@ class Findings:
     exam: Exam
     site: str
     language: str
-
-
-class SkipReason(StrEnum):
-    """Why a readable report is not drafted. Stable: stored, counted and scripted against."""
-
-    NO_REPORT_GROUP = "no_report_group"
-    MESSAGE_TYPE_IGNORED = "message_type_ignored"
-    NOT_RADIOLOGY = "not_radiology"
-    NO_FINDINGS = "no_findings"
-    NO_OBSERVATIONS = "no_observations"
-    DOCUMENT_NOT_READ = "document_not_read"
-    RESULTS_UNRESOLVED = "results_unresolved"
-    PART_OF_REPORT = "part_of_report"
-    IMPRESSION_PRESENT = "impression_present"
-    REPORT_CANCELLED = "report_cancelled"
-    EXAM_NOT_CONFIGURED = "exam_not_configured"
-    NO_REPORT_KEY = "no_report_key"
-    FINAL_PRESENT = "final_present"
-    DRAFTING_ENDED = "drafting_ended"
-    OWN_DRAFT = "own_draft"
-
-
-class RetractReason(StrEnum):
-    """Why a posted draft is taken back. Stable: stored, posted and scripted against."""
-
-    REPORT_CANCELLED = "report_cancelled"
-    REPORT_CHANGED = "report_changed"
-    IMPRESSION_PRESENT = "impression_present"
-    FINAL_PRESENT = "final_present"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from mappings.domain import RetractReason
 from mappings.fhir_elements import canonical_json
+from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

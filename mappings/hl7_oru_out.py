@@ -23,11 +23,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mappings.charset import find_codec
-from mappings.domain import RetractReason, Standard
+from mappings.domain import Standard
 from mappings.fhir_device import describe_machine
 from mappings.fhir_retraction import SENTENCES
 from mappings.hl7_escape import escape
 from mappings.hl7_separators import DEFAULT_SEPARATORS
+from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

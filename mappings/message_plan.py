@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from mappings.domain import Findings, ReportStatus, Skip, SkipReason, Standard, StudyReport
+from mappings.domain import Findings, ReportStatus, Skip, Standard, StudyReport
 from mappings.fhir_report import CODEC, blank_fhir_report, parse_fhir
 from mappings.hl7_oru import blank_report, parse_oru
 from mappings.hl7_status import is_withdrawn
+from mappings.reasons import SkipReason
 from mappings.report_key import report_key
 from mappings.report_parts import join_parts, link_silent
 from mappings.scope import plan_draft

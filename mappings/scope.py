@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.domain import Findings, ReportStatus, Skip, SkipReason
+from mappings.domain import Findings, ReportStatus, Skip
+from mappings.reasons import SkipReason
 from mappings.report_key import report_key
 from mappings.sites import DEFAULT_SITE
 

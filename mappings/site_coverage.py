@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mappings.domain import SkipReason
 from mappings.errors import PrelimError
 from mappings.hl7_status import choose_status, read_observation_status
 from mappings.message_plan import plan_message
+from mappings.reasons import SkipReason
 from mappings.report_key import report_key
 from mappings.site_samples import count_by_report, is_telling, read_samples
 

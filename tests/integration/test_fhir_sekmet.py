@@ -20,11 +20,12 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 from interfaces.errors import FinalPresentError, PostRetryError
 from interfaces.fhir_client import FhirClient
 from interfaces.fhir_http import FhirHttp
-from mappings.domain import PostOutcome, RetractReason
+from mappings.domain import PostOutcome
 from mappings.fhir_audit_event import build_audit_event
 from mappings.fhir_elements import COMPANION_TAG_SYSTEM, FhirOptions
 from mappings.fhir_retraction import retracted
 from mappings.fhir_transaction import build_transaction
+from mappings.reasons import RetractReason
 from tests.integration.reply_dropping_proxy import dropping_proxy, every
 from tests.integration.sekmet import running_sekmet
 from tests.unit.mappings.fhir_samples import ENGINE, draft_of, key_of

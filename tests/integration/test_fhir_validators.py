@@ -26,7 +26,6 @@ from mappings.domain import (
     Identifier,
     Impression,
     PostOutcome,
-    RetractReason,
     Standard,
     StudyReport,
 )
@@ -47,6 +46,7 @@ from mappings.fhir_retraction import retracted
 from mappings.fhir_subscription import CONTENTS, SubscriptionState
 from mappings.fhir_transaction import Replaced, build_transaction
 from mappings.message_plan import plan_message
+from mappings.reasons import RetractReason
 from mappings.report_key import report_key
 from mappings.sites import SiteSet
 from tests.unit.mappings.fhir_variants import (

@@ -16,6 +16,7 @@ from daemon.journal import NewReport
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import Event, State
 from mappings.domain import ReportKey
+from tests.unit.daemon.journal_samples import bring_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +109,25 @@ def test_show_prints_texts_and_the_whole_trail(filled: Path) -> None:
     assert "12 mm nodule in the right upper lobe." in out
     assert trail["reports"][0]["draft"] == "12 mm nodule in the right upper lobe."
     assert [entry["event"] for entry in trail["audit"]][-1] == "withhold"
+
+
+@pytest.mark.parametrize("state", [State.RETRACTING, State.RETRACTED])
+def test_show_tells_of_a_draft_taken_back_and_why(
+    tmp_path: Path, clock: HandClock, state: State
+) -> None:
+    async def fill() -> str:
+        async with open_journal(tmp_path / "journal.sqlite", clock=clock) as journal:
+            return await bring_to(journal, state)
+
+    report_id = asyncio.run(fill())
+
+    _, out = run(tmp_path, "show", report_id)
+    [shown] = json.loads(run(tmp_path, "show", report_id, "--json")[1])["reports"]
+
+    assert f"report {report_id}  {state}  report_cancelled" in out
+    assert "taken back: report_cancelled" in out
+    assert (shown["state"], shown["retracted_for"]) == (state.value, "report_cancelled")
+    assert rows(tmp_path, "--state", state.value)
 
 
 def test_replay_puts_withheld_work_back_and_refuses_the_rest_with_exit_1(filled: Path) -> None:

@@ -13,7 +13,8 @@ from daemon.config import load_settings
 from daemon.errors import ConfigurationError
 from daemon.fhir_target import FhirTarget
 from interfaces.errors import PostRetryError, ServerAwayError
-from mappings.domain import PostOutcome, RetractReason
+from mappings.domain import PostOutcome
+from mappings.reasons import RetractReason
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
 from tests.unit.mappings.fhir_samples import draft_of
 

@@ -16,10 +16,11 @@ from interfaces.errors import FinalPresentError, PostRefusedError, PostRetryErro
 from interfaces.fhir_breaker import Breaker, BreakerLimits
 from interfaces.fhir_client import FhirClient
 from interfaces.fhir_http import FhirHttp
-from mappings.domain import PostOutcome, RetractReason
+from mappings.domain import PostOutcome
 from mappings.fhir_audit_event import Write, build_audit_event
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_retraction import retracted
+from mappings.reasons import RetractReason
 from tests.integration.reply_dropping_proxy import dropping_proxy
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
 from tests.unit.mappings.fhir_samples import DRAFTED_AT, STUDY, draft_of, key_of

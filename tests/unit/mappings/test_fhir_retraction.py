@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mappings.domain import RetractReason
 from mappings.fhir_guard import check_r4
 from mappings.fhir_retraction import (
     RETRACTION_SYSTEM,
@@ -17,6 +16,7 @@ from mappings.fhir_retraction import (
     retracted,
 )
 from mappings.fhir_write import LeaveAlone, Unchanged, Update, plan_retraction, plan_write
+from mappings.reasons import RetractReason
 from tests.unit.mappings.fhir_samples import draft_of
 
 NOW = datetime(2026, 3, 4, 11, 0, 30, 5, tzinfo=UTC)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.domain import Identifier, ReportStatus, Skip, SkipReason, StudyReport
+from mappings.domain import Identifier, ReportStatus, Skip, StudyReport
 from mappings.errors import PrelimError, UnreadableContentError
 from mappings.hl7_oru import parse_oru
+from mappings.reasons import SkipReason
 from mappings.scope import plan_draft
 from mappings.sites import DEFAULT_SITE, SiteSet
 

@@ -20,9 +20,7 @@ from mappings.domain import (
     Modality,
     ReportId,
     ReportStatus,
-    RetractReason,
     Skip,
-    SkipReason,
     Standard,
     StudyReport,
 )
@@ -32,6 +30,7 @@ from mappings.hl7_message import read_message
 from mappings.hl7_oru_out import Lines, OruOptions, oru_control_id, render_oru, render_time
 from mappings.hl7_time import parse_time
 from mappings.message_plan import PlannedReport, plan_message
+from mappings.reasons import RetractReason, SkipReason
 from mappings.sites import SiteSet
 from tests.unit.mappings.fhir_samples import ENGINE, STUDY, draft_of, study_without
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from mappings.domain import Exam, Findings, Identifier, Skip, SkipReason
+from mappings.domain import Exam, Findings, Identifier, Skip
 from mappings.errors import UnreadableContentError
 from mappings.message_plan import plan_message, plan_whole
+from mappings.reasons import SkipReason
 from mappings.site_reading import parse_site
 from mappings.sites import DEFAULT_SITE, SiteSet
 

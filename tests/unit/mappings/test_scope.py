@@ -6,17 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from mappings.domain import (
-    Findings,
-    Modality,
-    Region,
-    ReportStatus,
-    Skip,
-    SkipReason,
-    StudyReport,
-)
+from mappings.domain import Findings, Modality, Region, ReportStatus, Skip, StudyReport
 from mappings.hl7_oru import parse_oru
 from mappings.hl7_status import WITHDRAWN
+from mappings.reasons import SkipReason
 from mappings.scope import plan_draft
 from mappings.sites import DEFAULT_SITE, SiteSet
 
