@@ -18,8 +18,8 @@ from daemon.mllp_carriers import Link, MllpCarrier, tls_of
 from daemon.stage import Stage, StagePlan
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.mllp_client_tls import make_client_context
-from mappings.domain import RetractReason
 from mappings.hl7_oru_out import OruOptions, oru_control_id, render_oru
+from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
