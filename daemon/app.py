@@ -7,7 +7,6 @@ last. No sender waits for the model: an answer needs the disk alone.
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -16,15 +15,19 @@ import structlog
 
 from daemon.acknowledging import policy_of, rules_of
 from daemon.application_acks import ApplicationAcks
+from daemon.building import make_builder
 from daemon.careful_reading import CarefulReading
 from daemon.clock import SystemClock
 from daemon.courtesy import Courtesy
 from daemon.door_metrics import DoorMetrics
 from daemon.doors import Doors
 from daemon.drafting import DraftStep
-from daemon.errors import ConfigurationError
+from daemon.drafts import Drafts
+from daemon.fhir_intake import FhirDoorIntake
+from daemon.fhir_secrets import jwks_routes
 from daemon.fhir_target import FhirTarget
 from daemon.health import Health
+from daemon.http_side import HttpSide
 from daemon.intake import MllpIntake
 from daemon.journal_sqlite import open_journal
 from daemon.kafka_side import KafkaSide
@@ -38,28 +41,24 @@ from daemon.posting import PostStep
 from daemon.serve_lock import acquire_serve_lock
 from daemon.site_files import load_sites
 from daemon.validating import make_structure_check
-from interfaces.fhir_store_app import build_store
-from interfaces.http_server import STORE_PATH, HttpServer, build_app
-from mappings.fhir_elements import FhirOptions
-from mappings.fhir_observation import build_observation
+from interfaces.fhir_door import intake_routes
 from mappings.scope import plan_draft
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from starlette.applications import Starlette
+    from starlette.routing import BaseRoute
 
     from daemon.clock import Clock
     from daemon.config import Settings
     from daemon.config_mllp import Listener
     from daemon.delivery import NewDelivery
-    from daemon.journal import PendingReport
     from daemon.journal_sqlite import SqliteJournal
     from daemon.validating import StructureCheck
     from interfaces.fhir_client import FhirClient
-    from mappings.domain import DraftObservation, Impression, RawReport
+    from mappings.domain import RawReport
     from mappings.errors import PrelimError
 
 log = structlog.get_logger()
@@ -89,7 +88,7 @@ class App:
         self.settings = settings
         self.metrics = Metrics()
         self.doors = Doors()
-        self.http: HttpServer
+        self.http = HttpSide(settings.http)
         self.journal: SqliteJournal
         self.pipeline: Pipeline
         self._clock = clock or SystemClock()
@@ -152,11 +151,12 @@ class App:
             clock=self._clock,
             on_head=log_head,
             anchor_every=settings.logs.anchor_entries,
+            is_left_on_final=settings.fhir.on_final == "leave",
         )
         stack.push_async_callback(self.journal.close)
         await self.journal.bind_target(str(settings.fhir.base_url or "embedded"))
         await self._start_http()
-        target = self.fhir.open(self.fhir_base_url)
+        target = self.fhir.open(self.fhir_base_url, self.http.store_token)
         poster = await stack.enter_async_context(target)
         self.metrics.registry.register(target)
         self.supervisor.start()
@@ -169,6 +169,8 @@ class App:
         for name, listener in settings.mllp.listeners.items():
             await self._open_door(name, listener)
         self._open_topics()
+        self.http.is_taking = True
+        stack.callback(self._close_reports_door)
         log.info("daemon.started", version=version("prelim"), count=len(self.doors))
 
     async def _start_http(self) -> None:
@@ -181,35 +183,37 @@ class App:
             more_checks=lambda: {**self.fhir.checks(), **self.kafka.checks()},
             are_doors_open=lambda: len(self.doors) == len(settings.mllp.listeners),
         )
-        store = None
-        if settings.is_embedded_store:
-            store = self._open_store()
-            self._stack.callback(store.state.store.close)
-        page = build_app(
+        drafts = await self._stack.enter_async_context(
+            Drafts(settings, self.outbound, base_url=lambda: self.http.fhir_url, clock=self._clock)
+        )
+        await self.http.start(
             ready=health.ready,
             metrics_text=health.metrics_text,
-            store_app=store,
+            store_app=drafts.store_app,
+            fhir_routes=[*self._reports_door(), *drafts.routes],
+            open_routes=jwks_routes(settings.fhir),
         )
-        self.http = HttpServer(page, host=settings.http.host, port=settings.http.port)
-        try:
-            await self.http.start()
-        except OSError:
-            raise ConfigurationError("cannot bind", "http.port") from None
         self._stack.push_async_callback(lambda: self.http.stop(self._left_s()))
 
-    def _open_store(self) -> Starlette:
-        try:
-            return build_store(self.settings.data / "store.sqlite", now=self._clock.now)
-        except (OSError, sqlite3.Error) as error:
-            reason = f"the embedded store cannot be opened ({type(error).__name__})"
-            raise ConfigurationError(reason, "data") from None
+    def _reports_door(self) -> Sequence[BaseRoute]:
+        if not self.settings.http.take_reports:
+            return ()
+        return intake_routes(
+            FhirDoorIntake(
+                self.journal,
+                clock=self._clock,
+                metrics=self.metrics,
+                wake_next=lambda: self.pipeline.wake_mapping(),  # noqa: PLW0108 - made below
+                is_open=lambda: self.http.is_taking,
+            )
+        )
 
     @property
     def fhir_base_url(self) -> str:
         """Where drafts go."""
         if self.settings.fhir.base_url is not None:
             return str(self.settings.fhir.base_url).rstrip("/")
-        return f"http://127.0.0.1:{self.http.port}{STORE_PATH}"
+        return self.http.store_url
 
     def _start_pipeline(self, poster: FhirClient) -> None:
         settings = self.settings
@@ -230,7 +234,7 @@ class App:
                 drafter=self.supervisor,
                 plan=lambda study: plan_draft(study, self._sites.named(study.site)),
                 prompt_of=self._prompt_of,
-                build=self._build,
+                build=make_builder(settings.fhir),
                 is_demo_allowed=settings.is_embedded_store or settings.model.allow_demo,
                 retry=settings.model.retry,
                 clock=self._clock,
@@ -243,13 +247,14 @@ class App:
                 retry=settings.fhir.retry,
                 clock=self._clock,
                 metrics=self.metrics,
-                owed=self.outbound.plan_posted,
+                owed=self.outbound,
                 wake_next=self.outbound.wake,
             ),
             limits=PipelineLimits(
                 drafts_in_flight_max=settings.model.requests_in_flight_max,
                 posts_in_flight_max=settings.fhir.posts_in_flight_max,
                 is_shadow=settings.fhir_write == "off",
+                may_post=lambda: poster.may_post,
                 wait_turn=Courtesy(lambda: self.doors.is_answering, self._clock).wait_turn,
             ),
             is_model_ready=lambda: self.supervisor.is_ready,
@@ -263,6 +268,7 @@ class App:
 
     def _wake_after_mapping(self) -> None:
         self.pipeline.wake_drafting()
+        self.pipeline.wake_posting()
         self.outbound.wake()
 
     def _make_check(self) -> StructureCheck | None:
@@ -272,24 +278,6 @@ class App:
         check, pool = made
         self._stack.push_async_callback(pool.close)
         return check
-
-    def _build(
-        self, report: PendingReport, impression: Impression, drafted_at: datetime
-    ) -> DraftObservation:
-        assert report.report_key is not None, "a report without a key is skipped"
-        chosen = self.settings.fhir
-        return build_observation(
-            report.study,
-            impression,
-            FhirOptions(
-                identifier_system=chosen.identifier_system,
-                ai_security_code=chosen.ai_security_code,
-            ),
-            report_key=report.report_key,
-            report_version=report.report_id,
-            drafted_at=drafted_at,
-            software_version=version("prelim"),
-        )
 
     async def _open_door(self, name: str, listener: Listener) -> None:
         intake = MllpIntake(
@@ -303,6 +291,9 @@ class App:
         )
         await self.doors.open(name, listener, intake)
         self._stack.push_async_callback(self._close_door, name)
+
+    def _close_reports_door(self) -> None:
+        self.http.is_taking = False
 
     def _open_topics(self) -> None:
         self.kafka.open_door(

@@ -14,25 +14,17 @@ import platformdirs
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
+from daemon.config_drafts import Drafts
 from daemon.config_fhir import Fhir, WriteSetting
+from daemon.config_http import LOOPBACK_HOSTS, Http
 from daemon.config_kafka import Kafka
-from daemon.config_mllp import Area, Count, Mllp, Port, Seconds, SecondsOrOff
+from daemon.config_mllp import Area, Count, Mllp, Seconds, SecondsOrOff
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "PRELIM_"
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "[::1]")
-
-
-class Http(Area):
-    """Health, metrics and the embedded store."""
-
-    host: Literal["127.0.0.1", "localhost"] = Field(
-        "127.0.0.1", description="loopback only, until TLS and authentication are there"
-    )
-    port: Port = Field(8080, description="port to bind; 0 takes a free one")
 
 
 class JournalSettings(Area):
@@ -117,7 +109,8 @@ class Settings(Area):
     )
     mllp: Mllp = Field(default_factory=Mllp, description="HL7 v2 over MLLP")
     kafka: Kafka = Field(default_factory=Kafka, description="Kafka in and out")
-    http: Http = Field(default_factory=Http, description="health, metrics, embedded store")
+    http: Http = Field(default_factory=Http, description="health, metrics, FHIR, embedded store")
+    drafts: Drafts = Field(default_factory=Drafts, description="drafts to be read")
     fhir: Fhir = Field(default_factory=Fhir, description="where drafts go")
     journal: JournalSettings = Field(default_factory=JournalSettings, description="storage")
     sites: Path | None = Field(None, description="folder with one mapping folder per site")
@@ -129,6 +122,11 @@ class Settings(Area):
     def is_embedded_store(self) -> bool:
         """Whether drafts go to the store inside this process."""
         return self.fhir.base_url is None
+
+    @property
+    def is_serving_drafts(self) -> bool:
+        """Whether drafts can be read at /fhir."""
+        return self.is_embedded_store if self.drafts.serve is None else self.drafts.serve
 
     @property
     def fhir_write(self) -> WriteSetting:

@@ -151,15 +151,15 @@ async def read_body(request: Request, media_types: frozenset[str]) -> bytes:
 async def answer_error(_: Request, error: Exception) -> Response:
     """Turn what an endpoint raised into its answer; any other error is raised again."""
     if isinstance(error, RequestRefusedError):
-        return _outcome(error.status, error.code, error.reason, error.where)
+        return outcome(error.status, error.code, error.reason, error.where)
     if isinstance(error, GuardViolationError):
-        return _outcome(422, "invalid", error.reason, error.where)
+        return outcome(422, "invalid", error.reason, error.where)
     if isinstance(error, HTTPException):
         code = _ISSUE_OF_STATUS.get(error.status_code, "processing")
-        return _outcome(error.status_code, code, f"http_{error.status_code}", None, error.headers)
+        return outcome(error.status_code, code, f"http_{error.status_code}", None, error.headers)
     if isinstance(error, sqlite3.Error):
         log.error("fhir.store_failed", error_class=type(error).__name__)
-        return _outcome(503, "transient", "store_unavailable", None, {"Retry-After": "5"})
+        return outcome(503, "transient", "store_unavailable", None, {"Retry-After": "5"})
     raise error
 
 
@@ -179,9 +179,10 @@ def answering(endpoint: Endpoint) -> Endpoint:
     return answer
 
 
-def _outcome(
+def outcome(
     status: int, code: str, reason: str, where: str | None, headers: Mapping[str, str] | None = None
 ) -> Response:
+    """Answer with an OperationOutcome: an issue type, a stable reason, a path; never a value."""
     issue: dict[str, object] = {"severity": "error", "code": code, "details": {"text": reason}}
     if where is not None:
         issue["expression"] = [where]

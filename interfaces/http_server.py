@@ -3,6 +3,7 @@
 uvicorn runs inside the daemon's loop: it must take neither the signals nor the log settings, and no
 exception may reach it, because it would log a traceback and with it a request's content. Only known
 Host names are answered, so that a web page cannot reach a loopback port by a name of its own.
+Health and metrics are open; what may hold patient data is behind ``Guarded``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import socket
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,7 +24,13 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from interfaces.fhir_responses import ANSWERED, answer_error
+from interfaces.http_auth import Authority, Guarded
+from interfaces.http_limits import HttpLimits, Limited
+from interfaces.http_protocol import HttpProtocol
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
@@ -32,6 +40,23 @@ log = structlog.get_logger()
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 STORE_PATH = "/store/fhir"
+FHIR_PATH = "/fhir"
+
+
+OPEN = Authority(is_open=True)
+DEFAULT_LIMITS = HttpLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTerms:
+    """Who may ask what is not open, of which Host names, within which limits."""
+
+    authority: Authority = OPEN
+    limits: HttpLimits = DEFAULT_LIMITS
+    allowed_hosts: Sequence[str] = LOOPBACK_NAMES
+
+
+DEFAULT_TERMS = HttpTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +91,21 @@ class QuietErrors:
                 await PlainTextResponse("internal error", 500)(scope, receive, send)
 
 
-def build_app(
-    *,
-    ready: Callable[[], Awaitable[Readiness]],
-    metrics_text: Callable[[], Awaitable[bytes]],
-    store_app: ASGIApp | None = None,
-    allowed_hosts: Sequence[str] = LOOPBACK_NAMES,
-) -> Starlette:
-    """Compose what the daemon serves.
+class _FhirBase:
+    """Serves the base of the FHIR routes without its last slash as well, as clients write it."""
 
-    Args:
-        ready: Whether it should be sent work, and why not.
-        metrics_text: Prometheus text.
-        store_app: The embedded FHIR store, to mount at ``/store/fhir``.
-        allowed_hosts: Host names that are answered.
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
-    Returns:
-        The application.
-    """
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path") == FHIR_PATH:
+            scope = {**scope, "path": f"{FHIR_PATH}/"}
+        await self._app(scope, receive, send)
 
+
+def _health_routes(
+    ready: Callable[[], Awaitable[Readiness]], metrics_text: Callable[[], Awaitable[bytes]]
+) -> Sequence[BaseRoute]:
     async def answer_live(_: Request) -> Response:
         return JSONResponse({"live": True})  # a loop that is stuck does not answer
 
@@ -96,15 +117,64 @@ def build_app(
     async def answer_metrics(_: Request) -> Response:
         return Response(await metrics_text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    routes: list[BaseRoute] = [
+    return (
         Route("/livez", answer_live),
         Route("/readyz", answer_ready),
         Route("/metrics", answer_metrics),
+    )
+
+
+def build_app(
+    *,
+    ready: Callable[[], Awaitable[Readiness]],
+    metrics_text: Callable[[], Awaitable[bytes]],
+    store_app: ASGIApp | None = None,
+    fhir_routes: Sequence[BaseRoute] = (),
+    open_routes: Sequence[BaseRoute] = (),
+    terms: HttpTerms = DEFAULT_TERMS,
+) -> Starlette:
+    """Compose what the daemon serves.
+
+    Args:
+        ready: Whether it should be sent work, and why not.
+        metrics_text: Prometheus text.
+        store_app: The embedded FHIR store, to mount at ``/store/fhir``.
+        fhir_routes: What is served at ``/fhir``.
+        open_routes: What is served to everybody at the root, such as public keys.
+        terms: Who may ask, and how much.
+
+    Returns:
+        The application.
+    """
+    routes: list[BaseRoute] = [
+        *_health_routes(ready, metrics_text),
+        *open_routes,
     ]
     if store_app is not None:
-        routes.append(Mount(STORE_PATH, store_app))
-    trusted = Middleware(TrustedHostMiddleware, list(allowed_hosts), www_redirect=False)
-    return Starlette(routes=routes, middleware=[Middleware(QuietErrors), trusted])
+        routes.append(Mount(STORE_PATH, Guarded(store_app, terms.authority)))
+    if fhir_routes:
+        fhir = Starlette(
+            routes=list(fhir_routes), exception_handlers=dict.fromkeys(ANSWERED, answer_error)
+        )
+        routes.append(Mount(FHIR_PATH, Guarded(fhir, terms.authority)))
+    middleware = [
+        Middleware(QuietErrors),
+        Middleware(TrustedHostMiddleware, list(terms.allowed_hosts), www_redirect=False),
+        Middleware(Limited, terms.limits),
+        Middleware(_FhirBase),
+    ]
+    return Starlette(routes=routes, middleware=middleware)
+
+
+def _renewing(tls: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Return a context whose every handshake takes the one that is current then."""
+    context = tls()
+
+    def take_current(connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
+        connection.context = tls()
+
+    context.sni_callback = take_current  # called whether the client names a server or not
+    return context
 
 
 class _Server(uvicorn.Server):
@@ -118,27 +188,40 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an application on one port until it is stopped."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        limits: HttpLimits = DEFAULT_LIMITS,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
         """Take what to serve and where.
 
         Args:
             app: From ``build_app``.
-            host: An IPv4 address of this machine, or its name.
+            host: An address of this machine, or its name.
             port: 0 lets the system choose.
+            limits: Of connections.
+            tls: Gives the context for the next handshake; None serves plain HTTP.
         """
         self._host = host
         self._port = port
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                proxy_headers=False,
-                ws="none",
-            )
+        config = uvicorn.Config(
+            app,
+            http=partial(HttpProtocol, head_timeout_s=limits.head_timeout_s),  # type: ignore[arg-type]
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            limit_concurrency=limits.connections_max,
+            timeout_keep_alive=limits.idle_timeout_s,
+            ssl_context_factory=None if tls is None else lambda *_: _renewing(tls),
         )
+        self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None
 
     @property
@@ -152,7 +235,8 @@ class HttpServer:
         Raises:
             OSError: The address is taken or not ours.
         """
-        listener = socket.create_server((self._host, self._port))
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.create_server((self._host.strip("[]"), self._port), family=family)
         self._port = listener.getsockname()[1]
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - it has no event
