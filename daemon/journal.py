@@ -226,10 +226,7 @@ class Journal(Protocol):
         outcome: str,
         deliveries: Sequence[NewDelivery] = (),
     ) -> None:
-        """RETRACTING -> RETRACTED (or a note when it moved on meanwhile).
-
-        ``deliveries`` are queued only with RETRACTED; an ORU only to whom one was owed before.
-        """
+        """RETRACTING -> RETRACTED, as above; an ORU is queued only for whom one was before."""
 
     async def record_retry(
         self,
@@ -314,7 +311,12 @@ class Journal(Protocol):
         """Return a report's state now; None for no report."""
 
     async def pending_deliveries(
-        self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        but_not: Collection[DeliveryId] = (),
+        kinds: Collection[DeliveryKind] | None = None,
     ) -> Sequence[PendingDelivery]:
         """Deliveries that are due: of each kind and target only the oldest, whose turn it is."""
 

@@ -206,21 +206,32 @@ SELECT arrival FROM head WHERE target > ''
 
 
 def pending_deliveries(
-    connection: sqlite3.Connection, now: datetime, limit: int, but_not: Collection[DeliveryId]
+    connection: sqlite3.Connection,
+    now: datetime,
+    limit: int,
+    but_not: Collection[DeliveryId],
+    kinds: Collection[DeliveryKind] | None,
 ) -> list[PendingDelivery]:
     """Find what is due: the oldest of each kind for each target, so that no target's backlog hides
-    another's, and the acknowledgments that go back on a connection, oldest first.
+    another's, and the acknowledgments that go back on a connection; oldest first.
     """
     due = """state = 'due' AND (not_before IS NULL OR not_before <= :now)
-        AND id NOT IN (SELECT value FROM json_each(:but_not))"""
+        AND id NOT IN (SELECT value FROM json_each(:but_not))
+        AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))"""
     rows = connection.execute(
-        f"""SELECT {PENDING} FROM delivery WHERE arrival IN ({HEADS}) AND {due}
-            UNION ALL SELECT * FROM (
-                SELECT {PENDING} FROM delivery INDEXED BY delivery_queue
-                WHERE kind = 'application_ack' AND target = '' AND {due}
-                ORDER BY arrival LIMIT :limit)
-            LIMIT :limit""",  # noqa: S608 - only constants of this file
-        {"now": time_text(now), "but_not": json.dumps(list(but_not)), "limit": limit},
+        f"""SELECT {PENDING} FROM delivery WHERE {due} AND arrival IN (
+                SELECT arrival FROM ({HEADS})
+                UNION ALL SELECT arrival FROM (
+                    SELECT arrival FROM delivery INDEXED BY delivery_queue
+                    WHERE kind = 'application_ack' AND target = '' AND {due}
+                    ORDER BY arrival LIMIT :limit))
+            ORDER BY arrival LIMIT :limit""",  # noqa: S608 - only constants of this file
+        {
+            "now": time_text(now),
+            "but_not": json.dumps(list(but_not)),
+            "kinds": None if kinds is None else json.dumps(list(kinds)),
+            "limit": limit,
+        },
     )
     return [
         PendingDelivery(DeliveryId(id_), MessageId(message_id), *rest)

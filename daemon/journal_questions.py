@@ -60,12 +60,17 @@ class JournalQuestions:
         return await self._reader.ask(lambda c: reads.state_of(c, report_id))
 
     async def pending_deliveries(
-        self, *, now: datetime, limit: int, but_not: Collection[DeliveryId] = ()
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        but_not: Collection[DeliveryId] = (),
+        kinds: Collection[DeliveryKind] | None = None,
     ) -> Sequence[PendingDelivery]:
         """Deliveries that are due, of each kind and target only the oldest."""
         excluded = list(but_not)
         return await self._reader.ask(
-            lambda c: journal_outbox.pending_deliveries(c, now, limit, excluded)
+            lambda c: journal_outbox.pending_deliveries(c, now, limit, excluded, kinds)
         )
 
     async def deliveries_due(self) -> Mapping[tuple[DeliveryKind, str], int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from daemon.config import LOOPBACK_HOSTS
+from daemon.config_http import LOOPBACK_HOSTS
 from daemon.delivering import DeliverStep
 from daemon.delivery import DeliveryId, NewDelivery
 from daemon.errors import ConfigurationError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Planner = Callable[[PendingReport], Sequence[NewDelivery]]
 
 DELIVERIES_IN_FLIGHT_MAX = 64
-NEVER_HELD = frozenset({"application_ack", "kafka_dead_letter"})
+NEVER_HELD: tuple[DeliveryKind, ...] = ("application_ack", "kafka_dead_letter")
 """Kinds that go out while posting is paused or in shadow."""
 
 
@@ -117,12 +117,13 @@ class Outbound:
 
         async def due(limit: int, but_not: Collection[str]) -> Sequence[PendingDelivery]:
             claimed = tuple(DeliveryId(id_) for id_ in but_not)
-            found = await journal.pending_deliveries(
-                now=self._clock.now(), limit=limit, but_not=claimed
+            is_held = self._settings.fhir_write == "off" or await journal.is_paused()
+            return await journal.pending_deliveries(
+                now=self._clock.now(),
+                limit=limit,
+                but_not=claimed,
+                kinds=NEVER_HELD if is_held else None,
             )
-            if self._settings.fhir_write == "off" or await journal.is_paused():
-                return [delivery for delivery in found if delivery.kind in NEVER_HELD]
-            return found
 
         self._stage = Stage(
             StagePlan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import pytest
 
 from daemon.delivery import DeliveryId, NewDelivery
 from daemon.errors import DeliveryMovedOnError, UnknownIdError
+from daemon.journal_outbox import pending_deliveries
+from daemon.journal_schema import connect_reader
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import IllegalTransitionError, State
 from mappings.domain import ReportKey, ReportStatus
@@ -162,6 +165,36 @@ async def test_acknowledgments_for_one_target_hide_no_others(journal: SqliteJour
     found = await journal.pending_deliveries(now=LATER, limit=2)
 
     assert [each.control_id for each in found] == ["F0", "A1"]
+
+
+async def test_what_is_held_back_hides_nothing_that_may_go(journal: SqliteJournal) -> None:
+    await post(journal, *(oru(f"D{n}", f"hub {n}") for n in range(5)))
+    message_id = await receive(journal, "C2")
+    letter = NewDelivery("kafka_dead_letter", "reports.dlq", b"{}", "L1")
+    await journal.record_mapped(message_id, [make_new()], deliveries=[acknowledgment("A1"), letter])
+
+    found = await journal.pending_deliveries(
+        now=LATER, limit=2, kinds=("application_ack", "kafka_dead_letter")
+    )
+
+    assert [each.control_id for each in found] == ["A1", "L1"]
+
+
+async def test_what_is_due_is_found_without_a_walk_over_all(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with open_journal(path, clock=StepClock()) as journal:
+        await post(journal, oru("D1"))
+    plans: list[str] = []
+    with closing(connect_reader(path)) as connection:
+        connection.set_trace_callback(plans.append)
+        pending_deliveries(connection, LATER, 64, (), None)
+        connection.set_trace_callback(None)
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {plans[0]}")]
+
+    # The one scan ends at its first row: it finds where the hopping begins.
+    scans = [step for step in steps if step.startswith("SCAN delivery")]
+    assert scans == ["SCAN delivery USING INDEX delivery_queue"]
+    assert any("USING INTEGER PRIMARY KEY" in step for step in steps)
 
 
 async def test_waiting_is_data_and_counts_only_when_asked(journal: SqliteJournal) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from daemon.courtesy import Courtesy
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, State
 from daemon.pipeline import Pipeline, PipelineLimits
 from mappings.domain import DraftObservation, ReportKey
+from tests.unit.daemon.journal_samples import bring_to, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +39,7 @@ class Steps:
         self.journal = journal
         self.make_study = make_study
         self.make_draft = make_draft
+        self.began: list[State] = []
         self.posted = asyncio.Semaphore(0)
         self.drafted = asyncio.Semaphore(0)
 
@@ -45,6 +49,7 @@ class Steps:
         *,
         is_shadow: bool = False,
         is_model_ready: bool = True,
+        may_post: bool = True,
         wait_turn: Callable[[], Awaitable[None]] | None = None,
     ) -> Pipeline:
         return Pipeline(
@@ -56,6 +61,7 @@ class Steps:
                 drafts_in_flight_max=2,
                 posts_in_flight_max=2,
                 is_shadow=is_shadow,
+                may_post=lambda: may_post,
                 wait_turn=wait_turn or Courtesy(lambda: False, clock).wait_turn,
             ),
             is_model_ready=lambda: is_model_ready,
@@ -75,9 +81,10 @@ class Steps:
         self.drafted.release()
 
     async def post(self, report: PendingReport) -> None:
-        await self.journal.record_posted(
-            report.report_id, reference="Observation/x", version_id="1", outcome="created"
-        )
+        self.began.append(report.state)
+        is_posted = report.state is State.DRAFTED
+        record = self.journal.record_posted if is_posted else self.journal.record_retracted
+        await record(report.report_id, reference="Observation/x", version_id="1", outcome="created")
         self.posted.release()
 
 
@@ -183,3 +190,50 @@ async def test_every_step_of_every_stage_waits_for_its_turn(
     await pipeline.drain(5)
 
     assert turns == [State.RECEIVED, State.MAPPED, State.DRAFTED]
+
+
+async def test_drafts_are_taken_back_before_any_is_posted(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_study: Callable[..., StudyReport],
+    make_draft: Callable[..., Draft],
+) -> None:
+    for name in ("a", "b"):
+        await bring_to(journal, State.DRAFTED, name)
+    for name in ("c", "d"):
+        await bring_to(journal, State.RETRACTING, name)
+
+    steps = Steps(journal, make_study, make_draft)
+    pipeline = steps.pipeline(clock)
+    pipeline.start()
+    for _ in range(4):
+        await steps.posted.acquire()
+    await pipeline.drain(5)
+
+    assert steps.began == [State.RETRACTING] * 2 + [State.DRAFTED] * 2
+
+
+@pytest.mark.parametrize("held_by", ["shadow", "pause", "server"])
+async def test_nothing_is_posted_or_taken_back_while_it_must_not_be(
+    journal: SqliteJournal,
+    clock: HandClock,
+    make_raw: Callable[..., RawReport],
+    make_study: Callable[..., StudyReport],
+    make_draft: Callable[..., Draft],
+    held_by: str,
+) -> None:
+    waiting = [
+        await bring_to(journal, State.DRAFTED, "a"),
+        await bring_to(journal, State.RETRACTING, "b"),
+    ]
+    await journal.set_paused(is_paused=held_by == "pause", actor="operator:test")
+    await receive(journal, make_raw, "c")
+    steps = Steps(journal, make_study, make_draft)
+    pipeline = steps.pipeline(clock, is_shadow=held_by == "shadow", may_post=held_by != "server")
+    pipeline.start()
+    await steps.drafted.acquire()  # the stages have run
+    pipeline.wake_posting()
+    await pipeline.drain(5)
+
+    assert steps.began == []
+    assert [await state_of(journal, id_) for id_ in waiting] == [State.DRAFTED, State.RETRACTING]
