@@ -82,6 +82,9 @@ class Writes(Protocol):
     ) -> str:
         """Bring a resource that is written once."""
 
+    async def cancel_task(self, task: Companion, reason: str) -> None:
+        """Cancel a Task that nobody has taken up."""
+
 
 class Retracted(Protocol):
     """How a retraction is written."""
@@ -226,6 +229,9 @@ class FhirClient:
                     receipt = receipt_of(PostOutcome.UNCHANGED, plan)
                 if receipt is not None:
                     await self._leave_audit_event(writes, draft, receipt, tried)
+                    for task in draft.companions:
+                        if task.resource_type == "Task":
+                            await writes.cancel_task(task, reason)
                     return receipt
             raise PostRetryError("version_conflict", "Observation")
 

@@ -23,6 +23,8 @@ from interfaces.fhir_answers import (
     read_resource,
 )
 from mappings.domain import PostOutcome, PostReceipt
+from mappings.fhir_elements import canonical_json
+from mappings.fhir_task import cancelled
 from mappings.fhir_write import (
     Create,
     Unchanged,
@@ -32,6 +34,7 @@ from mappings.fhir_write import (
     read_location,
     read_matches,
     read_object,
+    update_of,
     with_names,
 )
 
@@ -40,12 +43,13 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from interfaces.fhir_http import FhirHttp
-    from mappings.domain import DraftObservation
+    from mappings.domain import Companion, DraftObservation
 
     Resource: TypeAlias = Mapping[str, object]
     Names: TypeAlias = dict[str, str]
     """The server's reference by ours."""
 
+_GONE = 410
 # HAPI answers a search from a cache of up to a minute unless it is told not to.
 _FRESH = {"Cache-Control": "no-cache"}
 
@@ -160,6 +164,29 @@ class SingleWrites:
         if found is None:
             raise PostRefusedError("server_without_ids", kind)
         return found
+
+    async def cancel_task(self, task: Companion, reason: str) -> None:
+        """Cancel a Task that nobody has taken up; one that changes meanwhile is left to them.
+
+        Raises:
+            PostRefusedError: No for good.
+            PostRetryError: Not now.
+        """
+        for held in await self._find_tasks(task):
+            named, changed = update_of(held), cancelled(held, reason)
+            if named is not None and changed is not None:
+                condition = {**MINIMAL, "If-Match": f'W/"{named.version_id}"'}
+                path, body = f"Task/{named.server_id}", canonical_json(changed)
+                reply = await self._http.exchange("PUT", path, headers=condition, body=body)
+                if reply.status not in (CONFLICT, PRECONDITION_FAILED):
+                    accepted(reply, "Task")
+
+    async def _find_tasks(self, task: Companion) -> list[Resource]:
+        if not self._is_put:
+            return await self._search("Task", criteria_of(read_object(task.body)))
+        reply = await self._http.exchange("GET", f"Task/{task.id}")
+        is_there = reply.status not in (NOT_FOUND, _GONE)
+        return [read_resource(reply, "Task", "Task")] if is_there else []
 
     async def locate(self, kind: str, resource: bytes) -> str | None:
         """Return the server's reference to a resource of ours, or to the first; None for none."""

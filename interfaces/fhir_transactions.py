@@ -50,6 +50,7 @@ class TransactionWrites:
         self.find = self._single.find
         self.replace = self._single.replace
         self.add = self._single.add
+        self.cancel_task = self._single.cancel_task
 
     async def name(self, draft: DraftObservation, existing: Resource | None) -> Names:
         """Return how the server calls the Device; one that it does not hold goes with the rest."""

@@ -1,16 +1,19 @@
 """A Task that asks the reading radiologist to review a draft, where a site wants one.
 
 One for each report, not for each draft: a corrected report changes what its focus holds, and what
-people have made of the Task is theirs. It is requested and never more: only a person accepts it.
+people have made of the Task is theirs. It is requested, and only a person accepts it; where the
+draft is taken back for good and nobody has taken the Task up, it is cancelled.
 
 Standard: FHIR R4 Task, with a code of http://hl7.org/fhir/CodeSystem/task-code.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mappings.fhir_elements import codeable, companion_meta, logical_reference
+from mappings.fhir_retraction import RETRACTION_SYSTEM, SENTENCES
+from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,4 +66,25 @@ def build_task(
         "requester": observation["device"] if is_apart else _REQUESTER,
         **{name: observation[told] for name, told in repeated.items() if told in observation},
         **({"owner": owner} if owner else {"performerType": [{"text": "Radiologist"}]}),
+    }
+
+
+def cancelled(task: Mapping[str, Any], reason: str) -> dict[str, object] | None:
+    """Return a Task whose draft was taken back as cancelled.
+
+    Args:
+        task: As the server holds it; of any version.
+        reason: A ``RetractReason``.
+
+    Returns:
+        None where it stays: somebody has taken it up, or the report will be drafted for again.
+    """
+    why = RetractReason(reason)
+    if task.get("status") != "requested" or why is RetractReason.REPORT_CHANGED:
+        return None
+    return {
+        **task,
+        "status": "cancelled",
+        "businessStatus": codeable(RETRACTION_SYSTEM, why.value, SENTENCES[why]),
+        "note": [*task.get("note", ()), {"text": SENTENCES[why]}],
     }

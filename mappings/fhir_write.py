@@ -136,6 +136,13 @@ def plan_retraction(existing: Mapping[str, object] | None, ours: Mapping[str, ob
     )
 
 
+def update_of(existing: Mapping[str, object]) -> Update | None:
+    """Return how to write over what the server holds; None where it names no id or version."""
+    server_id = _id_of(existing.get("id"))
+    version_id = _id_of(_member(existing, "meta").get("versionId"))
+    return None if server_id is None or version_id is None else Update(server_id, version_id)
+
+
 def judge_status(status: int) -> Fate:
     """Say what an HTTP status means for the post (404 on read and 412 are the caller's)."""
     if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110: 2xx is success

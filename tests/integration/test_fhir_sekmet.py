@@ -190,6 +190,56 @@ async def test_a_draft_is_taken_back_once_and_never_a_humans_word(
     assert first.version_id == second.version_id == "2"
 
 
+@each_mode
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [(RetractReason.REPORT_CANCELLED, "cancelled"), (RetractReason.REPORT_CHANGED, "requested")],
+)
+async def test_the_task_of_a_draft_that_is_gone_for_good_is_cancelled(
+    fhir_url: str, key: ReportKey, mode: WriteMode, reason: RetractReason, status: str
+) -> None:
+    draft = full_draft(key)
+    await post(fhir_url, mode, draft)
+    async with client_for(fhir_url, mode) as client:
+        await client.retract(draft, reason.value)
+        await client.retract(draft, reason.value)
+
+    tag = f"urn:prelim:companion|{draft.companions[-1].id}"
+    (task,) = await fetch(fhir_url, "Task", _tag=tag)
+    assert task["status"] == status
+
+
+@each_mode
+async def test_a_task_that_a_reader_has_taken_up_stays_theirs(
+    fhir_url: str, key: ReportKey, mode: WriteMode
+) -> None:
+    draft = full_draft(key)
+    await post(fhir_url, mode, draft)
+    tag = f"urn:prelim:companion|{draft.companions[-1].id}"
+    (task,) = await fetch(fhir_url, "Task", _tag=tag)
+    await put(fhir_url, {**task, "status": "accepted"})
+    async with client_for(fhir_url, mode) as client:
+        await client.retract(draft, RetractReason.REPORT_CANCELLED.value)
+
+    (task,) = await fetch(fhir_url, "Task", _tag=tag)
+    assert task["status"] == "accepted"
+
+
+@each_mode
+async def test_a_task_that_somebody_removed_keeps_no_draft_from_being_taken_back(
+    fhir_url: str, key: ReportKey, mode: WriteMode
+) -> None:
+    draft = full_draft(key)
+    await post(fhir_url, mode, draft)
+    (task,) = await fetch(fhir_url, "Task", _tag=f"urn:prelim:companion|{draft.companions[-1].id}")
+    async with FhirHttp(fhir_url, timeout_s=20) as http:
+        assert (await http.exchange("DELETE", f"Task/{task['id']}")).status < 300
+    async with client_for(fhir_url, mode) as client:
+        receipt = await client.retract(draft, RetractReason.REPORT_CANCELLED.value)
+
+    assert receipt.outcome is PostOutcome.UPDATED
+
+
 async def test_a_transaction_that_fails_leaves_nothing(fhir_url: str, key: ReportKey) -> None:
     draft = full_draft(key)
     bundle = json.loads(build_transaction(draft, has_our_ids=False))

@@ -10,7 +10,11 @@ import pytest
 
 from mappings.domain import Identifier
 from mappings.fhir_elements import FhirOptions
+from mappings.fhir_r5 import in_version
+from mappings.fhir_task import cancelled
+from mappings.reasons import RetractReason
 from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of, study_without
+from tests.unit.mappings.fhir_variants import refused_by_classes, refused_by_schema
 
 if TYPE_CHECKING:
     from mappings.domain import StudyReport
@@ -68,3 +72,24 @@ def test_a_report_without_patient_and_orders_still_has_a_task() -> None:
     )
 
     assert not {"for", "basedOn"} & set(task_of(study=bare))
+
+
+@pytest.mark.parametrize("reason", list(RetractReason))
+def test_a_task_of_a_draft_that_is_gone_for_good_is_cancelled(reason: RetractReason) -> None:
+    done = cancelled(task_of(), reason)
+
+    if reason is RetractReason.REPORT_CHANGED:
+        assert done is None
+    else:
+        assert done is not None
+        assert done["status"] == "cancelled"
+        assert done["focus"] == task_of()["focus"]
+        for version in ("R4", "R5"):
+            shaped = in_version(done, version)  # type: ignore[arg-type]
+            assert not refused_by_schema(shaped, version)  # type: ignore[arg-type]
+            assert not refused_by_classes(shaped, version)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", ["accepted", "in-progress", "completed", "cancelled"])
+def test_a_task_that_somebody_has_taken_up_stays_theirs(status: str) -> None:
+    assert cancelled({**task_of(), "status": status}, RetractReason.FINAL_PRESENT) is None
