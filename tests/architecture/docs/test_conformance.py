@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from interfaces.fhir_drafts_app import SERVED
 from interfaces.fhir_store_search import parameters, tokens_of
 from mappings.domain import Identifier, Standard
@@ -26,6 +24,8 @@ from tests.unit.mappings.fhir_samples import STUDY, audit_event_of, draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
     from tests.architecture.source_tree import Tree
 
