@@ -38,7 +38,8 @@ def reason_of(error: BaseException) -> str:
 def is_undecodable(error: BaseException) -> bool:
     """Say whether an error is of the bytes that were fetched, not of the brokers.
 
-    A broken batch shows as any error of a decompressor or of a reader of bytes.
+    A broken batch shows as any error of a decompressor or of a reader of bytes; that of gzip is an
+    OSError.
     """
     from aiokafka.errors import (
         ConsumerStoppedError,
@@ -50,5 +51,5 @@ def is_undecodable(error: BaseException) -> bool:
 
     if isinstance(error, CorruptRecordException | UnsupportedCodecError):
         return True
-    ours = (KafkaError, OSError, ConsumerStoppedError, IllegalOperation)
-    return isinstance(error, Exception) and not isinstance(error, ours)
+    others = (KafkaError, ConnectionError, TimeoutError, ConsumerStoppedError, IllegalOperation)
+    return isinstance(error, Exception) and not isinstance(error, others)

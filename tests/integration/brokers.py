@@ -163,6 +163,29 @@ async def produce(
         await producer.stop()
 
 
+async def produce_undecodable(broker: Broker, topic: str, count: int) -> None:
+    """Send a batch that says it is gzip and is not, whose checksum is right.
+
+    Source: Kafka record batch, magic 2: the checksum at 17 covers all from the attributes at 21.
+    """
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.record.util import calc_crc32c
+
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, acks="all")
+    await producer.start()
+    try:
+        batch = producer.create_batch()
+        for number in range(count):
+            batch.append(key=None, value=b"lost %d" % number, timestamp=None)
+        broken = bytearray(batch._build())
+        broken[22] |= 1
+        broken[17:21] = calc_crc32c(bytes(broken[21:])).to_bytes(4, "big")
+        batch._buffer = broken
+        await (await producer.send_batch(batch, topic, partition=0))
+    finally:
+        await producer.stop()
+
+
 async def read_topic(broker: Broker, topic: str, count: int) -> list[Any]:
     """Return the first ``count`` records of a topic of one partition."""
     from aiokafka import AIOKafkaConsumer, TopicPartition

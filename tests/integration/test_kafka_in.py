@@ -21,6 +21,7 @@ from tests.integration.brokers import (
     find_broker,
     free_port,
     produce,
+    produce_undecodable,
     read_committed,
     read_topic,
     running_broker,
@@ -120,6 +121,28 @@ async def test_records_that_say_nothing_too_much_or_the_wrong_thing_are_each_tol
     assert next(row.message_control_id for row in rows if row.reason is None) == "U4"
     assert len(kept) == 4096
     assert skipped == 1
+    assert committed == [5]
+
+
+async def test_a_batch_that_nobody_can_decode_is_told_record_by_record_and_passed(
+    tmp_path: Path, topic: str
+) -> None:
+    async with running_broker("noida", tmp_path) as broker:
+        await create_topic(broker, topic)
+        await create_topic(broker, f"{topic}.dlq")
+        await produce(broker, topic, [make_oru("G1"), make_oru("G2")])
+        await produce_undecodable(broker, topic, 2)
+        await produce(broker, topic, [make_oru("G3")])
+        async with running_side(broker, tmp_path / "data", {topic: {}}, group=topic) as side:
+            await side.wait_for_rows(5)
+            rows = await side.rows()
+            letters = await read_topic(broker, f"{topic}.dlq", 2)
+        committed = await read_committed(broker, topic, topic)
+
+    lost = [row for row in rows if row.reason == "frame_undecodable"]
+    assert sorted(row.message_control_id for row in rows) == ["", "", "G1", "G2", "G3"]
+    assert len(lost) == 2
+    assert [dict(letter.headers)["prelim-offset"] for letter in letters] == [b"2", b"3"]
     assert committed == [5]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 
 import pytest
@@ -39,7 +40,8 @@ def test_an_error_becomes_a_stable_word(error: BaseException, reason: str) -> No
         (errors.KafkaConnectionError(), False),
         (errors.NoOffsetForPartitionError(), False),
         (errors.ConsumerStoppedError(), False),
-        (OSError(), False),
+        (gzip.BadGzipFile(), True),
+        (ConnectionResetError(), False),
         (TimeoutError(), False),
     ],
 )
