@@ -77,9 +77,7 @@ class TransactionWrites:
         if isinstance(plan, Unchanged):
             return await self._single.write(plan, draft, names, id_)
         replaces = Replaced(plan.server_id, plan.version_id) if isinstance(plan, Update) else None
-        bundle = build_transaction(
-            _without(names, draft), replaces=replaces, has_our_ids=False, version=self._version
-        )
+        bundle = build_transaction(_without(names, draft), replaces=replaces, version=self._version)
         headers = {**MINIMAL, "X-Request-Id": id_}
         reply = await self._http.exchange("POST", "", headers=headers, body=bundle)
         if reply.status == PRECONDITION_FAILED and isinstance(plan, Create):

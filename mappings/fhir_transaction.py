@@ -1,8 +1,9 @@
 """A draft's resources as one transaction: the server takes them all, or none.
 
 References between them are the entries' ``urn:uuid`` names, which the server replaces by its own;
-the names are made of our ids, so that the same draft gives the same bytes. Only the Observation is
-ever written over, and only in the version that was read: the rest is made if it is not there.
+the names are made of our ids, so that the same draft gives the same bytes. The server chooses the
+ids. Only the Observation is ever written over, and only in the version that was read: the rest is
+made if it is not there.
 
 Standard: FHIR R4 and R5 Bundle of type transaction (bdl-3, bdl-7, bdl-8).
 """
@@ -40,7 +41,6 @@ def build_transaction(
     draft: DraftObservation,
     *,
     replaces: Replaced | None = None,
-    has_our_ids: bool = True,
     version: FhirVersion = "R4",
 ) -> bytes:
     """Put a draft and what belongs to it into one Bundle.
@@ -48,8 +48,6 @@ def build_transaction(
     Args:
         draft: As it was kept.
         replaces: What an update replaces; None where the server holds nothing under our identity.
-        has_our_ids: The Observation keeps our id (PUT, update as create); else the server chooses
-            one (POST with ifNoneExist).
         version: Of the draft's resources.
 
     Returns:
@@ -70,11 +68,10 @@ def build_transaction(
         for name in sorted(kept, key=lambda name: _place(name.split("/")[0], order))
     }
     urls = {name: f"urn:uuid:{uuid.uuid5(_NAMES, name)}" for name in resources}
-    ours = {f"Observation/{draft.observation_id}": _observation_request(draft, replaces)}
-    entries = []
-    for name, resource in resources.items():
-        request = ours.get(name) if has_our_ids or replaces else None
-        entries.append(_entry(resource, urls, urls[name], request))
+    entries = [
+        _entry(resource, urls, urls[name], replaces if name.startswith("Observation/") else None)
+        for name, resource in resources.items()
+    ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     check_resource(bundle, version)
     return canonical_json(bundle)
@@ -84,29 +81,16 @@ def _place(kind: str, order: tuple[str, ...]) -> int:
     return order.index(kind) if kind in order else len(order)
 
 
-def _observation_request(draft: DraftObservation, replaces: Replaced | None) -> dict[str, str]:
-    if replaces is None:
-        return {"method": "PUT", "url": f"Observation/{draft.observation_id}"}
-    return {
-        "method": "PUT",
-        "url": f"Observation/{replaces.server_id}",
-        "ifMatch": f'W/"{replaces.version_id}"',
-    }
-
-
 def _entry(
-    resource: Mapping[str, Any],
-    urls: Mapping[str, str],
-    url: str,
-    request: Mapping[str, str] | None,
+    resource: Mapping[str, Any], urls: Mapping[str, str], url: str, replaces: Replaced | None
 ) -> dict[str, object]:
+    """Return one entry: an update of what it replaces, else a create of what is not there."""
+    kind = resource["resourceType"]
     written = {name: value for name, value in rename(resource, urls).items() if name != "id"}
-    if request is not None:
-        id_ = request["url"].split("/")[1]
-        return {"fullUrl": url, "resource": {**written, "id": id_}, "request": dict(request)}
-    wanted = urlencode(criteria_of(resource))
-    return {
-        "fullUrl": url,
-        "resource": written,
-        "request": {"method": "POST", "url": resource["resourceType"], "ifNoneExist": wanted},
-    }
+    if replaces is None:
+        wanted = urlencode(criteria_of(resource))
+        request = {"method": "POST", "url": kind, "ifNoneExist": wanted}
+        return {"fullUrl": url, "resource": written, "request": request}
+    id_, etag = replaces.server_id, f'W/"{replaces.version_id}"'
+    request = {"method": "PUT", "url": f"{kind}/{id_}", "ifMatch": etag}
+    return {"fullUrl": url, "resource": {**written, "id": id_}, "request": request}

@@ -242,7 +242,7 @@ async def test_a_task_that_somebody_removed_keeps_no_draft_from_being_taken_back
 
 async def test_a_transaction_that_fails_leaves_nothing(fhir_url: str, key: ReportKey) -> None:
     draft = full_draft(key)
-    bundle = json.loads(build_transaction(draft, has_our_ids=False))
+    bundle = json.loads(build_transaction(draft))
     bundle["entry"][-1]["resource"] |= {"status": "no such status", "unknownElement": 1}
     async with FhirHttp(fhir_url, timeout_s=20) as http:
         before = await counts_of(fhir_url, draft)

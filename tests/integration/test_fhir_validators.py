@@ -143,13 +143,9 @@ def resources_of(draft: DraftObservation, options: FhirOptions) -> Iterator[tupl
     for reason in RetractReason:
         taken_back = retracted(draft.observation, reason=reason, now=NOW)
         yield f"retraction, {reason}", taken_back
-    for has_our_ids, replaces in product((True, False), (None, Replaced("77", "3"))):
-        yield (
-            f"transaction, {has_our_ids}, {replaces}",
-            build_transaction(
-                draft, has_our_ids=has_our_ids, replaces=replaces, version=options.version
-            ),
-        )
+    for replaces in (None, Replaced("77", "3")):
+        bundle = build_transaction(draft, replaces=replaces, version=options.version)
+        yield f"transaction, {replaces}", bundle
 
 
 def faults_of(resource: dict[str, Any], options: FhirOptions) -> list[str]:

@@ -18,7 +18,7 @@ import jsonschema_rs
 from mappings.errors import GuardViolationError
 from mappings.fhir_elements import FhirOptions, FhirVersion
 from mappings.fhir_guard import check_resource
-from mappings.fhir_transaction import build_transaction
+from mappings.fhir_transaction import Replaced, build_transaction
 from tests.unit.mappings.fhir_samples import audit_event_of, draft_of
 
 VECTORS = Path(__file__).parents[2] / "vectors/fhir"
@@ -42,7 +42,7 @@ def _sample(kind: str, version: FhirVersion) -> bytes:
     draft = draft_of(options=options)
     bodies = {each.resource_type: each.body for each in draft.companions}
     if kind == "Bundle":
-        return build_transaction(draft, version=version)
+        return build_transaction(draft, replaces=Replaced("77", "3"), version=version)
     if kind == "AuditEvent":
         return audit_event_of(draft, options=options).body
     return {**bodies, "Observation": draft.observation, "Provenance": draft.provenance}[kind]

@@ -67,16 +67,9 @@ def test_a_contained_device_stays_where_it_is() -> None:
     assert entries["Observation"]["resource"]["device"]["reference"] == "#drafter"
 
 
-def test_the_observation_keeps_our_id_where_it_may() -> None:
-    entry = entries_of(build_transaction(full_draft()))["Observation"]
-
-    assert entry["request"] == {"method": "PUT", "url": f"Observation/prelim-{key_of()[:48]}"}
-    assert entry["resource"]["id"] == f"prelim-{key_of()[:48]}"
-
-
-def test_where_the_server_chooses_ids_each_is_made_once() -> None:
+def test_each_is_made_once_and_the_server_chooses_its_id() -> None:
     draft = full_draft()
-    entries = entries_of(build_transaction(draft, has_our_ids=False))
+    entries = entries_of(build_transaction(draft))
 
     for kind, entry in entries.items():
         assert (entry["request"]["method"], entry["request"]["url"]) == ("POST", kind)
@@ -87,9 +80,8 @@ def test_where_the_server_chooses_ids_each_is_made_once() -> None:
     assert wanted["Device"].startswith("_tag=urn%3Aprelim%3Acompanion%7Cprelim-")
 
 
-@pytest.mark.parametrize("has_our_ids", [True, False])
-def test_an_update_names_the_version_that_it_replaces(*, has_our_ids: bool) -> None:
-    bundle = build_transaction(full_draft(), replaces=Replaced("77", "3"), has_our_ids=has_our_ids)
+def test_an_update_names_the_version_that_it_replaces() -> None:
+    bundle = build_transaction(full_draft(), replaces=Replaced("77", "3"))
     entries = entries_of(bundle)
 
     assert entries["Observation"]["resource"]["id"] == "77"
