@@ -52,11 +52,12 @@ def build_capability_statement(
         "conditionalCreate": True,
     }
     subscription = _resource("Subscription", SUBSCRIBE, SUBSCRIPTION_PARAMETERS)
-    resources += [taken] if is_intake_open else []
+    bundle: dict[str, object] = {"type": "Bundle", "interaction": [{"code": "create"}]}
+    resources += [taken, bundle] if is_intake_open else []
     resources.append({**subscription, **backport_capability()})
     rest: dict[str, object] = {"mode": "server", "resource": resources}
     if is_intake_open:
-        rest["interaction"] = [{"code": "transaction"}]
+        rest["interaction"] = [{"code": "transaction"}, {"code": "batch"}]
         rest["operation"] = [{"name": "process-message", "definition": _PROCESS_MESSAGE}]
     return {
         "resourceType": "CapabilityStatement",

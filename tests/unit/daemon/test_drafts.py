@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -150,6 +151,58 @@ async def test_subscribers_know_the_door_by_the_name_that_was_set(tmp_path: Path
     parameters = receiver.bundles[0]["entry"][0]["resource"]["parameter"]
     reference = f"https://prelim.hospital.example/fhir/Subscription/{id_}"
     assert parameters[0]["valueReference"] == {"reference": reference}
+
+
+REPORT = {
+    "resourceType": "DiagnosticReport",
+    "id": "r1",
+    "status": "preliminary",
+    "category": [{"coding": [{"system": "http://loinc.org", "code": "LP29684-5"}]}],
+    "code": {"text": "XR CHEST"},
+}
+
+
+def bundle_of(kind: str) -> dict[str, object]:
+    entry = {"resource": REPORT, "request": {"method": "POST", "url": "DiagnosticReport"}}
+    return {"resourceType": "Bundle", "type": kind, "entry": [entry]}
+
+
+async def test_what_the_daemon_says_of_taking_reports_is_true(tmp_path: Path) -> None:
+    tried = {
+        ("DiagnosticReport", "create"): ("POST", "/DiagnosticReport", REPORT, 201),
+        ("DiagnosticReport", "update"): ("PUT", "/DiagnosticReport/r1", REPORT, 201),
+        ("Bundle", "create"): ("POST", "/Bundle", bundle_of("collection"), 201),
+        ("", "transaction"): ("POST", "/", bundle_of("transaction"), 200),
+        ("", "batch"): ("POST", "/", bundle_of("batch"), 200),
+    }
+    async with App(settings(tmp_path)) as app, aiohttp.ClientSession() as session:
+        client = DraftsClient(app.http.fhir_url, session)
+        _, statement = await client.get("/metadata")
+        rest = statement["rest"][0]
+        said = {("", each["code"]) for each in rest["interaction"]} | {
+            (resource["type"], each["code"])
+            for resource in rest["resource"]
+            if resource["type"] in {"DiagnosticReport", "Bundle"}
+            for each in resource["interaction"]
+        }
+        for number, way in enumerate(sorted(said)):
+            method, path, body, expected = tried[way]
+            changed = json.dumps(body).replace("XR CHEST", f"XR CHEST {number}")
+            kind = "application/fhir+json"
+            status, _, _ = await client.send(method, path, changed, Content_Type=kind)
+            assert status == expected, way
+
+    assert said == set(tried)
+
+
+async def test_nothing_is_said_of_taking_reports_where_they_are_not_taken(tmp_path: Path) -> None:
+    closed = {"port": 0, "take_reports": False}
+    async with App(settings(tmp_path, http=closed)) as app, aiohttp.ClientSession() as session:
+        client = DraftsClient(app.http.fhir_url, session)
+        _, statement = await client.get("/metadata")
+
+    kinds = {resource["type"] for resource in statement["rest"][0]["resource"]}
+    assert not kinds & {"DiagnosticReport", "Bundle"}
 
 
 async def test_an_authority_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
