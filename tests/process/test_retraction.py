@@ -135,6 +135,30 @@ async def test_a_draft_follows_its_report_at_the_server_and_at_its_receiver(
     assert audit[0] == 0
 
 
+@pytest.mark.parametrize("write", ["put", "conditional-create"])
+async def test_a_report_that_has_findings_again_gets_a_draft_again_in_the_same_observation(
+    daemon: Daemon, server: str, tmp_path: Path, write: str
+) -> None:
+    order = f"AGAIN{write[:3]}"
+    async with ReceivingEngine() as engine:
+        set_up(daemon, tmp_path, server, engine.port, PRELIM_FHIR__WRITE=write)
+        daemon.start()
+        await daemon.wait_ready()
+        await send(daemon, preliminary(order))
+        await until(lambda: daemon.count("POSTED") == 1)
+        await send(daemon, oru(order, "P", 8, ("&TCM", "Compared with last year.")))
+        await until(lambda: daemon.count("RETRACTED") == 1)
+        without_findings = await asyncio.to_thread(seen, server, order)
+        await send(daemon, preliminary(order, 15, status="C", hour=9))
+        await until(lambda: daemon.count("POSTED") == 1 and is_settled(daemon))
+
+    [observation] = held(server, order)
+    assert without_findings[:2] == ("entered-in-error", "2")
+    assert seen(server, order)[:2] == ("preliminary", "3")
+    assert "15 mm" in observation["valueString"]
+    assert "extension" not in observation
+
+
 async def test_a_kill_while_a_draft_is_taken_back_leaves_one_retraction(
     daemon: Daemon, server: str, tmp_path: Path
 ) -> None:
