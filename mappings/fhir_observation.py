@@ -63,8 +63,7 @@ def build_observation(
         software_version: Of prelim itself.
 
     Returns:
-        Observation, Provenance and what the site chose beside them, as canonical JSON bytes in the
-        site's version, with their deterministic ids.
+        All that is posted, as canonical JSON in the site's version; same input, same ids.
 
     Raises:
         GuardViolationError: What was built would break FHIR or the house rules.
@@ -81,8 +80,7 @@ def build_observation(
     id_ = provenance_id(report_key, body)
     provenance = build_provenance(study, observation, options, id_, report_version)
     apart = [device] if options.device == "resource" else []
-    if options.has_task:
-        apart.append(build_task(study, observation, options, report_key))
+    tasks = [build_task(study, observation, options, report_key)] if options.has_task else []
     return DraftObservation(
         report_key=report_key,
         observation_id=str(observation["id"]),
@@ -91,9 +89,7 @@ def build_observation(
         observation=body,
         provenance_id=id_,
         provenance=_rendered(provenance, options),
-        companions=tuple(
-            Companion(each["resourceType"], each["id"], _rendered(each, options)) for each in apart
-        ),
+        companions=tuple(_companion(each, options) for each in (*apart, *tasks)),
     )
 
 
@@ -114,6 +110,10 @@ def fhir_date_time(value: str | None) -> str | None:
     if moment.utcoffset() is None:
         return moment.date().isoformat()
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _companion(resource: dict[str, Any], options: FhirOptions) -> Companion:
+    return Companion(resource["resourceType"], resource["id"], _rendered(resource, options))
 
 
 def _rendered(resource: dict[str, Any], options: FhirOptions) -> bytes:

@@ -198,9 +198,11 @@ def _find_interpreter(report: Node, context: Context) -> Identifier | None:
     for reference in parts(report, "resultsInterpreter"):
         found = context.follow(reference, report)
         kind = word(found.resource, "resourceType") if found else word(reference, "type")
+        if kind != "Practitioner":
+            continue
         own = parts(found.resource, "identifier") if found else []
         number = _first_identifier([*own, part(reference, "identifier")])
-        if number is not None and kind == "Practitioner":
+        if number is not None:
             return number
     return None
 
