@@ -10,14 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon.delivery import NewDelivery
+from mappings.fhir_retraction import retracted
 from mappings.kafka_envelope import Envelope, parse_envelope, render_envelope
+from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from daemon.clock import Clock
     from daemon.config_mllp import SendRetry
     from daemon.delivery import PendingDelivery
     from daemon.journal import PendingReport
+    from mappings.domain import DraftObservation
 
 FHIR_JSON = "application/fhir+json"
 
@@ -27,35 +31,40 @@ class KafkaResults:
 
     Args:
         topic: Where they go; None when there are to be none.
+        clock: When a draft was taken back.
     """
 
-    def __init__(self, topic: str | None) -> None:
+    def __init__(self, topic: str | None, clock: Clock) -> None:
         self._topic = topic
+        self._clock = clock
 
     def plan_posted(self, report: PendingReport) -> Sequence[NewDelivery]:
         """Return what is owed when a draft is posted."""
-        return self._plan(report, "posted")
+        draft = report.observation
+        return () if draft is None else self._plan(report, draft, draft.observation, "posted")
 
     def plan_retracted(self, report: PendingReport) -> Sequence[NewDelivery]:
-        """Return what is owed when a posted draft is withdrawn: ``report`` holds it as it is then,
-        entered in error.
-        """
-        return self._plan(report, "retracted")
+        """Return what is owed when a posted draft is taken back: the same, entered in error."""
+        draft = report.observation
+        if draft is None:
+            return ()
+        reason = report.retracted_for or RetractReason.REPORT_CHANGED
+        body = retracted(draft.observation, reason=reason, now=self._clock.now())
+        return self._plan(report, draft, body, "retracted")
 
-    def _plan(self, report: PendingReport, event: str) -> Sequence[NewDelivery]:
-        observation = report.observation
-        if self._topic is None or observation is None:
+    def _plan(
+        self, report: PendingReport, draft: DraftObservation, body: bytes, event: str
+    ) -> Sequence[NewDelivery]:
+        if self._topic is None:
             return ()
         headers = {
             "content-type": FHIR_JSON,
             "prelim-event": event,
             "prelim-report-id": report.report_id,
-            "prelim-reference": f"Observation/{observation.observation_id}",
+            "prelim-reference": f"Observation/{draft.observation_id}",
         }
-        envelope = Envelope(observation.report_key, headers, observation.observation)
-        control_id = f"{report.report_id}/{event}"
-        payload = render_envelope(envelope)
-        return (NewDelivery("kafka_result", self._topic, payload, control_id),)
+        payload = render_envelope(Envelope(draft.report_key, headers, body))
+        return (NewDelivery("kafka_result", self._topic, payload, f"{report.report_id}/{event}"),)
 
 
 class KafkaCarrier:

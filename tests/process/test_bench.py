@@ -50,3 +50,15 @@ def test_a_door_with_tls_is_measured_beside_one_without(tmp_path: Path) -> None:
     assert isinstance(results, list)
     assert {row["door"] for row in results} == {"plain", "TLS 1.3", "mutual TLS 1.3"}
     assert all(row["acks"] > 0 and not row["refused"] for row in results)
+
+
+def test_kafka_measures_ours_beside_the_raw_client_and_every_record_is_there(
+    tmp_path: Path,
+) -> None:
+    _, data = run_bench("kafka", tmp_path, "--only", "noida")
+
+    results = data["results"]
+    assert isinstance(results, list)
+    assert [row["what"][:6] for row in results] == ["raw pr", "raw ai", "prelim", "prelim"]
+    assert all(row["rate"] > 0 for row in results)
+    assert [row.get("stored") for row in results[2:]] == [400, 400]
