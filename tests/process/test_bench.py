@@ -52,13 +52,16 @@ def test_a_door_with_tls_is_measured_beside_one_without(tmp_path: Path) -> None:
     assert all(row["acks"] > 0 and not row["refused"] for row in results)
 
 
-def test_kafka_measures_ours_beside_the_raw_client_and_every_record_is_there(
-    tmp_path: Path,
-) -> None:
-    _, data = run_bench("kafka", tmp_path, "--only", "noida")
+def test_fhir_measures_each_way_out_and_the_door_beside_plain_ones(tmp_path: Path) -> None:
+    output, data = run_bench("fhir", tmp_path)
 
     results = data["results"]
     assert isinstance(results, list)
-    assert [row["what"][:6] for row in results] == ["raw pr", "raw ai", "prelim", "prelim"]
-    assert all(row["rate"] > 0 for row in results)
-    assert [row.get("stored") for row in results[2:]] == [400, 400]
+    rates = {row["way"]: row["rate"] for row in results}
+    assert {"prelim, pipeline held", "a bare application"} <= set(rates)
+    assert sum(way.startswith("sekmet-fhir") for way in rates) == 5
+    assert sum(way.startswith("our embedded store") for way in rates) == 4
+    assert all(rate > 0 for rate in rates.values())
+    assert [row["failed"] for row in results] == [0] * len(results)
+    assert output.count("1.00x") >= 3
+    assert "<svg" in (tmp_path / "out" / "fhir.svg").read_text()
