@@ -14,18 +14,23 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from starlette.applications import Starlette
 
+from daemon.app import App
 from daemon.clock import SystemClock
 from daemon.config import load_settings
 from daemon.config_fhir import Fhir
 from daemon.fhir_secrets import jwks_routes
 from daemon.fhir_target import FhirTarget
+from daemon.lifecycle import State
 from interfaces import fhir_credentials
 from interfaces.errors import PostRefusedError, PostRetryError
+from interfaces.fhir_answers import read_json
 from interfaces.fhir_http import FhirHttp
 from interfaces.http_server import HttpServer
+from interfaces.mllp_client import MllpClient
 from interfaces.smart_auth import KeyFile, public_keys
 from mappings.domain import PostOutcome
 from tests.integration.sekmet import free_loopback_port, running_sekmet
+from tests.unit.daemon.test_app import ORU
 from tests.unit.mappings.fhir_samples import draft_of, key_of
 
 if TYPE_CHECKING:
@@ -68,8 +73,17 @@ def jwks_port() -> int:
 
 
 @pytest.fixture(scope="module")
+def daemon_port() -> int:
+    """Where the daemon will serve its JWKS, known to the server beforehand."""
+    return free_loopback_port()
+
+
+@pytest.fixture(scope="module")
 def fhir_url(
-    tmp_path_factory: pytest.TempPathFactory, keys: dict[str, KeyFile], jwks_port: int
+    tmp_path_factory: pytest.TempPathFactory,
+    keys: dict[str, KeyFile],
+    jwks_port: int,
+    daemon_port: int,
 ) -> Iterator[str]:
     scopes = "system/*.cruds"
     clients: list[dict[str, Any]] = [
@@ -79,6 +93,10 @@ def fhir_url(
         {
             "client_id": "prelim-url",
             "jwks_url": f"http://127.0.0.1:{jwks_port}/.well-known/jwks.json",
+        },
+        {
+            "client_id": "prelim-daemon",
+            "jwks_url": f"http://127.0.0.1:{daemon_port}/.well-known/jwks.json",
         },
         {"client_id": "prelim-secret", "client_secret": SECRET},
     ]
@@ -228,3 +246,34 @@ async def status_of(url: str, authorization: str) -> int:
     async with FhirHttp(url, timeout_s=20) as http:
         headers = {"Authorization": authorization}
         return (await http.exchange("GET", "Observation", headers=headers)).status
+
+
+async def test_the_daemon_posts_as_a_smart_client_whose_keys_the_server_reads_from_it(
+    fhir_url: str, keys: dict[str, KeyFile], daemon_port: int, tmp_path: Path
+) -> None:
+    auth = {
+        "kind": "private-key-jwt",
+        "client_id": "prelim-daemon",
+        "keys": [{"file": str(keys["ec"].file)}],
+    }
+    overrides = {
+        "data": tmp_path,
+        "mllp": {"port": 0},
+        "http": {"port": daemon_port},
+        "model": {"engine": "extractive", "allow_demo": True},
+        "fhir": {"base_url": fhir_url, "write": "auto", "auth": auth},
+    }
+    async with App(load_settings(overrides=overrides, environment={})) as app:
+        async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
+            await client.send(ORU)
+        async with asyncio.timeout(60):
+            while not (await app.journal.counts()).get(State.POSTED):
+                await asyncio.sleep(0.05)
+        async with FhirHttp(f"http://127.0.0.1:{daemon_port}", timeout_s=10) as http:
+            ready = read_json((await http.exchange("GET", "readyz")).body)
+            metrics = (await http.exchange("GET", "metrics")).body.decode()
+
+    assert ready is not None
+    assert ready["checks"]["fhir"] == "put"  # type: ignore[index]
+    assert 'prelim_fhir_breaker{state="closed"} 1.0' in metrics
+    assert 'prelim_fhir_audit_events_total{outcome="written"} 1.0' in metrics

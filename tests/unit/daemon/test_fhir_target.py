@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from daemon.clock import SystemClock
 from daemon.config import load_settings
 from daemon.errors import ConfigurationError
 from daemon.fhir_target import FhirTarget
-from interfaces.errors import PostRetryError, ServerAwayError
+from interfaces.errors import PostRefusedError, PostRetryError, ServerAwayError
 from mappings.domain import PostOutcome
 from mappings.reasons import RetractReason
+from tests.unit.interfaces.certificates import Authority
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
 from tests.unit.mappings.fhir_samples import draft_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 NOBODY = "http://127.0.0.1:9/fhir"
@@ -121,3 +126,49 @@ def test_a_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
         target_of(auth={"kind": "bearer", "token_file": str(tmp_path / "none")})
 
     assert raised.value.where == "fhir.auth.token_file"
+
+
+@contextlib.asynccontextmanager
+async def serving_over_tls(authority: Authority) -> AsyncIterator[str]:
+    """Serve 404 over TLS to clients that the authority has signed."""
+    own = authority.issue("server")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.path)
+    context.load_cert_chain(own.certificate, own.key)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=400)
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}/fhir"
+    finally:
+        await runner.cleanup()
+
+
+async def reason_of(url: str, **tls: Any) -> str:  # noqa: ANN401 - settings as a file has them
+    files = {name: str(path) for name, path in tls.items()}
+    async with target_of(write="put", tls=files).open(url) as client:
+        with pytest.raises((PostRetryError, PostRefusedError)) as raised:
+            await client.post(draft_of())
+    return raised.value.reason
+
+
+async def test_a_server_is_believed_and_believes_us_only_by_certificate(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    authority, other = Authority(tmp_path, "ca"), Authority(tmp_path / "other", "other")
+    ours, theirs = authority.issue("prelim"), other.issue("prelim")
+    mutual = {"ca": authority.path, "certificate": ours.certificate, "key": ours.key}
+    strange = {"certificate": theirs.certificate, "key": theirs.key}
+    async with serving_over_tls(authority) as url:
+        answered = await reason_of(url, **mutual)
+        unknown = await reason_of(url, ca=other.path)
+        unshown = await reason_of(url, ca=authority.path)
+        unsigned = await reason_of(url, ca=authority.path, **strange)
+
+    assert answered == "http_400"
+    assert unknown == "tls_failed"
+    # With TLS 1.3 the server says no only after the client has begun to speak.
+    assert {unshown, unsigned} <= {"tls_failed", "connection_lost"}
