@@ -96,8 +96,9 @@ def check_fhir(resource: Mapping[str, Any], version: FhirVersion) -> BaseModel:
     try:
         parsed: BaseModel = classes.get_fhir_model_class(kind).model_validate(resource)
     # A ValidationError's text prints its input and an unknown key stands in its loc; an unknown
-    # contained type is a bare KeyError (fhir.resources 8.3).
-    except (ValueError, KeyError, TypeError, AssertionError):
+    # contained type is a bare KeyError, an extension that is no object an AttributeError
+    # (fhir.resources 8.3).
+    except (ValueError, KeyError, TypeError, AssertionError, AttributeError):
         raise GuardViolationError("structure", kind) from None
     _check_json(resource, kind)  # only now is every name in it one of FHIR's
     _check_whole(parsed, resource, kind, _Scope(entries=_entries(parsed)))
@@ -194,7 +195,7 @@ def _check_primitive(value: object, sent: object, path: str) -> None:
         _check_base64(sent, path)
     elif name == "div":
         check_narrative(str(sent), path)
-    elif isinstance(sent, str) != isinstance(value, str) and not hasattr(value, "isoformat"):
+    elif isinstance(sent, str) != (isinstance(value, str) or hasattr(value, "isoformat")):
         raise GuardViolationError("json_type", path)
 
 

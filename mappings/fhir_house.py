@@ -80,13 +80,17 @@ def _task(resource: Resource, _version: FhirVersion) -> Iterator[Answer]:
 
 def _audit_event(resource: Resource, version: FhirVersion) -> Iterator[Answer]:
     is_r5 = version == "R5"
-    done = {code["code"] for code in _interactions(resource, is_r5=is_r5)}
+    done = {code.get("code") for code in _interactions(resource, is_r5=is_r5)}
     kinds = [_codes(agent.get("type", {})) for agent in resource["agent"]]
     outcome = resource.get("outcome", {})
     code = outcome.get("code", {}).get("code") if is_r5 else outcome
     where = "AuditEvent.code" if is_r5 else "AuditEvent.subtype"
     yield done <= set(_ACTIONS) and len(done) == 1, "interaction_not_a_write", where
-    yield resource.get("action") in map(_ACTIONS.get, done), "action_differs", "AuditEvent.action"
+    yield (
+        resource.get("action") in [_ACTIONS.get(each or "") for each in done],
+        "action_differs",
+        "AuditEvent.action",
+    )
     yield code == "0", "outcome_not_success", "AuditEvent.outcome"
     yield kinds.count({_CLIENT}) == 1, "client_missing", "AuditEvent.agent"
     yield kinds.count({_SERVER}) == 1, "server_missing", "AuditEvent.agent"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mappings.errors import GuardViolationError
 from mappings.fhir_elements import FhirVersion
@@ -19,6 +21,9 @@ from tests.unit.mappings.fhir_variants import (
     refused_by_schema,
     sample,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["R4_SCHEMA"]  # for the tests of the embedded store
 
@@ -59,6 +64,39 @@ def test_the_guard_is_needed_because_the_others_miss_most_variants() -> None:
 def test_a_resource_in_the_shape_of_the_other_version_is_refused(kind: str) -> None:
     assert refused_by_guard(sample(kind, "R4"), "R5") is not None
     assert refused_by_guard(sample(kind, "R5"), "R4") is not None
+
+
+ODD_VALUES: list[Any] = [
+    *(None, "", [], {}, 0, 1.5, True, "x", -1, "2026", "2026-01-01T00:00:00Z", "Observation/1"),
+    *([1], ["x"], [[]], [{}], {"x": 1}, {"reference": "#a"}, {"reference": 5}, {"coding": "x"}),
+    *({"resourceType": "Device"}, {"coding": [{"code": 5}]}, {"extension": [{"url": "a"}]}),
+]
+
+
+def places_in(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - JSON
+    """Yield each place of a JSON value: its owner, and its name or index there."""
+    if isinstance(value, dict | list):
+        for name in list(value) if isinstance(value, dict) else range(len(value)):
+            yield value, name
+            yield from places_in(value[name])
+
+
+@settings(max_examples=400)
+@given(kind=st.sampled_from(KINDS), version=st.sampled_from(["R4", "R5"]), data=st.data())
+def test_whatever_another_validator_refuses_the_guard_refuses_with_a_reason(
+    kind: str, version: FhirVersion, data: st.DataObject
+) -> None:
+    resource = sample(kind, version)
+    owner, name = data.draw(st.sampled_from(list(places_in(resource))))
+    if isinstance(owner, dict) and data.draw(st.booleans()):
+        name = data.draw(st.sampled_from([f"_{name}", "extension", "resourceType", name]))
+    owner[name] = data.draw(st.sampled_from(ODD_VALUES))
+
+    said = refused_by_guard(resource, version)  # no other error comes out of it
+
+    is_refused = refused_by_schema(resource, version)
+    is_refused = is_refused or (version == "R4" and refused_by_fhirkit(resource))
+    assert said is not None or not is_refused
 
 
 def test_what_others_wrote_may_say_what_a_draft_may_not() -> None:
