@@ -86,6 +86,7 @@ def check_config(
     from daemon.clock import SystemClock
     from daemon.doors import check_doors
     from daemon.fhir_secrets import check_fhir_files
+    from daemon.kafka_side import KafkaSide
     from daemon.model_choice import PromptMaker, choose_engine
     from daemon.outbound import Outbound
     from daemon.site_files import load_sites
@@ -99,6 +100,7 @@ def check_config(
     check_doors(settings.mllp)
     check_fhir_files(settings.fhir)
     Outbound(settings, sites, SystemClock())
+    KafkaSide(settings, SystemClock())
     values = settings.model_dump(mode="json")
     values["fhir"]["write"] = settings.fhir_write
     values["journal"]["url"] = f"sqlite:///{settings.journal_path}"
