@@ -194,6 +194,7 @@ class FhirClient:
             return await make_tries(self._sleep)(once)
         except PostRefusedError as error:
             self.refused[error.reason] += 1
+            self._writes = None  # it may remember a Device that the server has lost
             raise
 
     async def _post_once(self, draft: DraftObservation, tried: _Tried) -> PostReceipt:
@@ -243,7 +244,7 @@ class FhirClient:
             PostRefusedError: ``no_safe_write``, or it does not say what it can.
         """
         is_after_trouble = self._breaker.state is BreakerState.HALF_OPEN
-        if self._is_auto and (self._writes is None or is_after_trouble):
+        if self.mode is None or (self._is_auto and is_after_trouble):
             chosen = (await ask_what_it_can(self._http)).safest_write
             if chosen is None:
                 raise PostRefusedError("no_safe_write", "CapabilityStatement.rest")

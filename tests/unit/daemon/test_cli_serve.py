@@ -100,3 +100,18 @@ def test_a_site_that_asks_for_validation_without_hl7apy_is_told_before_the_start
 
     assert isinstance(result.exception, ConfigurationError)
     assert result.exception.where == "sites"
+
+
+def test_a_key_of_the_fhir_server_that_cannot_be_read_is_told_before_the_start(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "prelim.yaml"
+    file.write_text(
+        "model: {engine: extractive}\n"
+        "fhir: {auth: {kind: private-key-jwt, client_id: p, keys: [{file: /nowhere.pem}]}}\n"
+    )
+
+    result = CliRunner().invoke(app, ["check-config", "-c", str(file), "--data", str(tmp_path)])
+
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.where == "fhir.auth.keys.0.file"

@@ -577,3 +577,15 @@ async def test_a_draft_is_taken_back_as_it_stands_at_the_server() -> None:
     assert body["status"] == "entered-in-error"
     assert (body["valueString"], body["note"][0]["text"]) == ("Older.", "Seen by the resident.")
     assert server.asked[-1].headers["if-match"] == 'W/"4"'
+
+
+async def test_after_a_refusal_the_device_is_looked_for_again() -> None:
+    draft, sleeps = draft_of(options=FhirOptions(device="resource")), Sleeps()
+    found = [Answer(404), NOTHING, Answer(200)]  # no Observation, but the Device
+    server = ScriptedServer(*found, Answer(422), *found, Answer(422))
+    async with serving(server.app) as url, client_of(url, "put", sleeps) as client:
+        for _ in range(2):
+            with pytest.raises(PostRefusedError):
+                await client.post(draft)
+
+    assert [asked.path.split("/")[1] for asked in server.asked].count("Device") == 2
