@@ -59,19 +59,26 @@ class Desk:
         await self.notifier.tick()
         await self.notifier.settle()
 
+    async def draft(self, name: str, text: str = "No acute disease.") -> PendingReport:
+        """Draft for a report; return it as it waits to be posted."""
+        draft = draft_of(text, key=key_of(name))
+        report_id = await map_one(self.journal, f"{name}-{text}", make_new(key=ReportKey(name)))
+        await self.journal.record_drafted(report_id, DRAFT, draft)
+        found = await due(self.journal, State.DRAFTED)
+        return next(report for report in found if report.report_id == report_id)
+
     async def post(
         self, name: str, text: str = "No acute disease.", *, mirrored: bool = True
     ) -> str:
         """Draft and post a report, with what is owed for it; return the draft's id."""
-        draft = draft_of(text, key=key_of(name))
-        report_id = await map_one(self.journal, f"{name}-{text}", make_new(key=ReportKey(name)))
-        await self.journal.record_drafted(report_id, DRAFT, draft)
-        report = await self._report(report_id)
+        report = await self.draft(name, text)
+        draft = report.observation
+        assert draft is not None
         owed = self.mirror.plan_posted(report) if mirrored else ()
         if not mirrored:
             self.store.update(json.loads(draft.observation), draft.observation_id)
         await self.journal.record_posted(
-            report_id,
+            report.report_id,
             reference=f"Observation/{draft.observation_id}",
             version_id="1",
             outcome="created",
@@ -85,10 +92,6 @@ class Desk:
             found = await self.journal.pending_deliveries(now=self.clock.now(), limit=100)
             await asyncio.gather(*(self.step(delivery) for delivery in found))
             self.clock.advance(61)
-
-    async def _report(self, report_id: str) -> PendingReport:
-        found = await due(self.journal, State.DRAFTED)
-        return next(report for report in found if report.report_id == report_id)
 
 
 async def open_desk(

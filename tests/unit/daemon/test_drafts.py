@@ -99,6 +99,29 @@ async def test_a_draft_that_went_to_another_server_is_read_here_too_when_it_is_t
     assert (status, store_status) == (200, 404)
 
 
+async def test_a_draft_that_is_taken_back_is_told_and_read_as_such_wherever_it_went(
+    tmp_path: Path,
+) -> None:
+    cancelled = ORU.replace(b"|M1|", b"|M2|").replace(b"||CT|P\r", b"||CT|X\r")
+    async with serving_store() as (url, _), HookReceiver() as receiver:
+        for folder, fhir in (("here", {}), ("there", {"base_url": url, "write": "put"})):
+            chosen = settings(tmp_path / folder, fhir=fhir, drafts={"serve": True})
+            receiver.bundles.clear()
+            async with App(chosen) as app, aiohttp.ClientSession() as session:
+                client = DraftsClient(app.http.fhir_url, session)
+                await subscribe(client, receiver)
+                await send(app)
+                await until(2, receiver.bundles)
+                await send(app, cancelled)
+                await until(3, receiver.bundles)
+                found = await client.found(f"{PATIENT}&status=entered-in-error")
+
+            told = [bundle["entry"][1]["resource"]["status"] for bundle in receiver.bundles[1:]]
+            assert told == ["preliminary", "entered-in-error"]
+            assert len(found) == 1
+            assert receiver.numbers() == [1, 2]
+
+
 async def test_nothing_is_served_beside_another_server_unless_it_is_asked_for(
     tmp_path: Path,
 ) -> None:

@@ -174,6 +174,33 @@ async def test_a_subscriber_that_takes_nothing_for_too_long_is_switched_off(
     assert not await journal.deliveries_due()
 
 
+async def test_a_subscriber_that_takes_something_now_and_then_is_not_switched_off(
+    tmp_path: Path, journal: SqliteJournal, clock: HandClock, receiver: HookReceiver
+) -> None:
+    desk = await open_desk(tmp_path, journal, clock, give_up_s=300)
+    id_ = await desk.subscribe(receiver.url)
+    for name in "abc":
+        receiver.status = 503
+        await desk.post(name)
+        await desk.deliver(3)
+        receiver.status = 200
+        await desk.deliver(3)
+    await close_desk(desk)
+
+    assert state_of(desk, id_) is SubscriptionState.ACTIVE
+    assert receiver.numbers() == [1, 2, 3]
+
+
+async def test_a_withdrawn_draft_is_an_event_of_who_asks_for_withdrawn_ones(
+    desk: Desk, receiver: HookReceiver
+) -> None:
+    id_ = await desk.subscribe(receiver.url, filters=("status=entered-in-error",))
+    report = await desk.draft("a")
+
+    assert desk.notifier.plan_posted(report) == []
+    assert [owed.target for owed in desk.notifier.plan_retracted(report)] == [id_]
+
+
 async def test_an_event_is_told_only_after_the_draft_can_be_read_here(
     desk: Desk, receiver: HookReceiver
 ) -> None:
