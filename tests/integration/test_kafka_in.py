@@ -13,6 +13,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from daemon.lifecycle import State
 from tests.integration.brokers import (
@@ -158,6 +159,68 @@ async def test_whatever_a_producer_compresses_with_is_read(
             found = await side.control_ids()
 
     assert found == ["Z1", "Z2"]
+
+
+async def test_what_a_producer_took_back_is_never_read(tmp_path: Path, topic: str) -> None:
+    from aiokafka import AIOKafkaProducer
+
+    async with running_broker("noida", tmp_path) as broker:
+        await create_topic(broker, topic)
+        producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, transactional_id="feed")
+        await producer.start()
+        for control_id, is_kept in (("K1", True), ("GONE", False), ("K2", True)):
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, make_oru(control_id))
+            await (producer.commit_transaction() if is_kept else producer.abort_transaction())
+        await producer.stop()
+        async with running_side(broker, tmp_path / "data", {topic: {}}, group=topic) as side:
+            await side.wait_for_rows(2)
+            await produce(broker, topic, [make_oru("K3")])
+            await side.wait_for_rows(3)
+            found = await side.control_ids()
+            resets = side.count("prelim_kafka_offset_resets_total")
+
+    assert found == ["K1", "K2", "K3"]
+    assert resets == 0  # the marks of transactions leave gaps, and these are no alert
+
+
+async def test_a_group_that_must_not_guess_where_to_begin_says_so_and_waits(
+    tmp_path: Path, topic: str
+) -> None:
+    async with running_broker("noida", tmp_path) as broker:
+        await create_topic(broker, topic)
+        await produce(broker, topic, [make_oru("N1")])
+        with structlog.testing.capture_logs() as lines:
+            async with running_side(
+                broker, tmp_path / "data", {topic: {}}, group=topic, start_at="none"
+            ) as side:
+
+                async def is_told() -> bool:
+                    return side.count("prelim_kafka_connects_failed_total") > 0
+
+                await until(is_told)
+                found = await side.control_ids()
+
+    assert found == []
+    assert "offset_unknown" in {line.get("reason") for line in lines}
+
+
+async def test_a_static_member_that_is_back_in_time_goes_on_where_it_was(
+    any_kind: str, tmp_path: Path, topic: str
+) -> None:
+    async with running_broker(any_kind, tmp_path) as broker:
+        await create_topic(broker, topic)
+        for control_id in ("S1", "S2"):
+            await produce(broker, topic, [make_oru(control_id)])
+            async with running_side(
+                broker, tmp_path / "data", {topic: {}}, group=topic, instance="gateway-1"
+            ) as side:
+                await side.wait_for_rows(1 if control_id == "S1" else 2)
+                found = await side.control_ids()
+        committed = await read_committed(broker, topic, topic)
+
+    assert found == ["S1", "S2"]
+    assert committed == [2]
 
 
 async def test_the_same_message_by_another_way_or_offset_is_a_duplicate(

@@ -15,7 +15,7 @@ import pytest
 
 from interfaces.errors import BrokerRetryError
 from interfaces.kafka_contract import BrokerTerms, Partition, SourceTerms
-from interfaces.kafka_source import TRIES_MAX, KafkaSource
+from interfaces.kafka_source import TRIES_MAX, KafkaSource, _make_listener
 
 Record = namedtuple("Record", "topic partition offset key value headers")  # noqa: PYI024 - as the client's
 BAD = object()
@@ -202,6 +202,22 @@ async def test_a_pause_holds_over_a_new_connection(monkeypatch: pytest.MonkeyPat
 
     assert while_paused == []
     assert len(await source.fetch(0.01)) == 1
+
+
+async def test_a_pause_holds_for_partitions_that_a_rebalance_brings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client(t_0=[b"a"])
+    source = source_over(client, monkeypatch)
+    await source.start()
+    source.pause()
+    client.logs["t", 1], client.at["t", 1] = [b"b"], 0
+    listener = _make_listener(source)
+    listener.on_partitions_revoked({("t", 0)})
+    listener.on_partitions_assigned({("t", 0), ("t", 1)})
+
+    assert source.generation == 1
+    assert client.paused == {("t", 0), ("t", 1)}
 
 
 async def test_before_the_start_nothing_is_assigned(monkeypatch: pytest.MonkeyPatch) -> None:
