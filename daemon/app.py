@@ -42,6 +42,7 @@ from daemon.serve_lock import acquire_serve_lock
 from daemon.site_files import load_sites
 from daemon.validating import make_structure_check
 from interfaces.fhir_door import intake_routes
+from mappings.fhir_judge import warm_judge
 from mappings.scope import plan_draft
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ class App:
     def _reports_door(self) -> Sequence[BaseRoute]:
         if not self.settings.http.take_reports:
             return ()
+        warm_judge()
         return intake_routes(
             FhirDoorIntake(
                 self.journal,

@@ -115,7 +115,9 @@ async def _draft_all(settings: Settings, files: list[str], listener: str, *, as_
 
 def send(  # noqa: PLR0913, PLR0917 - each is an option of the command
     files: Files,
-    to: Annotated[str, typer.Option("--to", help="HOST:PORT of an MLLP listener.")],
+    to: Annotated[
+        str, typer.Option("--to", help="HOST:PORT of an MLLP listener, or URL of a FHIR door.")
+    ],
     concurrency: Annotated[int, typer.Option(min=1, help="Connections at once.")] = 1,
     timeout_s: Annotated[
         float,
@@ -132,28 +134,36 @@ def send(  # noqa: PLR0913, PLR0917 - each is an option of the command
         Path | None, typer.Option(help="PEM of our certificate; makes it TLS.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM of its key.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with a bearer token, for a FHIR door.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send messages over MLLP and print each answer: an honest client that matches MSA-2.
+    """Send messages over MLLP, or FHIR resources over HTTP, and print each answer.
 
-    Exit 0 when every message was accepted (AA or CA; sent, with --wait-for none), else 1.
+    Exit 0 when every one was accepted (AA or CA; sent, with --wait-for none; 2xx), else 1.
     """
     from daemon.sending import SendPlan, choose_tls, send_all
+    from daemon.sending_fhir import PostPlan, post_all
 
-    host, _, port = to.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > PORT_MAX:
-        raise ConfigurationError("not HOST:PORT", "--to")
+    tls = choose_tls(tls_ca, tls_certificate, tls_key)
     payloads = [payload for _source, _index, payload in read_messages(files)]
-    plan = SendPlan(
-        host.strip("[]"),
-        int(port),
-        concurrency=concurrency,
-        timeout_s=timeout_s,
-        tls=choose_tls(tls_ca, tls_certificate, tls_key),
-        awaited=wait_for,
-    )
+    if to.startswith(("http://", "https://")):
+        post = PostPlan(to, concurrency, timeout_s, token_file, tls)
+        if not asyncio.run(post_all(payloads, post, as_json=as_json)):
+            raise typer.Exit(1)
+        return
+    host, port = _split_address(to)
+    plan = SendPlan(host, port, concurrency, timeout_s, tls, wait_for)
     if not asyncio.run(send_all(payloads, plan, as_json=as_json)):
         raise typer.Exit(1)
+
+
+def _split_address(to: str) -> tuple[str, int]:
+    host, _, port = to.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > PORT_MAX:
+        raise ConfigurationError("not HOST:PORT, and no URL", "--to")
+    return host.strip("[]"), int(port)
 
 
 def read_messages(files: list[str]) -> Iterator[tuple[str, int, bytes]]:

@@ -34,20 +34,26 @@ class Context:
 
     def __init__(self, root: Node) -> None:
         entries = parts(root, "entry") if kind_of(root) == "Bundle" else [{"resource": root}]
-        self.resources = [part(entry, "resource") for entry in entries]
         self._by_url: dict[str, Node] = {}
         self._by_name: dict[str, Node] = {}
+        self._by_kind: dict[str, list[Node]] = {}
+        self._by_identifier: dict[str, dict[tuple[str, str], Node]] = {}
         self._bases: dict[int, str] = {}
-        for entry, resource in zip(entries, self.resources, strict=True):
-            url = word(entry, "fullUrl")
-            self._by_url.setdefault(url, resource)
-            self._by_name.setdefault(f"{kind_of(resource)}/{word(resource, 'id')}", resource)
-            rest = _REST.fullmatch(url)
-            self._bases[id(resource)] = (rest[1] or "") if rest else ""
+        self._contained: dict[int, dict[str, Node]] = {}
+        for entry in entries:
+            self._add(word(entry, "fullUrl"), part(entry, "resource"))
+
+    def _add(self, url: str, resource: Node) -> None:
+        kind = kind_of(resource)
+        self._by_kind.setdefault(kind, []).append(resource)
+        self._by_url.setdefault(url, resource)
+        self._by_name.setdefault(f"{kind}/{word(resource, 'id')}", resource)
+        rest = _REST.fullmatch(url)
+        self._bases[id(resource)] = (rest[1] or "") if rest else ""
 
     def of_kind(self, kind: str) -> list[Node]:
-        """Return the resources of one type, in order."""
-        return [resource for resource in self.resources if kind_of(resource) == kind]
+        """Return the resources of one type, in order; not to be changed."""
+        return self._by_kind.get(kind, [])
 
     def follow(self, reference: Node, container: Node) -> Found | None:
         """Return what a reference means; None when it did not come with the message.
@@ -69,14 +75,17 @@ class Context:
         found = [self.follow(one, container) for one in references]
         return [one.resource for one in found if one is not None]
 
-    @staticmethod
-    def _follow_inside(url: str, container: Node) -> Found | None:
+    def _follow_inside(self, url: str, container: Node) -> Found | None:
         if url == "#":
             return Found(container, container)
-        for resource in parts(container, "contained"):
-            if word(resource, "id") in {url, url[1:]}:  # some senders write the id with its mark
-                return Found(resource, container)
-        return None
+        inside = self._contained.get(id(container))
+        if inside is None:
+            # Some senders write the id with its mark.
+            listed = reversed(parts(container, "contained"))
+            inside = {word(one, "id").removeprefix("#"): one for one in listed}
+            self._contained[id(container)] = inside
+        resource = inside.get(url[1:])
+        return None if resource is None else Found(resource, container)
 
     def _look_up(self, url: str, container: Node) -> Node | None:
         rest = _REST.fullmatch(url.removeprefix("./"))
@@ -88,13 +97,19 @@ class Context:
         return at_base or self._by_name.get(rest[2])
 
     def _find_identified(self, identifier: Node, kind: str) -> Node | None:
-        value = word(identifier, "value")
-        if not value:
+        key = (word(identifier, "system"), word(identifier, "value"))
+        if not key[1]:
             return None
-        system = word(identifier, "system")
-        for resource in self.resources:
-            if kind in {"", kind_of(resource)}:
+        kinds = [kind] if kind else list(self._by_kind)
+        return next(filter(None, (self._numbered(one).get(key) for one in kinds)), None)
+
+    def _numbered(self, kind: str) -> dict[tuple[str, str], Node]:
+        """Return the resources of one type by their identifiers; of two alike the first."""
+        numbered = self._by_identifier.get(kind)
+        if numbered is None:
+            numbered = {}
+            for resource in self.of_kind(kind):
                 for one in parts(resource, "identifier"):
-                    if (word(one, "value"), word(one, "system")) == (value, system):
-                        return resource
-        return None
+                    numbered.setdefault((word(one, "system"), word(one, "value")), resource)
+            self._by_identifier[kind] = numbered
+        return numbered

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 DEPTH_MAX = 64
+REPORTS_MAX = 1000
+"""In one Bundle; one with more is refused whole."""
 REPORT = "DiagnosticReport"
 BUNDLE_TYPES = frozenset({"message", "transaction", "batch", "collection", "document"})
 WRITING_METHODS = frozenset({"", "POST", "PUT"})
@@ -134,7 +136,15 @@ def judge_header(header: FhirHeader) -> None:
     kind = kind_of(header.resource)
     if kind not in {REPORT, "Bundle"}:
         raise ResourceRefusedError(422, "not-supported", "resource_type_not_supported")
-    if kind == "Bundle" and header.bundle_type not in BUNDLE_TYPES:
+    if kind == "Bundle":
+        _judge_bundle(header)
+    for report in header.reports:
+        if is_stu3(report):
+            raise ResourceRefusedError(422, "not-supported", "fhir_version_not_supported", REPORT)
+
+
+def _judge_bundle(header: FhirHeader) -> None:
+    if header.bundle_type not in BUNDLE_TYPES:
         raise ResourceRefusedError(422, "not-supported", "bundle_type_not_supported", "Bundle.type")
     for index, entry in enumerate(parts(header.resource, "entry")):
         if word(part(entry, "request"), "method") not in WRITING_METHODS:
@@ -142,9 +152,8 @@ def judge_header(header: FhirHeader) -> None:
             raise ResourceRefusedError(422, "not-supported", "method_not_supported", where)
     if not header.reports:
         raise ResourceRefusedError(422, "required", "no_diagnostic_report", "Bundle.entry")
-    for report in header.reports:
-        if is_stu3(report):
-            raise ResourceRefusedError(422, "not-supported", "fhir_version_not_supported", REPORT)
+    if len(header.reports) > REPORTS_MAX:
+        raise ResourceRefusedError(422, "too-costly", "too_many_reports", "Bundle.entry")
 
 
 def resource_digest(resource: Node) -> str:

@@ -114,3 +114,24 @@ def test_a_wrong_call_names_what_is_wrong(arguments: list[str], where: str) -> N
         run(*arguments)
 
     assert caught.value.where == where
+
+
+def test_send_to_a_url_posts_fhir(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    report.write_text('{"resourceType": "DiagnosticReport"}')
+
+    result = CliRunner().invoke(app, ["send", "--to", "http://127.0.0.1:1/fhir", str(report)])
+
+    assert result.exit_code == 1
+    assert "no answer (" in result.stdout
+
+
+def test_each_line_of_an_ndjson_file_is_a_resource(tmp_path: Path) -> None:
+    file = tmp_path / "reports.ndjson"
+    report = (SAMPLES.parents[1] / "tests/vectors/fhir/reports/uk_core.json").read_text()
+    file.write_text(" ".join(report.split()) + "\n\n" + '{"resourceType": "Patient"}\n')
+
+    code, records = run("dry-run", "--json", str(file))
+
+    assert [(one["index"], one["decision"]) for one in records] == [(0, "draft"), (1, "reject")]
+    assert code == 1

@@ -9,6 +9,7 @@ import pytest
 from mappings.errors import ResourceRefusedError
 from mappings.fhir_in_header import (
     DEPTH_MAX,
+    REPORTS_MAX,
     FhirRelease,
     is_json,
     judge_header,
@@ -173,6 +174,14 @@ def test_what_is_no_message_of_ours_is_refused(resource: dict[str, object], reas
         judge_header(peek_resource(raw(resource)))
 
     assert (caught.value.status, caught.value.reason) == (422, reason)
+
+
+def test_a_bundle_with_more_reports_than_any_message_has_is_refused_whole() -> None:
+    most = [REPORT] * REPORTS_MAX
+    judge_header(peek_resource(raw(bundle("batch", *most))))
+
+    with pytest.raises(ResourceRefusedError, match="too_many_reports"):
+        judge_header(peek_resource(raw(bundle("batch", *most, REPORT))))
 
 
 @pytest.mark.parametrize("kind", ["message", "transaction", "batch", "collection", "document"])

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mappings.domain import Findings, Identifier, ReportStatus, Skip, Standard, StudyReport
+from mappings.errors import PrelimError
 from mappings.fhir_in_header import judge_header, peek_resource
 from mappings.fhir_judge import judge_resource
 from mappings.fhir_report import blank_fhir_report, parse_fhir
@@ -299,6 +305,61 @@ def test_without_a_filler_order_number_accession_and_exam_make_the_same_key() ->
 
     assert over_mllp.study.accession_number == Identifier("ACC-2")
     assert over_mllp.key == report_key(read(resource))
+
+
+JUNK = st.one_of(
+    st.sampled_from([None, True, 7, "", " ", "#", "#fd", [], {}, [[]], [{}], [None], "<a <a"]),
+    st.sampled_from([{"reference": "#"}, {"reference": "Observation/f-1"}, {"coding": "x"}]),
+)
+
+
+def places(node: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    pairs: list[tuple[str | int, object]] = []
+    if isinstance(node, dict):
+        pairs = list(node.items())
+    elif isinstance(node, list):
+        pairs = list(enumerate(node))
+    return [found for key, one in pairs for found in ((*path, key), *places(one, (*path, key)))]
+
+
+@given(st.data())
+def test_any_json_is_read_or_refused_by_our_own_error(data: st.DataObject) -> None:
+    resource = json.loads(shape(data.draw(st.sampled_from(sorted(EXPECTED)))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        *outer, last = data.draw(st.sampled_from(places(resource) or [("x",)]))
+        node = resource
+        for key in outer:
+            node = node[key]
+        node[last] = deepcopy(data.draw(JUNK))
+
+    with suppress(PrelimError):
+        plan_whole(json.dumps(resource).encode(), SiteSet(), "http", Standard.FHIR)
+
+
+def test_what_a_bundle_holds_costs_time_in_proportion_to_it() -> None:
+    def seconds(count: int) -> float:
+        text = [observation(n) for n in range(count)]
+        results = [{"reference": f"Observation/o{n}"} for n in range(count)]
+        entries = [{"resource": one} for one in (*text, report(result=results, contained=text))]
+        payload = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
+        started_s = time.process_time()
+        plan_whole(payload, SiteSet(), "http", Standard.FHIR)
+        return time.process_time() - started_s
+
+    seconds(100)
+
+    assert seconds(4000) < 20 * seconds(500)
+
+
+def observation(number: int) -> dict[str, object]:
+    code = {"coding": [{"code": "59776-5"}]}
+    return {
+        "resourceType": "Observation",
+        "id": f"o{number}",
+        "code": code,
+        "valueString": "Clear.",
+        "hasMember": [{"identifier": {"value": str(number)}}],
+    }
 
 
 def test_a_resource_without_a_report_stands_as_one_that_is_ignored() -> None:
