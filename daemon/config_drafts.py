@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
+from typing import Annotated
 
 from pydantic import Field, HttpUrl
 
-from daemon.config_mllp import Area, Count, Seconds
+from daemon.config_mllp import Area, Seconds
+from interfaces.fhir_store_search import COUNT_MAX
 
 
 class Notify(Area):
@@ -26,7 +28,9 @@ class Notify(Area):
     give_up_s: Seconds = Field(
         3 * 24 * 3600, description="a subscriber that takes nothing for this long is switched off"
     )
-    subscriptions_max: Count = Field(100, description="Subscriptions at once")
+    subscriptions_max: Annotated[int, Field(gt=0, le=COUNT_MAX)] = Field(
+        100, description="Subscriptions at once"
+    )
 
 
 class Drafts(Area):
