@@ -237,8 +237,7 @@ class KafkaSource:
                     size += _size_of(found[0])
             except _UndecodableError:
                 self._looks_left = LOOKS
-                if not taken:  # else it shows again, in the same place, when these are kept
-                    taken += await self._pass_over(partition)
+                taken += await self._pass_over(partition)
                 return
 
     async def _wait_for_one(self, wait_s: float) -> list[KafkaRecord]:
