@@ -78,7 +78,13 @@ class Writes(Protocol):
         """Write over the version that was read; None when it is no longer the latest."""
 
     async def add(
-        self, kind: str, id_: str, resource: bytes, names: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        id_: str,
+        resource: bytes,
+        names: Mapping[str, str] | None = None,
+        *,
+        is_new: bool = False,
     ) -> str:
         """Bring a resource that is written once."""
 
@@ -277,7 +283,8 @@ class FhirClient:
         )
         made = self._audit(write)
         try:
-            await writes.add("AuditEvent", made.id, made.body)
+            is_new = receipt.outcome is not PostOutcome.UNCHANGED
+            await writes.add("AuditEvent", made.id, made.body, is_new=is_new)
         except PostRefusedError as error:
             self._count_refused(error)
         except PostRetryError as error:

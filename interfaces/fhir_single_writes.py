@@ -126,7 +126,7 @@ class SingleWrites:
             receipt = await self._create(draft, names, headers)
         if receipt is not None:
             names[f"Observation/{draft.observation_id}"] = receipt.reference
-            await self._add_rest(draft, names)
+            await self._add_rest(draft, names, is_new=isinstance(plan, Create))
         return receipt
 
     async def replace(
@@ -137,9 +137,22 @@ class SingleWrites:
         return await self._put(plan.server_id, body, condition, PostOutcome.UPDATED)
 
     async def add(
-        self, kind: str, id_: str, resource: bytes, names: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        id_: str,
+        resource: bytes,
+        names: Mapping[str, str] | None = None,
+        *,
+        is_new: bool = False,
     ) -> str:
         """Bring a resource that is written once.
+
+        Args:
+            kind: Its type.
+            id_: Our id of it.
+            resource: As it was kept.
+            names: The server's reference by ours.
+            is_new: It belongs to what was written just now, so it need not be looked for.
 
         Returns:
             The server's reference to it.
@@ -149,7 +162,8 @@ class SingleWrites:
             PostRetryError: Not now.
         """
         if self._is_put:
-            return await self._add_by_id(kind, id_, with_names(resource, id_, names or {}))
+            body = with_names(resource, id_, names or {})
+            return await self._add_by_id(kind, id_, body, is_new=is_new)
         body = with_names(resource, None, names or {})
         criteria = criteria_of(read_object(body))
         headers = {**MINIMAL, "If-None-Exist": urlencode(criteria)}
@@ -193,16 +207,16 @@ class SingleWrites:
         found = await self._search(kind, criteria_of(read_object(resource)))
         return f"{kind}/{found[0].get('id')}" if found else None
 
-    async def _add_rest(self, draft: DraftObservation, names: Names) -> None:
-        await self.add("Provenance", draft.provenance_id, draft.provenance, names)
+    async def _add_rest(self, draft: DraftObservation, names: Names, *, is_new: bool) -> None:
+        await self.add("Provenance", draft.provenance_id, draft.provenance, names, is_new=is_new)
         for one in draft.companions:
             if one.resource_type != "Device":
                 await self.add(one.resource_type, one.id, one.body, names)
 
-    async def _add_by_id(self, kind: str, id_: str, body: bytes) -> str:
+    async def _add_by_id(self, kind: str, id_: str, body: bytes, *, is_new: bool) -> str:
         path = f"{kind}/{id_}"
-        reply = await self._http.exchange("GET", path)
-        if reply.status == NOT_FOUND:
+        reply = None if is_new else await self._http.exchange("GET", path)
+        if reply is None or reply.status == NOT_FOUND:
             headers = {**MINIMAL, "If-None-Match": "*"}
             reply = await self._http.exchange("PUT", path, headers=headers, body=body)
         if reply.status != PRECONDITION_FAILED:
