@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol, with a time for the head of a request and the name of a TLS client.
 
 uvicorn waits for ever for a first request that is begun and not ended, and does not tell the
-application of a client's certificate.
+application of a client's certificate. Rule: h11 parses, because it bounds the head of a request;
+uvicorn would choose httptools where it is installed, and that takes a head of any length.
 
 Standard: ASGI TLS extension (``client_cert_name``).
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from interfaces.http_auth import SUBJECT, name_subject
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class HttpProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # chosen at its import
+class HttpProtocol(H11Protocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, head_timeout_s: float = 10.0, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
@@ -28,7 +29,7 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # chosen
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Begin to wait for a request; remember who connects."""
         super().connection_made(transport)
         connection = transport.get_extra_info("ssl_object")

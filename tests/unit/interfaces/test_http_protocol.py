@@ -56,6 +56,12 @@ async def test_a_head_that_is_not_ended_is_closed() -> None:
     assert await until_closed(REQUEST + b"X-Slow: ") == b""
 
 
+async def test_a_head_without_end_is_refused_before_it_fills_the_memory() -> None:
+    got = await until_closed(REQUEST + b"X-Long: " + b"x" * 20_000)
+
+    assert got.startswith(b"HTTP/1.1 400")
+
+
 async def test_the_next_request_of_a_connection_has_its_time_as_well() -> None:
     got = await until_closed(REQUEST + b"\r\n", after=REQUEST)
 
