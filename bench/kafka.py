@@ -133,18 +133,25 @@ def measure(kind: str, count: int, folder: Path) -> dict[str, Figures]:
     with running_broker(kind, folder) as bootstrap:
         if bootstrap is None:
             return {PRODUCED: {"error": "not installed"}}
-        results: dict[str, Figures] = {
-            PRODUCED: {"rate": count / asyncio.run(produce(bootstrap, count))},
-            CONSUMED: {"rate": count / asyncio.run(consume(bootstrap, count))},
-        }
-        for label in (HELD, RUNNING):
-            own = folder / label.replace(" ", "-")
-            own.mkdir()
-            try:
-                results[label] = take(bootstrap, count, own, is_held=label == HELD)
-            except (RuntimeError, subprocess.SubprocessError) as error:
-                results[label] = {"error": str(error)[-300:]}
+        results: dict[str, Figures] = {}
+        for label in (PRODUCED, CONSUMED, HELD, RUNNING):
+            results[label] = measure_one(label, bootstrap, count, folder)
+            said = results[label].get("error") or f"{results[label]['rate']:,.0f}/s"
+            print(f"{LABELS[kind]}, {label}: {said}", flush=True)
     return results
+
+
+def measure_one(label: str, bootstrap: str, count: int, folder: Path) -> Figures:
+    """Measure one thing; an ``error`` instead when it does not work."""
+    if label in (PRODUCED, CONSUMED):
+        run = produce if label == PRODUCED else consume
+        return {"rate": count / asyncio.run(run(bootstrap, count))}
+    own = folder / label.replace(" ", "-")
+    own.mkdir()
+    try:
+        return take(bootstrap, count, own, is_held=label == HELD)
+    except (RuntimeError, subprocess.SubprocessError) as error:
+        return {"error": str(error)[-300:]}
 
 
 def row_of(broker: str, label: str, figures: Figures, results: dict[str, Figures]) -> list[str]:
@@ -159,7 +166,7 @@ def row_of(broker: str, label: str, figures: Figures, results: dict[str, Figures
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = make_parser(__doc__ or "")
-    parser.add_argument("--records", type=int, default=20_000, help="in the topic")
+    parser.add_argument("--records", type=int, default=10_000, help="in the topic")
     parser.add_argument("--only", default="", help="brokers whose name holds this")
     return parser.parse_args()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon import journal_messages, journal_outbox
+from daemon.journal_messages import Arrival, receive_together
 from mappings.domain import MessageId
 
 if TYPE_CHECKING:
@@ -47,21 +48,41 @@ class Taken:
 
 def receive_all(transaction: Transaction, batch: Sequence[Fetched], new_id: NewId) -> list[Taken]:
     """Store a batch, in its order; find what is there already."""
-    return [_receive(transaction, fetched, new_id) for fetched in batch]
+    if any(one.reason for one in batch) or any(_find_place(transaction, one.raw) for one in batch):
+        return [_receive(transaction, one, new_id) for one in batch]
+    # Nothing out of the ordinary: few statements for all of them.
+    arrivals = [Arrival(one.raw, one.raw.origin) for one in batch]
+    taken = [
+        Taken(received.message_id, received.is_duplicate, received.is_control_id_reused)
+        for received in receive_together(transaction, arrivals, new_id)
+    ]
+    _store_places(transaction, [one.raw for one in batch], taken)
+    return taken
+
+
+def _find_place(transaction: Transaction, raw: RawReport) -> tuple[str, bool] | None:
+    """Return what stood at a message's place before, and whether it was the same."""
+    row = transaction.find(
+        "SELECT message_id, digest = ? FROM origin WHERE place = ? ORDER BY 2 DESC LIMIT 1",
+        (raw.digest, raw.origin),
+    )
+    return None if row is None else (row[0], bool(row[1]))
+
+
+def _store_places(
+    transaction: Transaction, raws: Sequence[RawReport], taken: Sequence[Taken]
+) -> None:
+    pairs = zip(raws, taken, strict=True)
+    transaction.insert("origin", [(raw.origin, raw.digest, one.message_id) for raw, one in pairs])
 
 
 def _receive(transaction: Transaction, fetched: Fetched, new_id: NewId) -> Taken:
     raw = fetched.raw
-    there = transaction.find(
-        "SELECT message_id, digest = ? FROM origin WHERE place = ? ORDER BY 2 DESC LIMIT 1",
-        (raw.digest, raw.origin),
-    )
+    there = _find_place(transaction, raw)
     if there is not None and there[1]:
         return Taken(MessageId(there[0]), is_duplicate=True)
     taken = _store(transaction, fetched, is_place_reused=there is not None, new_id=new_id)
-    transaction.execute(
-        "INSERT INTO origin VALUES (?, ?, ?)", (raw.origin, raw.digest, taken.message_id)
-    )
+    _store_places(transaction, [raw], [taken])
     return taken
 
 
