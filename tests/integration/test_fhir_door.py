@@ -16,6 +16,7 @@ from daemon.config import load_settings
 from daemon.lifecycle import State
 from interfaces.mllp_client import MllpClient
 from tests.unit.interfaces.http_requests import Answer, ask
+from tests.unit.mappings.fhir_variants import refused_by_fhirkit, refused_by_schema
 
 if TYPE_CHECKING:
     from daemon.journal import Row
@@ -201,3 +202,31 @@ async def test_a_site_may_close_the_door(tmp_path: Path, is_taken: bool) -> None
         answer = await post(running, report(), "/DiagnosticReport")
 
     assert answer.status == (201 if is_taken else 404)
+
+
+async def test_what_the_door_answers_is_fhir_to_validators_that_others_wrote(
+    tmp_path: Path,
+) -> None:
+    header = {
+        "resourceType": "MessageHeader",
+        "id": "m-1",
+        "eventUri": "urn:x:report",
+        "source": {"endpoint": "http://ris.demo.example"},
+    }
+    resource = json.loads(report())
+    entries = [{"fullUrl": "urn:uuid:a0000000-0000-4000-8000-000000000001", "resource": header}]
+    entries += [{"fullUrl": "urn:uuid:a0000000-0000-4000-8000-000000000002", "resource": resource}]
+    message = json.dumps({"resourceType": "Bundle", "type": "message", "entry": entries}).encode()
+    async with app(tmp_path) as running:
+        answers = [
+            await post(running, report(), "/DiagnosticReport"),
+            await post(running, b"{", "/DiagnosticReport"),
+            await post(running, report(status="x"), "/DiagnosticReport"),
+            await post(running, (SHAPES / "ihe_idr.json").read_bytes()),
+            await post(running, message, "/$process-message"),
+        ]
+    bodies = [json.loads(one.text) for one in answers]
+
+    assert [one.status for one in answers] == [201, 400, 422, 200, 200]
+    assert not any(refused_by_fhirkit(body) for body in bodies)
+    assert not any(refused_by_schema(body) for body in bodies[:4])
