@@ -167,7 +167,7 @@ async def test_many_that_need_a_token_ask_for_one(secret: Path) -> None:
 async def test_a_forgotten_token_is_replaced_and_a_newer_one_is_not_forgotten(
     secret: Path,
 ) -> None:
-    server = ScriptedServer(token("t1"), token("t2"))
+    server = ScriptedServer(token("t1"), token("t2"), token("t3"))
     async with serving(server.app) as url:
         made = credentials(secret, Time(), token_url=f"{url}/token")
         async with FhirHttp(url, timeout_s=5, credentials=made) as http:
