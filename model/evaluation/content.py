@@ -1,0 +1,85 @@
+"""What a draft says, as far as text alone tells: missed and invented abnormals, faults, copying.
+
+Rules of thumb, not labels of a clinician: compare systems with them, claim nothing more. They read
+English; for another language they give no number.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from model.checks.numbers import find_number_fault
+from model.checks.sides import find_side_fault
+from model.checks.support import find_left_out, find_unsupported
+from model.evaluation.words import primary_of, words_of
+
+if TYPE_CHECKING:
+    from mappings.domain import Findings
+
+SHORT_WORDS_MAX = 9
+COPIED_WORDS_MIN = 3
+_LIST_NUMBER = re.compile(r"\d+\s*\.")
+_SAYS_NORMAL = re.compile(
+    r"\b(?:no (?:acute|active|evidence|radiograph|definite|significant)"
+    r"|normal|negative|unremarkable|clear)\b"
+)
+_NAMES_FINDING = re.compile(
+    r"cardiomegaly|stable|chronic|scar|granulom|copd|emphys|hyperinfl|hernia|fracture|degener"
+    r"|effusion|opacity|atelect|nodule"
+)
+
+
+def is_short_normal(impression: str) -> bool:
+    """Whether an English impression only says that nothing is wrong.
+
+    It has at most 9 words (list numbers apart), says that nothing acute or abnormal is there, and
+    names none of the common chronic or incidental findings of a chest radiograph.
+    """
+    text = impression.lower()
+    return (
+        len(_LIST_NUMBER.sub("", text).split()) <= SHORT_WORDS_MAX
+        and _SAYS_NORMAL.search(text) is not None
+        and _NAMES_FINDING.search(text) is None
+    )
+
+
+def read_content(findings: Findings, reference: str, draft: str) -> dict[str, float | None]:
+    """Return what one draft adds to each rate; None where a rate does not count this report.
+
+    ``missed_abnormal`` counts the reports whose reference is no short normal one,
+    ``invented_abnormal`` the others; the faults are those that the draft checks find.
+    """
+    is_english = primary_of(findings.language) == "en"
+    is_reference_normal, is_draft_normal = is_short_normal(reference), is_short_normal(draft)
+    rates: dict[str, float | None] = {
+        "missed_abnormal": None if is_reference_normal else is_draft_normal,
+        "invented_abnormal": not is_draft_normal if is_reference_normal else None,
+        "number_fault": find_number_fault(findings.text, draft) is not None,
+        "side_fault": find_side_fault(findings, draft) is not None,
+        "unsupported_finding": find_unsupported(findings, draft) is not None,
+        "left_out": find_left_out(findings, draft) is not None,
+    }
+    if not is_english:
+        rates = dict.fromkeys(rates)
+    draft_words = words_of(draft, findings.language)
+    rates["copied"] = copied_share(words_of(findings.text, findings.language), draft_words)
+    rates["words"] = len(draft_words)
+    return {name: None if value is None else float(value) for name, value in rates.items()}
+
+
+def copied_share(source: list[str], draft: list[str]) -> float | None:
+    """Return the share of a draft's words in runs of 3 or more that stand so in the source.
+
+    Source: the coverage of Grusky et al. (2018), with single words and pairs left out: chest
+    reports share them by chance.
+    """
+    if not draft:
+        return None
+    n = COPIED_WORDS_MIN
+    runs = {tuple(source[at : at + n]) for at in range(len(source) - n + 1)}
+    copied = [False] * len(draft)
+    for at in range(len(draft) - n + 1):
+        if tuple(draft[at : at + n]) in runs:
+            copied[at : at + n] = [True] * n
+    return sum(copied) / len(draft)
