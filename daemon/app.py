@@ -90,6 +90,7 @@ class App:
         self.metrics = Metrics()
         self.doors = Doors()
         self.http = HttpSide(settings.http)
+        self._fhir_intake: FhirDoorIntake | None = None
         self.journal: SqliteJournal
         self.pipeline: Pipeline
         self._clock = clock or SystemClock()
@@ -200,15 +201,14 @@ class App:
         if not self.settings.http.take_reports:
             return ()
         warm_judge()
-        return intake_routes(
-            FhirDoorIntake(
-                self.journal,
-                clock=self._clock,
-                metrics=self.metrics,
-                wake_next=lambda: self.pipeline.wake_mapping(),  # noqa: PLW0108 - made below
-                is_open=lambda: self.http.is_taking,
-            )
+        self._fhir_intake = FhirDoorIntake(
+            self.journal,
+            clock=self._clock,
+            metrics=self.metrics,
+            wake_next=lambda: self.pipeline.wake_mapping(),  # noqa: PLW0108 - made below
+            is_open=lambda: self.http.is_taking,
         )
+        return intake_routes(self._fhir_intake)
 
     @property
     def fhir_base_url(self) -> str:
@@ -257,7 +257,7 @@ class App:
                 posts_in_flight_max=settings.fhir.posts_in_flight_max,
                 is_shadow=settings.fhir_write == "off",
                 may_post=lambda: poster.may_post,
-                wait_turn=Courtesy(lambda: self.doors.is_answering, self._clock).wait_turn,
+                wait_turn=Courtesy(self._is_answering, self._clock).wait_turn,
             ),
             is_model_ready=lambda: self.supervisor.is_ready,
             clock=self._clock,
@@ -267,6 +267,10 @@ class App:
     def _owed_when_read(self, raw: RawReport, error: PrelimError | None) -> tuple[NewDelivery, ...]:
         letters = self.kafka.dead_letters.plan_rejected(raw, error)
         return (*self.application_acks.plan(raw, error), *letters)
+
+    def _is_answering(self) -> bool:
+        door = self._fhir_intake
+        return self.doors.is_answering or (door is not None and door.is_answering)
 
     def _wake_after_mapping(self) -> None:
         self.pipeline.wake_drafting()

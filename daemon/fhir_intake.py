@@ -92,6 +92,12 @@ class FhirDoorIntake:
         self._metrics = metrics
         self._wake_next = wake_next
         self._is_open = is_open
+        self._answering = 0
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a sender waits for its answer now."""
+        return self._answering > 0
 
     async def take(self, arrival: FhirArrival) -> FhirReceipt:
         """Judge and store a body.
@@ -103,9 +109,11 @@ class FhirDoorIntake:
         if not self._is_open():
             raise RequestRefusedError(503, "transient", "not_taking")
         started_s = self._clock.monotonic_s()
+        self._answering += 1
         try:
             return await self._take(arrival)
         finally:
+            self._answering -= 1
             seconds = self._clock.monotonic_s() - started_s
             self._metrics.answer_seconds.labels(door=DOOR).observe(seconds)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -92,6 +92,22 @@ async def test_a_report_is_on_disk_byte_for_byte_when_its_yes_is_given(
     assert pending.raw.sender == "http://ris.demo.example|"
     assert (door.woken, door.counted("accepted")) == (1, 1)
     assert not receipt.is_known
+
+
+async def test_a_sender_is_known_to_wait_until_its_answer_is_made(
+    door: Door, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    receive = journal.receive_resource
+
+    async def look(*given: Any, **more: Any) -> object:
+        seen.append(door.intake.is_answering)
+        return await receive(*given, **more)
+
+    monkeypatch.setattr(journal, "receive_resource", look)
+    await door.take()
+
+    assert (seen, door.intake.is_answering) == ([True], False)
 
 
 async def test_no_yes_is_given_while_the_disk_has_not_answered(clock: HandClock) -> None:
