@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -18,7 +18,9 @@ from mappings.errors import ResourceRefusedError
 from mappings.fhir_in_header import FhirRelease
 
 if TYPE_CHECKING:
+    from daemon.journal_resources import ResourceIdentity
     from daemon.journal_sqlite import SqliteJournal
+    from mappings.domain import RawReport
     from tests.unit.daemon.conftest import HandClock
 
 REPORT: dict[str, object] = {
@@ -100,9 +102,9 @@ async def test_a_sender_is_known_to_wait_until_its_answer_is_made(
     seen = []
     receive = journal.receive_resource
 
-    async def look(*given: Any, **more: Any) -> object:
+    async def look(raw: RawReport, *, peer: str, identity: ResourceIdentity) -> object:
         seen.append(door.intake.is_answering)
-        return await receive(*given, **more)
+        return await receive(raw, peer=peer, identity=identity)
 
     monkeypatch.setattr(journal, "receive_resource", look)
     await door.take()
