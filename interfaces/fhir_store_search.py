@@ -79,6 +79,8 @@ _COMPARISONS = {
 _UNESCAPED_COMMA = re.compile(r"(?<!\\),")
 _NEVER_S = -1e15
 """Sorts what has no such date; earlier than year 1."""
+VALUES_MAX = 200
+"""In one search: SQLite takes no expression of any depth."""
 COUNT_DEFAULT = 50
 COUNT_MAX = 500
 CURSOR = "_cursor"
@@ -182,6 +184,8 @@ def parse_query(kind: str, query: Sequence[tuple[str, str]], *, is_lenient: bool
     values: list[object] = [kind]
     shape: dict[str, str] = {}
     ignored: list[str] = []
+    if sum(len(_UNESCAPED_COMMA.split(value)) for _, value in query) > VALUES_MAX:
+        raise RequestRefusedError(400, "too-costly", "too_many_values")
     for name, value in query:
         if name in {"_count", "_sort", CURSOR}:
             shape[name] = value
@@ -219,6 +223,7 @@ def read_cursor(text: str) -> tuple[object, str]:
     """
     try:
         key, id_ = json.loads(base64.b64decode(text.encode(), b"-_", validate=True))
+        f"{key}{id_}".encode()  # half a surrogate pair is no text for SQL
     except (ValueError, TypeError, RecursionError):
         raise RequestRefusedError(400, "invalid", "search_value_invalid", CURSOR) from None
     if not isinstance(key, str | float) or not isinstance(id_, str):

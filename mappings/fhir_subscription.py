@@ -119,16 +119,17 @@ def mask_headers(resource: Mapping[str, object]) -> dict[str, object]:
 
 
 def unmask_headers(resource: Mapping[str, object], held: Mapping[str, object]) -> dict[str, object]:
-    """Give a Subscription that was read here, and comes back, the header values that we hold."""
-    kept = {
-        line.partition(":")[0]: line
-        for line in cast(
-            "list[str]", cast("Mapping[str, object]", held["channel"]).get("header", [])
-        )
-    }
+    """Give a Subscription that was read here, and comes back, the header values that we hold.
+
+    Only for the endpoint that they were given for: whoever names another one does not know them.
+    """
+    ours = cast("Mapping[str, object]", held["channel"])
+    kept = {line.partition(":")[0]: line for line in cast("list[str]", ours.get("header", []))}
     channel = resource.get("channel")
     lines = channel.get("header") if isinstance(channel, dict) else None
     if not isinstance(channel, dict) or not isinstance(lines, list):
+        return dict(resource)
+    if channel.get("endpoint") != ours.get("endpoint"):
         return dict(resource)
     whole = [
         kept.get(line.partition(":")[0], line)

@@ -115,6 +115,8 @@ def test_a_provenance_is_found_by_target_tag_and_moment(store: FhirStore) -> Non
         ({"_cursor": "%"}, "search_value_invalid"),
         ({"_cursor": "W10="}, "search_value_invalid"),
         ({"_cursor": "W1tdLCAieCJd"}, "search_value_invalid"),
+        ({"_cursor": "WyJcdWQ4MDAiLCAiYSJd"}, "search_value_invalid"),  # half a surrogate pair
+        ({"_id": "x," * 1000 + "x"}, "too_many_values"),
     ],
 )
 def test_a_question_that_is_not_understood_is_refused_not_widened(

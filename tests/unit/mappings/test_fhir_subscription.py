@@ -152,3 +152,13 @@ def test_secrets_are_masked_and_come_back_when_the_rest_is_written_anew() -> Non
     assert unmask_headers(other, held)["channel"] == other["channel"]
     assert unmask_headers({"channel": "none"}, held) == {"channel": "none"}
     assert mask_headers(subscription_resource()) == subscription_resource()
+
+
+def test_secrets_do_not_follow_to_another_endpoint() -> None:
+    held = subscription_resource(headers=("Authorization: s3cret",))
+    shown = mask_headers(held)
+    elsewhere = {**shown["channel"], "endpoint": "http://127.0.0.1:9/thief"}  # type: ignore[dict-item]
+
+    taken = unmask_headers({**shown, "channel": elsewhere}, held)
+
+    assert "s3cret" not in json.dumps(taken)
