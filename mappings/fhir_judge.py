@@ -41,9 +41,13 @@ def judge_resource(header: FhirHeader) -> None:
         ResourceRefusedError: 422; ``where`` is a path such as ``DiagnosticReport.code``.
     """
     releases = [header.release] if header.release else [FhirRelease.R4, FhirRelease.R5]
-    verdicts = [_judge(header.resource, release) for release in releases]
-    if all(verdict is not None for verdict in verdicts):
-        raise ResourceRefusedError(422, "structure", "resource_invalid", verdicts[0])
+    faults: list[str] = []
+    for release in releases:
+        if (fault := _judge(header.resource, release)) is None:
+            break
+        faults.append(fault)
+    else:
+        raise ResourceRefusedError(422, "structure", "resource_invalid", faults[0])
     for report in header.reports:
         if word(report, "status") not in STATUSES:
             where = f"{REPORT}.status"
