@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from interfaces.fhir_answers import read_resource
+from interfaces.fhir_replies import resource_of
 
 if TYPE_CHECKING:
     from interfaces.fhir_http import FhirHttp
@@ -56,7 +56,7 @@ async def ask_what_it_can(http: FhirHttp) -> Capability:
         PostRefusedError: The server has none.
     """
     reply = await http.exchange("GET", "metadata")
-    return read_capability(read_resource(reply, "CapabilityStatement", "CapabilityStatement"))
+    return read_capability(resource_of(reply, "CapabilityStatement", "CapabilityStatement"))
 
 
 def read_capability(statement: Mapping[str, object]) -> Capability:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from interfaces.errors import PostRefusedError, PostRetryError
-from interfaces.fhir_answers import accepted, read_json
+from interfaces.fhir_replies import accepted, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_responses import FHIR_JSON, JSON_TYPES, answering, base_url, outcome
+from interfaces.fhir_endpoints import FHIR_JSON, JSON_TYPES, answering, base_url, outcome
 from interfaces.http_auth import CLIENT
 from mappings.errors import ResourceRefusedError
 from mappings.fhir_elements import canonical_json
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
-    from interfaces.fhir_responses import Endpoint
+    from interfaces.fhir_endpoints import Endpoint
 
 RETRY_AFTER_S = "5"
 _WITH_RETRY = frozenset({429, 503})

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_responses import (
+from interfaces.fhir_endpoints import (
     FHIR_JSON,
     FORM,
     METHODS,

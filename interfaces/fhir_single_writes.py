@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 from interfaces.errors import PostRefusedError
-from interfaces.fhir_answers import (
+from interfaces.fhir_replies import (
     CONFLICT,
     CREATED,
     MINIMAL,
     NOT_FOUND,
     PRECONDITION_FAILED,
     accepted,
-    read_resource,
+    resource_of,
 )
 from mappings.domain import PostOutcome, PostReceipt
 from mappings.fhir_elements import canonical_json
@@ -81,7 +81,7 @@ class SingleWrites:
             return await self._find_one(draft)
         reply = await self._http.exchange("GET", f"Observation/{draft.observation_id}")
         if reply.status != NOT_FOUND:
-            return read_resource(reply, "Observation", "Observation")
+            return resource_of(reply, "Observation", "Observation")
         try:
             return await self._find_one(draft)
         except PostRefusedError as error:
@@ -200,7 +200,7 @@ class SingleWrites:
             return await self._search("Task", criteria_of(read_object(task.body)))
         reply = await self._http.exchange("GET", f"Task/{task.id}")
         is_there = reply.status not in (NOT_FOUND, _GONE)
-        return [read_resource(reply, "Task", "Task")] if is_there else []
+        return [resource_of(reply, "Task", "Task")] if is_there else []
 
     async def locate(self, kind: str, resource: bytes) -> str | None:
         """Return the server's reference to a resource of ours, or to the first; None for none."""
@@ -232,7 +232,7 @@ class SingleWrites:
     async def _search(self, kind: str, criteria: Mapping[str, str]) -> list[Resource]:
         query = {**criteria, "_count": "2"}
         reply = await self._http.exchange("GET", kind, query=query, headers=_FRESH)
-        return read_matches(read_resource(reply, kind, "Bundle"), kind)
+        return read_matches(resource_of(reply, kind, "Bundle"), kind)
 
     async def _put(
         self, id_: str, body: bytes, headers: Mapping[str, str], outcome: PostOutcome

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_responses import (
+from interfaces.fhir_endpoints import (
     ANSWERED,
     FHIR_JSON,
     answer_error,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from interfaces.errors import PostRefusedError, PostRetryError
-from interfaces.fhir_answers import CONFLICT, MINIMAL, PRECONDITION_FAILED, read_resource
+from interfaces.fhir_replies import CONFLICT, MINIMAL, PRECONDITION_FAILED, resource_of
 from interfaces.fhir_single_writes import SingleWrites
 from mappings.domain import PostOutcome, PostReceipt
 from mappings.fhir_transaction import Replaced, build_transaction
@@ -84,7 +84,7 @@ class TransactionWrites:
             raise PostRefusedError("several_matches", "Bundle")
         if reply.status in (CONFLICT, PRECONDITION_FAILED):
             return None
-        answer = read_resource(reply, "Bundle", "Bundle")
+        answer = resource_of(reply, "Bundle", "Bundle")
         return read_transaction(plan, read_object(bundle), answer)
 
 

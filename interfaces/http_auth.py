@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_responses import outcome
+from interfaces.fhir_endpoints import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -24,7 +24,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from interfaces.fhir_responses import ANSWERED, answer_error
+from interfaces.fhir_endpoints import ANSWERED, answer_error
 from interfaces.http_auth import Authority, Guarded
 from interfaces.http_limits import HttpLimits, Limited
 from interfaces.http_protocol import HttpProtocol

@@ -22,8 +22,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from interfaces.errors import PostRetryError
-from interfaces.fhir_answers import read_json
 from interfaces.fhir_credentials import post_form
+from interfaces.fhir_replies import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mappings.domain import Sections
 from mappings.fhir_attachments import read_attachment
 from mappings.fhir_json import Node, codings, kind_of, name_of, part, parts, word
-from mappings.fhir_observations import (
+from mappings.fhir_report_results import (
     ReportTexts,
     find_section,
     is_machine_draft,

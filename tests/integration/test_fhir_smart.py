@@ -23,8 +23,8 @@ from daemon.fhir_target import FhirTarget
 from daemon.lifecycle import State
 from interfaces import fhir_credentials
 from interfaces.errors import PostRefusedError, PostRetryError
-from interfaces.fhir_answers import read_json
 from interfaces.fhir_http import FhirHttp
+from interfaces.fhir_replies import read_json
 from interfaces.http_server import HttpServer
 from interfaces.mllp_client import MllpClient
 from interfaces.smart_auth import KeyFile, public_keys

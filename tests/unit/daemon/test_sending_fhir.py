@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from daemon.errors import ConfigurationError
 from daemon.sending_fhir import PostPlan, post_all
-from interfaces.fhir_responses import outcome
+from interfaces.fhir_endpoints import outcome
 from tests.unit.interfaces.fhir_servers import serving
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from interfaces.fhir_responses import ANSWERED, answer_error
+from interfaces.fhir_endpoints import ANSWERED, answer_error
 from interfaces.http_limits import HttpLimits, Limited
 from tests.unit.interfaces.fhir_servers import serving
 from tests.unit.interfaces.http_requests import ask

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from interfaces.errors import PostRefusedError, PostRetryError
-from interfaces.fhir_answers import accepted, read_json, read_resource
 from interfaces.fhir_http import Reply
+from interfaces.fhir_replies import accepted, read_json, resource_of
 
 DATE = "Wed, 04 Mar 2026 10:00:00 GMT"
 
@@ -57,13 +57,13 @@ def test_unauthorised_is_for_an_operator_and_not_the_end_of_a_draft() -> None:
 @pytest.mark.parametrize("body", [b"", b"[1]", b"<html>", b"\xff", b'{"resourceType":"Patient"}'])
 def test_another_thing_than_asked_for_is_asked_for_again(body: bytes) -> None:
     with pytest.raises(PostRetryError) as raised:
-        read_resource(reply(200, body), "Task", "Task")
+        resource_of(reply(200, body), "Task", "Task")
 
     assert raised.value.reason == "reply_unreadable"
 
 
 def test_a_resource_is_read() -> None:
-    assert read_resource(reply(200, b'{"resourceType":"Task"}'), "x", "Task") == {
+    assert resource_of(reply(200, b'{"resourceType":"Task"}'), "x", "Task") == {
         "resourceType": "Task"
     }
     assert read_json(b"[" * 100_000) is None

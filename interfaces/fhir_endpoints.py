@@ -1,6 +1,6 @@
-"""How a FHIR door of ours answers: resources, and an OperationOutcome for every error.
+"""What our FHIR endpoints share: how a request is read, and how it is answered.
 
-An error names a reason and a place, never a value.
+Every error is an OperationOutcome: it names a reason and a place, never a value.
 
 Standard: FHIR R4 RESTful API; RFC 9110 (ETag, Last-Modified, conditional requests).
 """

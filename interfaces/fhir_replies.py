@@ -1,6 +1,6 @@
-"""What a FHIR server's answer means: a resource, a reason to ask again, or a no for good.
+"""What a reply of a FHIR server to us means: a resource, a reason to ask again, or a no for good.
 
-Of an answer's text only issue codes of FHIR's closed list are repeated: the rest may quote a
+Of a reply's text only issue codes of FHIR's closed list are repeated: the rest may quote a
 patient.
 """
 
@@ -40,7 +40,7 @@ def accepted(reply: Reply, where: str) -> Reply:
     raise PostRetryError(reason, where, retry_after_s)
 
 
-def read_resource(reply: Reply, where: str, kind: str) -> dict[str, object]:
+def resource_of(reply: Reply, where: str, kind: str) -> dict[str, object]:
     """Return the resource of an answer that is a yes.
 
     Raises:

@@ -8,7 +8,7 @@ import pytest
 
 from mappings.fhir_context import Context
 from mappings.fhir_json import Coding
-from mappings.fhir_observations import (
+from mappings.fhir_report_results import (
     MEMBERS_DEPTH_MAX,
     find_section,
     is_machine_draft,

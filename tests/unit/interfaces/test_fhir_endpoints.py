@@ -1,4 +1,4 @@
-"""What the FHIR doors share: conditions, formats, and errors as outcomes."""
+"""What our FHIR endpoints share: conditions, formats, and errors as outcomes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_responses import (
+from interfaces.fhir_endpoints import (
     allow,
     answer_error,
     answering,

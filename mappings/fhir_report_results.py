@@ -1,4 +1,4 @@
-"""The Observations of a DiagnosticReport: which text each holds, and what the text means.
+"""The Observations that a DiagnosticReport refers to: which text each holds, and what it means.
 
 Rules a reader must not break: a person's impression is heeded in whatever form it comes; a draft
 that a machine made is none, as long as nobody has signed it; a number or a code is never findings.
