@@ -15,3 +15,13 @@ class WorkerLostError(PrelimError):
 
 class EngineUnavailableError(PrelimError):
     """Fate: stop at start. Weights or libraries are missing; ``where`` is the setting's path."""
+
+
+class CorpusUnreadableError(PrelimError):
+    """Fate: stop. A corpus, a column map or the settings of a command on it cannot be used;
+    ``where`` is a line or a field.
+    """
+
+
+class StudyInputError(PrelimError):
+    """Fate: exit 2. A file of a reader study cannot be used; ``where`` is its row and field."""
