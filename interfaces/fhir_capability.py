@@ -63,11 +63,11 @@ def read_capability(statement: Mapping[str, object]) -> Capability:
     """Read a CapabilityStatement; what it does not say, the server cannot."""
     rest = _objects(statement.get("rest"))
     server = next((each for each in rest if each.get("mode") == "server"), {})
-    by_type = {each.get("type"): each for each in _objects(server.get("resource"))}
+    by_type = {str(each.get("type")): each for each in _objects(server.get("resource"))}
     written = [by_type.get(kind, {}) for kind in _WRITTEN]
-    codes = {each.get("code") for each in _objects(server.get("interaction"))}
+    codes = {str(each.get("code")) for each in _objects(server.get("interaction"))}
     return Capability(
-        has_versions=by_type.get("Observation", {}).get("versioning") in _VERSIONED,
+        has_versions=str(by_type.get("Observation", {}).get("versioning")) in _VERSIONED,
         takes_our_ids=all(each.get("updateCreate") is True for each in written),
         creates_conditionally=all(each.get("conditionalCreate") is True for each in written),
         has_transactions="transaction" in codes,

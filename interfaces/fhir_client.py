@@ -224,7 +224,7 @@ class FhirClient:
         with self._breaker.trying():
             writes = await self.choose_writes()
             for _ in range(DECISIONS_MAX):
-                existing = await writes.find(draft)
+                existing = await _find_to_retract(writes, draft)
                 plan = _doable(plan_retraction(existing, read_object(draft.observation)))
                 if isinstance(plan, Update):
                     assert existing is not None, "an update is of something"
@@ -318,6 +318,16 @@ class _Tried:
         """Say what the write did, even if a repeat found it done (by an earlier run, perhaps)."""
         is_update = receipt.version_id != "1" if self._is_update is None else self._is_update
         return "update" if is_update else "create"
+
+
+async def _find_to_retract(writes: Writes, draft: DraftObservation) -> Resource | None:
+    """Find what is to be taken back; what somebody deleted (410) needs that no more."""
+    try:
+        return await writes.find(draft)
+    except PostRefusedError as error:
+        if error.reason == "http_410":
+            return None
+        raise
 
 
 def _doable(plan: WritePlan) -> Create | Update | Unchanged:

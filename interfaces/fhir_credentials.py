@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from interfaces.errors import PostRefusedError, PostRetryError
 from interfaces.fhir_replies import accepted, read_json
@@ -26,6 +27,7 @@ SECRET_BYTES_MAX = 65_536
 EXPIRY_MARGIN_S = 30.0
 EXPIRES_IN_S = 300.0
 """Of a token whose server does not say (RFC 6749 only recommends it)."""
+LIFETIME_S_MAX = 86_400.0
 _JSON = {"Accept": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", **_JSON}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -171,11 +173,9 @@ class TokenCredentials:
         token_url = self._token_url or await self._discover(send)
         answer = _token_answer(await self._grant.ask(send, token_url, self._scope))
         token, lasts_s = answer.get("access_token"), answer.get("expires_in", EXPIRES_IN_S)
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
             raise PostRetryError("reply_unreadable", "token")
-        if not isinstance(lasts_s, int | float):
-            raise PostRetryError("reply_unreadable", "token")
-        self._good_until_s = asked_s + lasts_s - EXPIRY_MARGIN_S
+        self._good_until_s = asked_s + _lifetime_s(lasts_s) - EXPIRY_MARGIN_S
         return f"Bearer {token}"
 
     async def _discover(self, send: Send) -> str:
@@ -183,9 +183,9 @@ class TokenCredentials:
         url = f"{self._base_url}/.well-known/smart-configuration"
         answer = _token_answer(await send("GET", url, headers=_JSON))
         found = answer.get("token_endpoint")
-        if not isinstance(found, str):
+        parts = _read_url(found)
+        if not isinstance(found, str) or parts is None:
             raise PostRetryError("token_endpoint_unknown", "token")
-        parts = urlsplit(found)
         is_safe = parts.scheme == "https" or self._is_plain_allowed or parts.hostname in _LOOPBACK
         if not is_safe:
             raise PostRetryError("token_endpoint_plain", "token")
@@ -218,6 +218,29 @@ def read_secret(file: Path, setting: str) -> str:
     if not secret or not secret.isprintable():
         raise PostRetryError("secret_unreadable", f"fhir.auth.{setting}")
     return secret
+
+
+def _lifetime_s(expires_in: object) -> float:
+    """Read expires_in: a number, and of some servers its digits as text."""
+    if expires_in is None:
+        return EXPIRES_IN_S
+    if isinstance(expires_in, str) and expires_in.isascii() and expires_in.isdigit():
+        expires_in = int(expires_in[:9])
+    if isinstance(expires_in, int | float):
+        return float(min(expires_in, LIFETIME_S_MAX))
+    raise PostRetryError("reply_unreadable", "token")
+
+
+def _read_url(text: object) -> SplitResult | None:
+    """Return a URL that a request can be sent to; None for anything else."""
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable():
+        return None
+    try:
+        parts = urlsplit(text)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if is_whole else None
 
 
 def _token_answer(reply: Reply) -> Mapping[str, object]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 RETRY_AFTER_S = "1"
+HEALTH_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+"""Always answered: slow clients must not make us look dead. None of them reads a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class Limited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say that there are too many."""
+        if scope["path"] in HEALTH_PATHS:
+            await self._app(scope, receive, send)
+            return
         if self._in_flight >= self._limits.requests_in_flight_max:
             more = {"Retry-After": RETRY_AFTER_S, "Connection": "close"}
             await outcome(503, "throttled", "too_many_requests", None, more)(scope, receive, send)

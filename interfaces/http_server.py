@@ -21,6 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -85,6 +86,8 @@ class QuietErrors:
 
         try:
             await self._app(scope, receive, watched_send)
+        except ClientDisconnect:
+            return  # whoever asked is gone, and hears no answer
         except Exception as error:  # noqa: BLE001 - a request's top: logged here, once
             log.error("http.request_failed", error_class=type(error).__name__)
             if not has_begun:

@@ -35,7 +35,8 @@ _ISSUE_CODES = frozenset(
     }
 )
 _ISSUES_MAX = 5
-_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_RETRIED = frozenset({408, 409, 425, 429})
+_NEVER_ABLE = frozenset({501, 505})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,8 @@ def judge_status(status: int) -> Fate:
     """Say what an HTTP status means for the post (404 on read and 412 are the caller's)."""
     if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110: 2xx is success
         return Fate.DONE
-    if status in _RETRIED:
+    # RFC 9110: a 5xx that is not known is a 500; gateways have many of their own (507, 520, 599).
+    if status in _RETRIED or (status // 100 == 5 and status not in _NEVER_ABLE):  # noqa: PLR2004 - the class of server errors
         return Fate.RETRY
     return Fate.UNAUTHORISED if status == 401 else Fate.REFUSED  # noqa: PLR2004 - RFC 9110
 

@@ -42,6 +42,15 @@ def statement(
         (statement(updateCreate="true", conditionalCreate=1), None),
         ({}, None),
         ({"rest": [3, {"mode": "server", "resource": {}, "interaction": None}]}, None),
+        (statement(versioning={}), None),
+        (
+            {
+                "rest": [
+                    {"mode": "server", "resource": [{"type": []}], "interaction": [{"code": []}]}
+                ]
+            },
+            None,
+        ),
     ],
 )
 def test_the_safest_way_that_the_server_names_is_taken(

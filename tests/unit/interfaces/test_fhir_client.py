@@ -550,6 +550,7 @@ def taking_back(url: str, sleeps: Sleeps) -> FhirClient:
     "held",
     [
         Answer(404),
+        Answer(410),
         Answer(200, {**HELD, "status": "final"}),
         Answer(200, {**HELD, "identifier": []}),
     ],

@@ -154,6 +154,19 @@ async def test_a_token_whose_end_is_not_told_is_kept_for_five_minutes(secret: Pa
     assert await ask(server, secret, Time(), 0, 269, 1) == ["Bearer t1", "Bearer t1", "Bearer t2"]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept_s"),
+    [("100", 70), (None, 270), (100.5, 70.5), (10**400, 86_370), (0, 0), (-5, 0)],
+)
+async def test_the_life_of_a_token_is_read_however_a_server_writes_it(
+    said: object, kept_s: float, secret: Path
+) -> None:
+    server = ScriptedServer(token("t1", expires_in=said), token("t2"))
+    shown = await ask(server, secret, Time(), 0, max(0, kept_s - 1), 2)
+
+    assert shown == ["Bearer t1", "Bearer t1" if kept_s else "Bearer t2", "Bearer t2"]
+
+
 async def test_many_that_need_a_token_ask_for_one(secret: Path) -> None:
     server = ScriptedServer(token())
     async with serving(server.app) as url:
@@ -191,6 +204,8 @@ async def test_a_forgotten_token_is_replaced_and_a_newer_one_is_not_forgotten(
         (Answer(200, {"token_type": "bearer"}), "reply_unreadable"),
         (token("a\nb"), "reply_unreadable"),
         (token("ü"), "reply_unreadable"),
+        (token(""), "reply_unreadable"),
+        (token(expires_in=[]), "reply_unreadable"),
         (token(expires_in="soon"), "reply_unreadable"),
     ],
 )
@@ -212,6 +227,10 @@ async def test_no_token_makes_drafts_wait(answer: Answer, reason: str, secret: P
         ("ftp://auth.example/token", "no", "token_endpoint_plain"),
         (None, "no", "token_endpoint_unknown"),
         (7, "no", "token_endpoint_unknown"),
+        ("https://[auth", "no", "token_endpoint_unknown"),
+        ("https://auth.example:99999/token", "no", "token_endpoint_unknown"),
+        ("https:///token", "no", "token_endpoint_unknown"),
+        ("https://\ud800/token", "no", "token_endpoint_unknown"),
     ],
 )
 async def test_a_token_endpoint_is_found_and_must_not_be_plain(

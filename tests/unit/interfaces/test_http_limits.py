@@ -32,12 +32,16 @@ def limited(gate: asyncio.Event | None = None, begun: asyncio.Event | None = Non
             await gate.wait()
         return PlainTextResponse(str(len(body)))
 
+    async def alive(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("alive")
+
     async def refuse(_: Request) -> PlainTextResponse:
         return PlainTextResponse("no", 415)
 
     app = Starlette(
         routes=[
             Route("/", answer, methods=["GET", "POST"]),
+            Route("/livez", alive),
             Route("/refuse", refuse, methods=["POST"]),
         ],
         exception_handlers=dict.fromkeys(ANSWERED, answer_error),
@@ -92,12 +96,13 @@ async def test_more_requests_than_may_be_at_once_are_told_to_come_back() -> None
         first = asyncio.create_task(ask(url))
         await begun.wait()
         second = await ask(url)
+        health = await ask(f"{url}/livez")
         gate.set()
         answered = await first
         third = await ask(url)
 
     assert (second.headers["Retry-After"], '"throttled"' in second.text) == ("1", True)
-    assert (answered.status, third.status) == (200, 200)
+    assert (answered.status, third.status, health.status) == (200, 200, 200)
 
 
 async def test_a_connection_is_kept_unless_its_body_was_left_unread() -> None:

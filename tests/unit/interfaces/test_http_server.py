@@ -108,6 +108,29 @@ async def test_an_unforeseen_error_shows_its_class_and_nothing_else(
     assert canary_name not in text + str(lines) + caplog.text
 
 
+async def test_a_client_that_leaves_is_no_error_of_ours() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def read(request: Request) -> PlainTextResponse:
+        begun.set()
+        try:
+            return PlainTextResponse(str(len(await request.body())))
+        finally:
+            ended.set()
+
+    app = app_with(store_app=Starlette(routes=[Route("/x", read, methods=["POST"])]))
+    with structlog.testing.capture_logs() as lines:
+        async with serving(app) as url:
+            _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(b"POST /store/fhir/x HTTP/1.1\r\nHost: localhost\r\n")
+            writer.write(b"Content-Length: 9\r\n\r\nx")
+            await begun.wait()
+            writer.close()
+            await ended.wait()
+
+    assert "http.request_failed" not in {line["event"] for line in lines}
+
+
 async def test_a_taken_port_is_an_error_of_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = HttpServer(app_with(), host="127.0.0.1", port=taken.getsockname()[1])

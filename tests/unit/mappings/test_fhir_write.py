@@ -108,9 +108,9 @@ def test_no_blind_update_where_the_server_names_no_version_or_id() -> None:
     ("statuses", "fate"),
     [
         ((200, 201, 204), Fate.DONE),
-        ((408, 409, 425, 429, 500, 502, 503, 504), Fate.RETRY),
+        ((408, 409, 425, 429, 500, 502, 503, 504, 507, 520, 599), Fate.RETRY),
         ((401,), Fate.UNAUTHORISED),
-        ((301, 302, 307, 400, 403, 404, 405, 410, 412, 413, 415, 422, 501, 507), Fate.REFUSED),
+        ((301, 302, 307, 400, 403, 404, 405, 410, 412, 413, 415, 422, 501, 505), Fate.REFUSED),
     ],
 )
 def test_a_status_has_one_fate(statuses: tuple[int, ...], fate: Fate) -> None:
