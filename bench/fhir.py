@@ -36,9 +36,9 @@ from bench.rig.results import (  # noqa: E402 - same
 )
 from interfaces.errors import PrelimError  # noqa: E402 - same
 from interfaces.fhir_client import FhirClient  # noqa: E402 - same
-from interfaces.fhir_http import FHIR_JSON, FhirHttp  # noqa: E402 - same
+from interfaces.fhir_http import FhirHttp  # noqa: E402 - same
 from mappings.fhir_audit_event import build_audit_event  # noqa: E402 - same
-from mappings.fhir_elements import FhirOptions  # noqa: E402 - same
+from mappings.fhir_elements import FHIR_JSON, FhirOptions  # noqa: E402 - same
 from tests.unit.mappings.fhir_samples import DRAFTED_AT, draft_of  # noqa: E402 - same
 
 if TYPE_CHECKING:

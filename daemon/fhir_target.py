@@ -19,8 +19,9 @@ from interfaces.errors import PostRefusedError, PostRetryError
 from interfaces.fhir_breaker import Breaker, BreakerLimits, BreakerState
 from interfaces.fhir_client import FhirClient
 from interfaces.fhir_credentials import OwnToken
-from interfaces.fhir_http import FHIR_JSON, FhirHttp
+from interfaces.fhir_http import FhirHttp
 from mappings.fhir_audit_event import build_audit_event
+from mappings.fhir_elements import FHIR_JSON
 from mappings.fhir_retraction import retracted
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon.delivery import NewDelivery
+from mappings.fhir_elements import FHIR_JSON
 from mappings.fhir_retraction import retracted
 from mappings.kafka_envelope import Envelope, parse_envelope, render_envelope
 from mappings.reasons import RetractReason
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from daemon.delivery import PendingDelivery
     from daemon.journal import PendingReport
     from mappings.domain import DraftObservation
-
-FHIR_JSON = "application/fhir+json"
 
 
 class KafkaResults:

@@ -19,10 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_endpoints import FHIR_JSON, JSON_TYPES, answering, base_url, outcome
+from interfaces.fhir_endpoints import JSON_TYPES, answering, base_url, outcome
 from interfaces.http_auth import CLIENT
 from mappings.errors import ResourceRefusedError
-from mappings.fhir_elements import canonical_json
+from mappings.fhir_elements import FHIR_JSON, canonical_json
 from mappings.fhir_in_header import FhirRelease, read_release
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def intake_routes(intake: FhirIntake) -> Sequence[BaseRoute]:
         Route("/", _answering(door.bundle), methods=["POST"]),
         Route("/Bundle", _answering(door.bundle), methods=["POST"]),
         Route("/$process-message", _answering(door.message), methods=["POST"]),
-        Route("/DiagnosticReport", _answering(door.create), methods=["POST"]),
-        Route("/DiagnosticReport/{id}", _answering(door.update), methods=["PUT"]),
+        Route("/DiagnosticReport", _answering(door.report), methods=["POST"]),
+        Route("/DiagnosticReport/{id}", _answering(door.report), methods=["PUT"]),
     ]
 
 
@@ -111,16 +111,12 @@ def _answering(endpoint: Endpoint) -> Endpoint:
 
 
 class _Door:
-    """One interaction a method."""
+    """One resource, or operation, a method."""
 
     def __init__(self, intake: FhirIntake) -> None:
         self._intake = intake
 
-    async def create(self, request: Request) -> Response:
-        receipt = await self._intake.take(await _read(request, _REPORT))
-        return _created(request, _REPORT, receipt)
-
-    async def update(self, request: Request) -> Response:
+    async def report(self, request: Request) -> Response:
         receipt = await self._intake.take(await _read(request, _REPORT))
         return _created(request, _REPORT, receipt)
 

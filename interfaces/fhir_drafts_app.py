@@ -21,7 +21,6 @@ from starlette.routing import Route
 
 from interfaces.errors import RequestRefusedError
 from interfaces.fhir_endpoints import (
-    FHIR_JSON,
     FORM,
     METHODS,
     allow,
@@ -39,7 +38,7 @@ from interfaces.fhir_store_app import read_stored
 from interfaces.fhir_store_search import CURSOR, parameters
 from interfaces.fhir_subscriptions_app import subscription_routes
 from mappings.fhir_capability_statement import build_capability_statement
-from mappings.fhir_elements import canonical_json
+from mappings.fhir_elements import FHIR_JSON, canonical_json
 from mappings.fhir_subsets import SUMMARIES, chosen_elements, subset
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from interfaces.errors import RequestRefusedError
 from mappings.errors import GuardViolationError
-from mappings.fhir_elements import canonical_json
+from mappings.fhir_elements import FHIR_JSON, canonical_json
 from mappings.fhir_write import read_object
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
-FHIR_JSON = "application/fhir+json"
 JSON_TYPES = frozenset({FHIR_JSON, "application/json"})
 FORM = frozenset({"application/x-www-form-urlencoded"})
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]

@@ -21,6 +21,8 @@ from yarl import URL
 
 from interfaces.errors import PostRefusedError, PostRetryError, ServerAwayError
 from interfaces.fhir_breaker import Breaker, BreakerLimits
+from interfaces.http_faults import why_unanswered
+from mappings.fhir_elements import FHIR_JSON
 from mappings.fhir_write import Fate, judge_status, parse_retry_after_s
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 REPLY_BYTES_MAX = 4 * 1024 * 1024
-FHIR_JSON = "application/fhir+json"
 AUTHORIZATION = "Authorization"
 Method = Literal["GET", "POST", "PUT"]
 _UNAUTHORISED = 401
@@ -210,7 +211,7 @@ class FhirHttp:
             ) as response:
                 reply = await _read(response)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise PostRetryError(_reason(error), self._part_of(url)) from None
+            raise PostRetryError(why_unanswered(error), self._part_of(url)) from None
         if judge_status(reply.status) is Fate.RETRY:
             self.breaker.hold(parse_retry_after_s(reply.retry_after, reply.date) or 0.0)
         return reply
@@ -242,13 +243,3 @@ async def _read(response: aiohttp.ClientResponse) -> Reply:
         retry_after=response.headers.get("Retry-After"),
         date=response.headers.get("Date"),
     )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "timed_out"
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
-        return "tls_failed"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "connect_failed"
-    return "connection_lost"

@@ -20,7 +20,6 @@ from starlette.routing import Route
 from interfaces.errors import RequestRefusedError
 from interfaces.fhir_endpoints import (
     ANSWERED,
-    FHIR_JSON,
     answer_error,
     asked_version,
     base_url,
@@ -31,6 +30,7 @@ from interfaces.fhir_endpoints import (
 )
 from interfaces.fhir_store import FhirStore, Page, Stored, read_body
 from interfaces.fhir_store_search import CURSOR, parameters
+from mappings.fhir_elements import FHIR_JSON
 from mappings.fhir_guard import KNOWN_TYPES, check_r4
 
 if TYPE_CHECKING:

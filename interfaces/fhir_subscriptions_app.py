@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from interfaces.errors import RequestRefusedError
 from interfaces.fhir_endpoints import (
-    FHIR_JSON,
     FORM,
     METHODS,
     allow,
@@ -28,6 +27,7 @@ from interfaces.fhir_endpoints import (
     stored_headers,
 )
 from interfaces.fhir_store import read_body as read_stored_body
+from mappings.fhir_elements import FHIR_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from interfaces.errors import SendRefusedError, SendRetryError
+from interfaces.http_faults import why_unanswered
 from mappings.fhir_write import parse_retry_after_s
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class SubscriptionChannel:
             ):
                 return _judged(response.status, response.headers)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            reason = _reason(error)  # the error's text holds the endpoint
+            reason = why_unanswered(error)  # the error's text holds the endpoint
             was_reached = reason in {"timed_out", "connection_lost"}
             raise SendRetryError(reason, was_reached=was_reached) from None
 
@@ -131,13 +132,3 @@ def _judged(status: int, headers: Mapping[str, str]) -> int:
         wait_s = parse_retry_after_s(headers.get("Retry-After"), headers.get("Date"))
         raise SendRetryError(f"http_{status}", retry_after_s=wait_s)
     raise SendRefusedError(f"http_{status}")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "timed_out"
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
-        return "tls_failed"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "connect_failed"
-    return "connection_lost"

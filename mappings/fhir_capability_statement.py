@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mappings.fhir_elements import FHIR_JSON
 from mappings.fhir_notification import backport_capability
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def build_capability_statement(
         "kind": "instance",
         "instantiates": [_GUIDE],
         "fhirVersion": fhir_version,
-        "format": ["application/fhir+json", "json"],
+        "format": [FHIR_JSON, "json"],
         "software": {"name": "prelim", "version": software_version},
         "implementation": {
             "description": "Machine-drafted impressions of radiology reports, unreviewed",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FhirVersion: TypeAlias = Literal["R4", "R4B", "R5"]
 """R4 and R4B are one shape here: what we write has the same elements in both."""
 
+FHIR_JSON = "application/fhir+json"
 COMPANION_TAG_SYSTEM = "urn:prelim:companion"
 REPORT_VERSION_SYSTEM = "urn:prelim:report-version"
 V2_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"

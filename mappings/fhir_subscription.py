@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from fhir.resources.R4B import get_fhir_model_class
 
 from mappings.errors import SubscriptionRefusedError
+from mappings.fhir_elements import FHIR_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +38,7 @@ FILTERS = frozenset(
 )
 """Search parameters of Observation that narrow the topic."""
 CONTENTS = ("empty", "id-only", "full-resource")
-MEDIA_TYPES = ("application/fhir+json", "application/json")
+MEDIA_TYPES = (FHIR_JSON, "application/json")
 HEARTBEAT_S_MIN = 10
 HEADERS_MAX = 10
 HEADER_LENGTH_MAX = 4096
