@@ -66,8 +66,8 @@ class _Row(BaseModel):
     reference: str
     draft: str
     system: str = ""
-    site: str = UNKNOWN
-    modality: str = UNKNOWN
+    site: str | None = None
+    modality: str | None = None
     indication: str | None = None
 
 
@@ -128,8 +128,8 @@ def _row(line: str, number: int) -> _Row:
 def _case(row: _Row) -> Case:
     return Case(
         case_id=row.report_id,
-        site=row.site.strip() or UNKNOWN,
-        modality=row.modality.strip() or UNKNOWN,
+        site=(row.site or "").strip() or UNKNOWN,
+        modality=(row.modality or "").strip() or UNKNOWN,
         findings=lay_out(row.findings),
         draft=lay_out(row.draft),
         reference=lay_out(row.reference),

@@ -30,7 +30,7 @@ def test_cases_are_read_with_their_site_and_modality(tmp_path: Path) -> None:
 
 
 def test_a_case_without_site_or_modality_is_of_an_unknown_one(tmp_path: Path) -> None:
-    read = read_cases(write(tmp_path / "drafts.jsonl", ROW | {"site": " "}))
+    read = read_cases(write(tmp_path / "drafts.jsonl", ROW | {"site": " ", "modality": None}))
 
     assert read.usable[0].stratum == ("unknown", "unknown")
 

@@ -38,7 +38,7 @@ def test_wilson_of_nothing_is_none() -> None:
     assert wilson(0, 0) is None
 
 
-def test_signed_rank_is_that_of_hollander_and_wolfe_1973_table_3_1() -> None:
+def test_signed_rank_is_that_of_hollander_and_wolfe_1973() -> None:
     """Depression scale before and after a tranquilizer; V = 40, one-sided p = 0.01953."""
     before = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
     after = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
