@@ -18,7 +18,8 @@ from daemon.config_drafts import Drafts
 from daemon.config_fhir import Fhir, WriteSetting
 from daemon.config_http import LOOPBACK_HOSTS, Http
 from daemon.config_kafka import Kafka
-from daemon.config_mllp import Area, Count, Mllp, Seconds, SecondsOrOff
+from daemon.config_mllp import Mllp
+from daemon.config_values import Area, Count, Seconds, SecondsOrOff
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, HttpUrl
 
-from daemon.config_mllp import Area, Seconds
+from daemon.config_values import Area, Seconds
 from interfaces.fhir_store_search import COUNT_MAX
 
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field, HttpUrl, model_validator
 
-from daemon.config_mllp import Area, Count, Seconds
+from daemon.config_values import Area, ClientTls, Count, Seconds
 
 WriteSetting: TypeAlias = Literal["off", "put", "conditional-create", "transaction", "auto"]
 _NEEDED = {
@@ -40,20 +40,6 @@ class Breaker(Area):
     )
     wait_min_s: Seconds = Field(1, description="first wait before one knocks; then twice as long")
     wait_max_s: Seconds = Field(60, description="longest wait between two knocks")
-
-
-class FhirTls(Area):
-    """How we prove ourselves to the server, and whom we believe; read at the start."""
-
-    ca: Path | None = Field(None, description="PEM of authorities to believe; null is the system's")
-    certificate: Path | None = Field(None, description="PEM of our certificate, our own first")
-    key: Path | None = Field(None, description="PEM of its key, not encrypted")
-
-    @model_validator(mode="after")
-    def _be_whole(self) -> FhirTls:
-        if self.key is not None and self.certificate is None:
-            raise ValueError("a key needs its certificate")
-        return self
 
 
 class SigningKey(Area):
@@ -111,7 +97,9 @@ class Fhir(Area):
         default=False, description="let reports travel unencrypted beyond this machine"
     )
     auth: FhirAuth | None = Field(None, description="how we say who we are; null is not at all")
-    tls: FhirTls = Field(default_factory=FhirTls, description="TLS; the server is always verified")
+    tls: ClientTls = Field(
+        default_factory=ClientTls, description="TLS; the server is always verified"
+    )
     timeout_s: Seconds = Field(30, description="one request")
     posts_in_flight_max: Count = Field(8, description="posts at once; never two of one report")
     identifier_system: str = Field(

@@ -6,13 +6,13 @@ from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from daemon.config_mllp import Area, Count, ListenerTls, Port, Seconds
+from daemon.config_values import Area, Count, Port, Seconds, ServerTls
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "[::1]")
 TOKEN_CHARACTERS_MIN = 16
 
 
-class HttpTls(ListenerTls):
+class HttpTls(ServerTls):
     """What the HTTP side proves itself with; replaced files are taken without a restart."""
 
     client_ca: Path | None = Field(

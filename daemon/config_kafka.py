@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from daemon.config_mllp import Area, Count, Seconds, SendRetry
+from daemon.config_values import Area, ClientTls, Count, Seconds, SendRetry
 from mappings.hl7_header import VERSIONS
 
 MIB = 1024 * 1024
@@ -32,20 +32,6 @@ class KafkaTopic(Area):
     versions: tuple[str, ...] = Field(
         VERSIONS, description="MSH-12 values taken; any other is refused"
     )
-
-
-class KafkaTls(Area):
-    """How we prove ourselves to the brokers, and whom we believe."""
-
-    ca: Path | None = Field(None, description="PEM of authorities to believe; null is the system's")
-    certificate: Path | None = Field(None, description="PEM of our certificate, our own first")
-    key: Path | None = Field(None, description="PEM of its key, not encrypted")
-
-    @model_validator(mode="after")
-    def _be_whole(self) -> KafkaTls:
-        if self.key is not None and self.certificate is None:
-            raise ValueError("a key needs its certificate")
-        return self
 
 
 class KafkaSasl(Area):
@@ -120,7 +106,7 @@ class Kafka(Area):
         "earliest",
         description="where a group begins that has never read, or whose place is gone; none stops",
     )
-    tls: KafkaTls | None = Field(None, description="TLS; null is none")
+    tls: ClientTls | None = Field(None, description="TLS; null is none")
     sasl: KafkaSasl | None = Field(None, description="name and password; null is none")
     allow_plain: bool = Field(
         default=False, description="let reports travel unencrypted beyond this machine"

@@ -1,40 +1,27 @@
-"""Settings of the HL7 v2 doors, and the kinds of value that all settings share."""
+"""Settings of the HL7 v2 doors, and of the receivers that we send to."""
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from daemon.config_values import (
+    Area,
+    ClientTls,
+    Count,
+    Port,
+    Rate,
+    Seconds,
+    SecondsOrOff,
+    SendRetry,
+    ServerTls,
+)
 from interfaces.mllp_admission import HostList
 from mappings.ack_mode import AckMode  # noqa: TC001 - pydantic reads it at run time
 from mappings.charset import find_codec
 from mappings.hl7_header import VERSIONS
 from mappings.hl7_oru_out import UTF8, Lines
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-SecondsOrOff = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Area(BaseModel):
-    """A part of the settings: frozen, and closed to unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ListenerTls(Area):
-    """What a door proves itself with; files that are replaced are taken without a restart."""
-
-    certificate: Path = Field(description="PEM file, the door's own certificate first")
-    key: Path = Field(description="PEM file, not encrypted")
-    client_ca: Path | None = Field(
-        None, description="PEM file; with it a client must show a certificate signed by one of it"
-    )
-    minimum_version: Literal["1.2", "1.3"] = Field("1.2", description="lowest TLS version taken")
 
 
 class Listener(Area):
@@ -71,7 +58,7 @@ class Listener(Area):
     release: Literal[1, 2] = Field(
         1, description="of MLLP; 2 puts a commit byte (0x06 or 0x15) before each answer"
     )
-    tls: ListenerTls | None = Field(None, description="TLS; null is none")
+    tls: ServerTls | None = Field(None, description="TLS; null is none")
     processing_ids: tuple[str, ...] = Field(
         ("P", "T", "D"), description="MSH-11 values taken; any other is answered AR"
     )
@@ -101,31 +88,12 @@ class Listener(Area):
         return value
 
 
-class SendTls(Area):
+class SendTls(ClientTls):
     """How we prove ourselves to a receiver; the files are read at each connection."""
 
-    ca: Path | None = Field(None, description="PEM of authorities to believe; null is the system's")
-    certificate: Path | None = Field(None, description="PEM of our certificate, our own first")
-    key: Path | None = Field(None, description="PEM of its key, not encrypted")
     server_name: str | None = Field(
         None, description="name that the receiver's certificate must bear; null is host"
     )
-
-    @model_validator(mode="after")
-    def _be_whole(self) -> SendTls:
-        if self.key is not None and self.certificate is None:
-            raise ValueError("a key needs its certificate")
-        return self
-
-
-class SendRetry(Area):
-    """How long a message is sent again."""
-
-    attempts_max: Count = Field(
-        100, description="tries that reached the receiver, before a message is given up"
-    )
-    wait_min_s: Seconds = Field(2, description="first wait; each next one is twice as long")
-    wait_max_s: Seconds = Field(60, description="longest wait between two tries")
 
 
 class SendOru(Area):

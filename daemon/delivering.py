@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from daemon.config_mllp import SendRetry
+from daemon.config_values import SendRetry
 from daemon.errors import DeliveryMovedOnError
 from daemon.retrying import plan_wait_s
 from interfaces.errors import SendRefusedError, SendRetryError

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from daemon.clock import Clock
-    from daemon.config_mllp import SendRetry
+    from daemon.config_values import SendRetry
     from daemon.delivery import PendingDelivery
     from daemon.journal import PendingReport
     from mappings.domain import DraftObservation

@@ -12,7 +12,7 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Literal, cast
 
-from daemon.config_mllp import SendRetry
+from daemon.config_values import SendRetry
 from daemon.delivery import NewDelivery
 from interfaces.errors import SendRetryError
 from interfaces.fhir_store import read_body

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from daemon.config_mllp import SendRetry
+from daemon.config_values import SendRetry
 from interfaces.errors import SendRefusedError, SendRetryError
 from interfaces.mllp_client import MllpClient
 from interfaces.mllp_client_tls import ClientTls

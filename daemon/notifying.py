@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from daemon.config_mllp import SendRetry
+from daemon.config_values import SendRetry
 from daemon.delivery import NewDelivery
 from daemon.notification_log import DraftEvent, read_event
 from interfaces.errors import SendRefusedError, SendRetryError

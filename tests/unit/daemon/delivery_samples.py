@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from daemon.config_mllp import Send, SendRetry
+from daemon.config_mllp import Send
+from daemon.config_values import SendRetry
 from daemon.delivering import DeliverStep
 from daemon.delivery import NewDelivery
 from daemon.lifecycle import State

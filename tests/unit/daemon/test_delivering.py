@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from daemon.config_mllp import SendRetry
+    from daemon.config_values import SendRetry
     from daemon.delivery import PendingDelivery
     from daemon.journal_sqlite import SqliteJournal
     from tests.unit.daemon.conftest import HandClock

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.config_mllp import SendRetry
+from daemon.config_values import SendRetry
 from daemon.delivery import DeliveryId, NewDelivery, PendingDelivery
 from daemon.journal import PendingReport
 from daemon.kafka_results import KafkaCarrier, KafkaResults
