@@ -10,7 +10,17 @@ import sys
 
 import typer
 
-from daemon import cli_bench, cli_journal, cli_model, cli_reports, cli_serve, cli_site, cli_study
+from daemon import (
+    cli_bench,
+    cli_clean,
+    cli_corpus,
+    cli_journal,
+    cli_model,
+    cli_reports,
+    cli_serve,
+    cli_site,
+    cli_study,
+)
 from mappings.errors import PrelimError
 
 app = typer.Typer(
@@ -28,7 +38,17 @@ app = typer.Typer(
         " [bold]prelim serve[/] runs the daemon. Every command that prints data takes --json."
     ),
 )
-for module in (cli_serve, cli_reports, cli_site, cli_journal, cli_model, cli_bench, cli_study):
+for module in (
+    cli_serve,
+    cli_reports,
+    cli_site,
+    cli_journal,
+    cli_model,
+    cli_corpus,
+    cli_clean,
+    cli_bench,
+    cli_study,
+):
     module.add_commands(app)
 
 

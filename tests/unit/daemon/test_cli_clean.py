@@ -1,0 +1,96 @@
+"""clean as it is called: the funnel on the screen, the files, the judgement, what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from daemon.cli import app
+from mappings.errors import PrelimError
+from model.corpora.schema import CorpusRow, write_corpus_file
+from model.synth.corpus import report_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+
+def call(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.jsonl"
+    rows = [report_row(3, "train", number) for number in range(30)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
+    return path
+
+
+def test_the_funnel_is_printed_and_the_report_written(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    printed = call("clean", corpus, "--out", out).stdout
+
+    assert "31 reports read, 30 kept" in printed
+    assert ["duplicate", "1", "1", "30"] in [line.split() for line in printed.splitlines()]
+    assert {path.name for path in out.iterdir()} == {
+        "kept.jsonl",
+        "removed.jsonl",
+        "samples.jsonl",
+        "ledger.json",
+        "report.md",
+        "report.html",
+        "funnel.svg",
+    }
+
+
+def test_a_rule_can_be_switched_off(corpus: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("duplicate: {enabled: false}\nnear_duplicate: {enabled: false}\n")
+
+    told = json.loads(
+        call("clean", corpus, "--out", tmp_path / "out", "--config", rules, "--json").stdout
+    )
+
+    assert told["kept"] == 31
+    assert {one["rule"]: one["alone"] for one in told["rules"]}["duplicate"] == 1
+    assert "judged" not in told
+
+
+def test_the_rules_are_judged_against_a_known_truth(corpus: Path, tmp_path: Path) -> None:
+    dirty, truth = tmp_path / "dirty.jsonl", tmp_path / "truth.jsonl"
+    call("corpus", "dirty", corpus, "--out", dirty, "--truth", truth, "--share", 1)
+    arguments = ("clean", dirty, "--out", tmp_path / "out", "--truth", truth)
+
+    printed = call(*arguments).stdout
+    told = json.loads(call(*arguments, "--json").stdout)
+
+    judged = {one["rule"]: one for one in told["judged"]}
+    assert judged["addendum"]["recall"] == 1.0
+    assert "each rule by itself, against the truth" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["none.jsonl"], "cannot read"),
+        (["corpus.jsonl", "--config", "none.yaml"], "cannot_read_file"),
+        (["corpus.jsonl", "--truth", "none.jsonl"], "cannot_read_file"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_corpus_file(tmp_path / "corpus.jsonl", [CorpusRow("r1")])
+
+    with pytest.raises(PrelimError, match=reason):
+        call("clean", *arguments, "--out", "out")

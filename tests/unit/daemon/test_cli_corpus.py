@@ -1,0 +1,201 @@
+"""corpus import, split and dirty as they are called: from every source, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+import daemon
+from daemon.cli import app
+from daemon.clock import SystemClock
+from daemon.journal_sqlite import open_journal
+from mappings.domain import ReportKey, ReportStatus, Sections
+from mappings.errors import PrelimError
+from model.corpora.schema import CorpusRow, read_corpus, write_corpus_file
+from tests.unit.daemon.journal_samples import make_new, receive
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+SAMPLES = Path(daemon.__file__).parent / "samples"
+WITH_IMPRESSION = SAMPLES / "10_xr_chest_with_impression.hl7"
+CSV = (
+    "report_id,patient,exam_display,date,findings,impression\n"
+    'A1,77,CT CHEST,2026-03-04,"Told Dr. Lee of a nodule in the lung.",Nodule.\n'
+    "A2,77,CT CHEST,2026-03-05,Lungs are clear again.,Normal.\n"
+    "A2,77,CT CHEST,2026-03-05,Lungs are clear again now.,Normal.\n"
+)
+
+
+def call(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "reports.csv"
+    path.write_text(CSV)
+    return path
+
+
+def test_a_table_becomes_a_corpus_in_which_the_last_version_stands(
+    table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "corpus.jsonl"
+
+    told = json.loads(call("corpus", "import", table, "--out", out, "--json").stdout)
+
+    first, second = read_corpus(out)
+    assert (told["rows"], told["passed_over"]) == (2, {"older_version": 1})
+    assert second.findings == "Lungs are clear again now."
+    assert first.patient_key == second.patient_key
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "reports.csv",
+        "corpus.jsonl",
+        "corpus.jsonl.salt",
+    }
+
+
+def test_the_salt_is_made_once_private_and_makes_the_same_keys_again(
+    table: Path, tmp_path: Path
+) -> None:
+    salt = tmp_path / "salt"
+    one, two, other = (tmp_path / name for name in ("one.jsonl", "two.jsonl", "other.jsonl"))
+
+    for out in (one, two):
+        call("corpus", "import", table, "--out", out, "--salt-file", salt)
+    call("corpus", "import", table, "--out", other)
+
+    assert one.read_bytes() == two.read_bytes() != other.read_bytes()
+    assert stat.S_IMODE(salt.stat().st_mode) == 0o600
+
+
+def test_names_are_taken_out_and_counted(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "corpus.jsonl"
+
+    printed = call("corpus", "import", table, "--out", out, "--deidentify").stdout
+
+    assert "taken out, NAME: 1" in printed
+    assert "Lee" not in out.read_text()
+    assert next(read_corpus(out)).date == "2026-03"
+
+
+def test_final_messages_become_rows_and_the_others_are_counted(tmp_path: Path) -> None:
+    out = tmp_path / "corpus.jsonl"
+    files = sorted(SAMPLES.glob("*.hl7"))
+
+    printed = call("corpus", "import", *files, "--out", out).stdout
+
+    rows = list(read_corpus(out))
+    assert [row.impression != "" for row in rows] == [True]
+    assert "passed over" in printed
+
+
+def test_the_journals_final_reports_become_rows(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    spoken = Sections(findings="Nodule in the left lung.", impression="Lung nodule.")
+    asked = [
+        make_new(ReportStatus.FINAL, key=ReportKey("a" * 64), skip="impression_present"),
+        make_new(ReportStatus.PRELIMINARY, key=ReportKey("b" * 64), skip="no_findings", group=1),
+        make_new(ReportStatus.FINAL, key=ReportKey("c" * 64), skip="own_draft", group=2),
+    ]
+    reports = [replace(new, study=replace(new.study, sections=spoken)) for new in asked]
+
+    async def fill() -> None:
+        journal = open_journal(data / "journal.sqlite", clock=SystemClock())
+        await journal.record_mapped(await receive(journal), reports)
+        await journal.close()
+
+    asyncio.run(fill())
+    out = tmp_path / "corpus.jsonl"
+
+    told = json.loads(
+        call("corpus", "import", "--journal", "--data", data, "--out", out, "--json").stdout
+    )
+
+    assert [row.impression for row in read_corpus(out)] == ["Lung nodule."]
+    assert told["passed_over"] == {"not_final": 1, "own_draft": 1}
+
+
+def write_rows(path: Path) -> Path:
+    """Sixty patients at two sites, a month after another."""
+    rows = (
+        CorpusRow(
+            f"r{number}",
+            site=("north", "south")[number % 2],
+            patient_key=f"p{number}",
+            findings=" ".join(f"word{number}x{at}" for at in range(20)),
+            impression="Nothing.",
+            date=f"2026-{1 + number // 6:02d}-01",
+        )
+        for number in range(60)
+    )
+    write_corpus_file(path, rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        (["--by", "patient"], {"train": 48, "dev": 6, "test": 6, "aside": 0}),
+        (["--by", "site", "--test", "south"], {"train": 30, "dev": 0, "test": 30, "aside": 0}),
+        (
+            ["--by", "time", "--dev-from", "2026-09", "--test-from", "2026-10"],
+            {"train": 48, "dev": 6, "test": 6, "aside": 0},
+        ),
+    ],
+)
+def test_a_corpus_is_split_into_files(
+    tmp_path: Path, options: list[str], counts: dict[str, int]
+) -> None:
+    data = write_rows(tmp_path / "corpus.jsonl")
+    out = tmp_path / "split"
+
+    printed = call("corpus", "split", data, "--out", out, *options).stdout
+
+    assert json.loads((out / "split.json").read_text())["rows"] == counts
+    written = {name: len(list(read_corpus(out / f"{name}.jsonl"))) for name in counts}
+    assert written == counts
+    assert f"test: {counts['test']}" in printed
+
+
+def test_a_dirtied_corpus_has_its_truth_beside_it(tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "corpus.jsonl")
+    out, truth = tmp_path / "dirty.jsonl", tmp_path / "truth.jsonl"
+
+    call("corpus", "dirty", data, "--out", out, "--truth", truth, "--share", 0.5)
+
+    told = [json.loads(line) for line in truth.read_text().splitlines()]
+    assert [one["report_id"] for one in told] == [row.report_id for row in read_corpus(out)]
+    assert {one["rule"] for one in told} > {"clean", "addendum"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["import", "--out", "x.jsonl"], "nothing to read"),
+        (["split", "none.jsonl", "--out", "x", "--by", "patient"], "cannot_read_file"),
+        (["import", "none.hl7", "--out", "x.jsonl"], "cannot read"),
+        (["import", "none.csv", "--out", "gone/x.jsonl"], "cannot write"),
+        (["import", "--journal", "--data", "nowhere", "--out", "x.jsonl"], "no journal"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(PrelimError, match=reason):
+        call("corpus", *arguments)
