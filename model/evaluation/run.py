@@ -120,6 +120,9 @@ def _readable(row: Mapping[str, Any], system: str, draft: Draft, score: Scored) 
     return {
         "report_id": row["report_id"],
         "system": system,
+        "site": row["site"],
+        "modality": row["modality"],
+        "indication": row["indication"],
         "findings": row["findings"],
         "reference": row["impression"],
         "draft": draft.text,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.errors import StudyInputError
+from model.evaluation import run_evaluation
 from model.study.cases import by_stratum, lay_out, read_cases
 from tests.unit.model.study_samples import make_cases, write_drafts
+from tests.unit.model.tiny_base import make_corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,17 @@ def test_cases_are_read_with_their_site_and_modality(tmp_path: Path) -> None:
 
     assert list(read.usable) == make_cases(5)
     assert read.without_text == 0
+
+
+def test_the_drafts_of_an_evaluation_are_cases(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "corpus")
+    evaluation = run_evaluation(data=corpus, adapter=None)
+    path = write(tmp_path / "drafts.jsonl", *evaluation.drafts)
+
+    read = read_cases(path, "extractive")
+
+    assert len(read.usable) + read.without_text == evaluation.reports
+    assert all("unknown" not in case.stratum for case in read.usable)
 
 
 def test_a_case_without_site_or_modality_is_of_an_unknown_one(tmp_path: Path) -> None:
