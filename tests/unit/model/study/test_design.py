@@ -135,6 +135,19 @@ def test_which_text_is_first_cannot_be_told_from_the_order_of_the_rows() -> None
     assert 15 < changes < 45
 
 
+def test_two_cases_of_a_place_are_drawn_apart_from_each_other() -> None:
+    """Were sources handed out in the order of ids, neighbours would always differ."""
+    cases = [make_case(number) for number in range(8)]
+    alike = 0
+    for seed in range(200):
+        study = plan_study(cases, kind="comparison", readers=1, count=8, seed=seed)
+        first = {item.case.case_id: item.sources[0] for item in study.items}
+        alike += first["case-0"] == first["case-1"]
+
+    # By chance 3 of 7: the other three of its half.
+    assert 55 < alike < 117
+
+
 def test_readers_get_the_cases_in_different_orders() -> None:
     study = plan_study(make_cases(30), kind="comparison", readers=3, count=30, seed=1)
     orders = {
