@@ -22,7 +22,6 @@ from daemon.courtesy import Courtesy
 from daemon.door_metrics import DoorMetrics
 from daemon.doors import Doors
 from daemon.drafting import DraftStep
-from daemon.drafts import Drafts
 from daemon.fhir_intake import FhirDoorIntake
 from daemon.fhir_secrets import jwks_routes
 from daemon.fhir_target import FhirTarget
@@ -39,6 +38,7 @@ from daemon.outbound import Outbound
 from daemon.pipeline import Pipeline, PipelineLimits
 from daemon.posting import PostStep
 from daemon.serve_lock import acquire_serve_lock
+from daemon.serving_drafts import ServedDrafts
 from daemon.site_files import load_sites
 from daemon.validating import make_structure_check
 from interfaces.fhir_door import intake_routes
@@ -186,7 +186,9 @@ class App:
             are_doors_open=lambda: len(self.doors) == len(settings.mllp.listeners),
         )
         drafts = await self._stack.enter_async_context(
-            Drafts(settings, self.outbound, base_url=lambda: self.http.fhir_url, clock=self._clock)
+            ServedDrafts(
+                settings, self.outbound, base_url=lambda: self.http.fhir_url, clock=self._clock
+            )
         )
         await self.http.start(
             ready=health.ready,

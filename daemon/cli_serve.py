@@ -86,9 +86,11 @@ def check_config(
     from daemon.clock import SystemClock
     from daemon.doors import check_doors
     from daemon.fhir_secrets import check_fhir_files
+    from daemon.http_side import HttpSide
     from daemon.kafka_side import KafkaSide
     from daemon.model_choice import PromptMaker, choose_engine
     from daemon.outbound import Outbound
+    from daemon.serving_drafts import notification_tls
     from daemon.site_files import load_sites
     from daemon.validating import require_hl7apy
 
@@ -98,6 +100,8 @@ def check_config(
     choose_engine(settings)
     PromptMaker(settings, sites)
     check_doors(settings.mllp)
+    HttpSide(settings.http)
+    notification_tls(settings.drafts.notify)
     check_fhir_files(settings.fhir)
     Outbound(settings, sites, SystemClock())
     KafkaSide(settings, SystemClock())

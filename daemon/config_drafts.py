@@ -1,4 +1,4 @@
-"""Settings of the door that drafts are read at, and of who is told of them."""
+"""Settings of what is served of drafts, and of who is told of them."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from daemon.config_mllp import Listener, Mllp
+    from daemon.config_values import ServerTls
     from interfaces.mllp_contract import MessageHandler
 
 LOOK_S = 10.0
@@ -62,7 +63,7 @@ class Doors(Mapping[str, MllpServer]):
         Raises:
             ConfigurationError: The address cannot be bound, or a file of its TLS not be used.
         """
-        certificate = load_certificate(name, listener)
+        certificate = load_certificate(name, listener.tls, f"mllp.listeners.{name}.tls")
         server = MllpServer(
             handler,
             _limits(listener),
@@ -106,21 +107,25 @@ class Doors(Mapping[str, MllpServer]):
                 await asyncio.to_thread(certificate.reload_if_changed)
 
 
-def load_certificate(name: str, listener: Listener) -> DoorCertificate | None:
+def load_certificate(door: str, tls: ServerTls | None, where: str) -> DoorCertificate | None:
     """Read what a door proves itself with; None when it has no TLS.
+
+    Args:
+        door: Its name in the logs.
+        tls: Its settings.
+        where: Their path.
 
     Raises:
         ConfigurationError: A file cannot be used.
     """
-    tls = listener.tls
     if tls is None:
         return None
     files = TlsFiles(tls.certificate, tls.key, tls.client_ca, tls.minimum_version)
     try:
-        return DoorCertificate(files, door=name)
+        return DoorCertificate(files, door=door)
     except CertificateError as error:
-        where = f"mllp.listeners.{name}.tls.{error.where}"
-        raise ConfigurationError(f"cannot be used ({error.reason})", where) from None
+        reason = f"cannot be used ({error.reason})"
+        raise ConfigurationError(reason, f"{where}.{error.where}") from None
 
 
 def check_doors(mllp: Mllp) -> None:
@@ -130,7 +135,7 @@ def check_doors(mllp: Mllp) -> None:
         ConfigurationError: A file of a door's TLS cannot be used.
     """
     for name, listener in mllp.listeners.items():
-        load_certificate(name, listener)
+        load_certificate(name, listener.tls, f"mllp.listeners.{name}.tls")
 
 
 def _limits(listener: Listener) -> ListenerLimits:

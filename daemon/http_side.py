@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from daemon.config_http import LOOPBACK_HOSTS
+from daemon.doors import load_certificate
 from daemon.errors import ConfigurationError
-from interfaces.errors import CertificateError
 from interfaces.http_auth import Authority, read_token_digests
 from interfaces.http_limits import HttpLimits
 from interfaces.http_server import FHIR_PATH, STORE_PATH, HttpServer, HttpTerms, build_app
-from interfaces.mllp_tls import DoorCertificate, TlsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,7 +55,7 @@ class HttpSide:
         self.store_token: str | None = None
         self._settings = settings
         self._look_s = look_s
-        self._certificate = _load_certificate(settings)
+        self._certificate = load_certificate(DOOR, settings.tls, "http.tls")
         self._tokens = Tokens(settings)
         self._servers: list[HttpServer] = []
         self._store_port = 0
@@ -227,14 +226,3 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _load_certificate(settings: Http) -> DoorCertificate | None:
-    tls = settings.tls
-    if tls is None:
-        return None
-    files = TlsFiles(tls.certificate, tls.key, tls.client_ca, tls.minimum_version)
-    try:
-        return DoorCertificate(files, door=DOOR)
-    except CertificateError as error:
-        raise ConfigurationError(error.reason, f"http.tls.{error.where}") from None

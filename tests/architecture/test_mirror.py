@@ -14,7 +14,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 UNIT = Path("tests/unit")
 # A part that has no life of its own, and the tests of the whole that run it.
 TESTED_WITHIN = {
-    Path("daemon/config_drafts.py"): UNIT / "daemon/test_drafts.py",
+    Path("daemon/config_drafts.py"): UNIT / "daemon/test_serving_drafts.py",
     Path("daemon/config_fhir.py"): UNIT / "daemon/test_config.py",
     Path("daemon/journal_questions.py"): UNIT / "daemon/test_journal_sqlite.py",
     Path("daemon/config_mllp.py"): UNIT / "daemon/test_config.py",

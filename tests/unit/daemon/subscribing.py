@@ -35,7 +35,7 @@ HOSTS = frozenset({"127.0.0.1"})
 
 @dataclass
 class Desk:
-    """What tells of drafts, put together as daemon/drafts.py does it."""
+    """What tells of drafts, put together as daemon/serving_drafts.py does it."""
 
     journal: SqliteJournal
     clock: HandClock

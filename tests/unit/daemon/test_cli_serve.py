@@ -60,17 +60,32 @@ def test_an_unknown_engine_is_refused_by_its_setting(command: str, tmp_path: Pat
     assert result.exception.where == "model.engine"
 
 
-def test_a_certificate_that_cannot_be_used_is_told_before_the_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        (
+            "mllp: {listeners: {ct: {tls: {certificate: /no.crt, key: /no.key}}}}",
+            "mllp.listeners.ct.tls.certificate",
+        ),
+        (
+            "fhir: {auth: {kind: private-key-jwt, client_id: p, keys: [{file: /no.pem}]}}",
+            "fhir.auth.keys.0.file",
+        ),
+        ("http: {tls: {certificate: /no.crt, key: /no.key}}", "http.tls.certificate"),
+        ("http: {tokens_file: /no.txt}", "http.tokens_file"),
+        ("drafts: {notify: {ca: /no.pem}}", "drafts.notify.ca"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_before_the_start(
+    settings: str, where: str, tmp_path: Path
+) -> None:
     file = tmp_path / "prelim.yaml"
-    file.write_text(
-        "model: {engine: extractive}\n"
-        "mllp: {listeners: {ct: {tls: {certificate: /nowhere.crt, key: /nowhere.key}}}}\n"
-    )
+    file.write_text(f"model: {{engine: extractive}}\n{settings}\n")
 
     result = CliRunner().invoke(app, ["check-config", "-c", str(file), "--data", str(tmp_path)])
 
     assert isinstance(result.exception, ConfigurationError)
-    assert result.exception.where == "mllp.listeners.ct.tls.certificate"
+    assert result.exception.where == where
 
 
 def test_a_receiver_that_a_site_names_and_no_setting_has_is_told_before_the_start(
@@ -100,18 +115,3 @@ def test_a_site_that_asks_for_validation_without_hl7apy_is_told_before_the_start
 
     assert isinstance(result.exception, ConfigurationError)
     assert result.exception.where == "sites"
-
-
-def test_a_key_of_the_fhir_server_that_cannot_be_read_is_told_before_the_start(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "prelim.yaml"
-    file.write_text(
-        "model: {engine: extractive}\n"
-        "fhir: {auth: {kind: private-key-jwt, client_id: p, keys: [{file: /nowhere.pem}]}}\n"
-    )
-
-    result = CliRunner().invoke(app, ["check-config", "-c", str(file), "--data", str(tmp_path)])
-
-    assert isinstance(result.exception, ConfigurationError)
-    assert result.exception.where == "fhir.auth.keys.0.file"

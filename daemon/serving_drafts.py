@@ -1,4 +1,4 @@
-"""The embedded store, and the door where drafts are read from it and subscribers are told of them.
+"""Drafts for others to read: the embedded store, what is served of it, and who is told of it.
 
 The store is the target of drafts, or gets a copy of each (mirror.py) when they go to another server
 and are to be read here all the same. Only then can an event be told (notifying.py).
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import ssl
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
@@ -19,11 +18,14 @@ from daemon.mirror import Mirror
 from daemon.notification_log import NotificationLog
 from daemon.notifying import Notifier
 from daemon.subscriptions import Subscriptions
+from interfaces.errors import SendRetryError
 from interfaces.fhir_drafts_app import draft_routes
 from interfaces.fhir_store_app import build_store
+from interfaces.mllp_client_tls import ClientTls, make_client_context
 from interfaces.subscription_channel import EndpointRules, SubscriptionChannel
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 FHIR_VERSIONS = {"R4": "4.0.1", "R4B": "4.3.0", "R5": "5.0.0"}
 
 
-class Drafts:
+class ServedDrafts:
     """What is served of drafts, as the settings say; use as an async context.
 
     ``store_app`` is the store for our own poster, when it is the target; ``routes`` are what is
@@ -101,7 +103,9 @@ class Drafts:
         settings, stack, store = self._settings, self._stack, app.state.store
         notify = settings.drafts.notify
         rules = EndpointRules(frozenset(notify.hosts), notify.allow_plain_http)
-        channel = SubscriptionChannel(rules, timeout_s=notify.timeout_s, tls=_tls(notify))
+        channel = SubscriptionChannel(
+            rules, timeout_s=notify.timeout_s, tls=notification_tls(notify)
+        )
         await stack.enter_async_context(channel)
         events = NotificationLog(JournalReader(settings.journal_path))
         stack.push_async_callback(events.close)
@@ -157,10 +161,15 @@ async def _stop(running: asyncio.Task[None], notifier: Notifier) -> None:
     await notifier.settle()
 
 
-def _tls(notify: Notify) -> ssl.SSLContext | None:
+def notification_tls(notify: Notify) -> ssl.SSLContext | None:
+    """Return whom we believe as a subscriber; None for what the system believes.
+
+    Raises:
+        ConfigurationError: The file cannot be used.
+    """
     if notify.ca is None:
         return None
     try:
-        return ssl.create_default_context(cafile=notify.ca)
-    except (OSError, ssl.SSLError):
-        raise ConfigurationError("file cannot be used", "drafts.notify.ca") from None
+        return make_client_context(ClientTls(notify.ca))
+    except SendRetryError as error:
+        raise ConfigurationError("file cannot be used", f"drafts.notify.{error.where}") from None
