@@ -1,16 +1,14 @@
-"""Commands of the model side: synth, train, evaluate."""
+"""Commands of the model side: synth, train."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 import model
 from daemon.cli_options import AsJson, print_json
@@ -18,13 +16,11 @@ from daemon.errors import ConfigurationError
 from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
-    from model.evaluation import Evaluation
     from model.synth import Corpus
     from model.training import Recipe
 
 ERRORS = Console(stderr=True)
 SHIPPED_RECIPE = Path(model.__file__).parent / "training" / "recipes" / "demo.yaml"
-SHIPPED_ADAPTER = Path(model.__file__).parent / "demo_adapter"
 LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 
 CorpusFolder = Annotated[
@@ -38,7 +34,7 @@ Base = Annotated[
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (synth, train, evaluate):
+    for command in (synth, train):
         app.command()(command)
 
 
@@ -102,53 +98,6 @@ def train(
         typer.echo(f"{out}: {trained.rows} reports, dev loss {last:.3f} nats a token")
 
 
-def evaluate(
-    data: CorpusFolder,
-    adapter: Annotated[
-        Path | None,
-        typer.Option("--adapter", help="Adapter folder; without it, the shipped demo adapter."),
-    ] = None,
-    base: Base = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Only the first so many reports.")
-    ] = None,
-    drafts: Annotated[
-        Path | None, typer.Option("--drafts", help="Write every draft here, as JSON lines.")
-    ] = None,
-    card: Annotated[
-        bool, typer.Option("--card", help="Put the numbers into the adapter's card.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Score an adapter and baselines on reports whose truth is known and templates are unseen."""
-    folder = adapter or SHIPPED_ADAPTER
-    _require_corpus(data, "train.jsonl", "test.jsonl")
-    if card and not (folder / "card.json").is_file():
-        raise ConfigurationError("card_missing", str(folder))
-    _require_libraries(*LIBRARIES, "rouge_score")
-    from model.evaluation import run_evaluation
-
-    with Progress(console=ERRORS, transient=True) as progress:
-        task = progress.add_task("drafting", total=_count_reports(data / "test.jsonl", limit))
-        evaluation = run_evaluation(
-            data=data,
-            adapter=folder,
-            base=base,
-            limit=limit,
-            advance=lambda n: progress.advance(task, n),
-        )
-    if drafts:
-        _write_drafts(drafts, evaluation)
-    if card:
-        from model.training.card import add_evaluation
-
-        add_evaluation(folder, evaluation.as_dict())
-    if as_json:
-        print_json(evaluation.as_dict())
-    else:
-        _print_scores(evaluation)
-
-
 def _read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
@@ -194,27 +143,3 @@ def _training_progress() -> Progress:
         console=ERRORS,
         transient=True,
     )
-
-
-def _count_reports(path: Path, limit: int | None) -> int:
-    with path.open("rb") as file:
-        count = sum(1 for _ in file)
-    return count if limit is None else min(count, limit)
-
-
-def _write_drafts(path: Path, evaluation: Evaluation) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in evaluation.drafts)
-
-
-def _print_scores(evaluation: Evaluation) -> None:
-    title = f"{evaluation.reports} reports of {evaluation.split}"
-    table = Table(title=title, box=None, padding=(0, 2, 0, 0))
-    table.add_column("", no_wrap=True)
-    for heading in (*evaluation.systems, "n"):
-        table.add_column(heading, justify="right")
-    for metric, n in evaluation.counts.items():
-        values = (scores[metric] for scores in evaluation.systems.values())
-        cells = ("-" if value is None else f"{value:.3f}" for value in values)
-        table.add_row(metric, *cells, str(n))
-    Console().print(table)

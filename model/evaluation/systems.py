@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from mappings.domain import Prompt
     from model.engine import Engine
 
 BATCH_ROWS = 8
@@ -68,15 +69,22 @@ def draft_with_adapter(
     Raises:
         PromptRefusedError: A report is too long for the base.
     """
-    prepared = [engine.prepare(prompt_of(row, ADAPTER)) for row in rows]
-    order = sorted(range(len(rows)), key=lambda index: len(prepared[index].token_ids))
+    return draft_prompts([prompt_of(row, ADAPTER) for row in rows], engine, advance)
+
+
+def draft_prompts(
+    prompts: Sequence[Prompt], engine: Engine, advance: Callable[[int], None] = lambda _: None
+) -> list[Draft]:
+    """Draft for each prompt, in batches of like length; see ``draft_with_adapter``."""
+    prepared = [engine.prepare(prompt) for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda index: len(prepared[index].token_ids))
     drafts: dict[int, Draft] = {}
     for start in range(0, len(order), BATCH_ROWS):
         batch = order[start : start + BATCH_ROWS]
         written = engine.generate([prepared[index] for index in batch])
         drafts.update(zip(batch, written, strict=True))
         advance(len(batch))
-    return [drafts[index] for index in range(len(rows))]
+    return [drafts[index] for index in range(len(prompts))]
 
 
 def draft_extractive(rows: Sequence[Mapping[str, Any]]) -> list[Draft]:

@@ -1,4 +1,4 @@
-"""synth, train and evaluate as they are called: what is written, printed, and refused."""
+"""synth and train as they are called, and evaluate after them: what is written and refused."""
 
 from __future__ import annotations
 
@@ -113,21 +113,6 @@ def test_without_torch_it_is_said_what_to_install(
 
     assert isinstance(error, EngineUnavailableError)
     assert error.reason == "torch not installed: install prelim[model]"
-
-
-def test_numbers_are_not_put_into_a_card_that_is_not_there(corpus: Path, tmp_path: Path) -> None:
-    error = refused("evaluate", "--data", corpus, "--adapter", tmp_path, "--card")
-
-    assert (error.reason, error.where) == ("card_missing", str(tmp_path))
-
-
-def test_an_adapter_that_is_not_there_is_refused(corpus: Path, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-
-    error = refused("evaluate", "--data", corpus, "--adapter", tmp_path / "none")
-
-    assert isinstance(error, EngineUnavailableError)
-    assert error.reason == "folder_missing"
 
 
 @pytest.mark.model

@@ -1,0 +1,291 @@
+"""The command that judges drafts: evaluate.
+
+Two questions, one command. On a synthetic corpus (a folder) sides, sizes and findings are known
+exactly, and an adapter is held against them. On reports of anyone (a file, or --systems) drafts are
+compared with the radiologist's impression, baselines always beside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+import model
+from daemon.cli_options import AsJson, print_json
+from daemon.errors import ConfigurationError
+from model.errors import EngineUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from model.evaluation import Evaluation
+    from model.evaluation.comparison import Comparison, WeightedMetric
+
+ERRORS = Console(stderr=True)
+SHIPPED_ADAPTER = Path(model.__file__).parent / "demo_adapter"
+MODEL_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
+METRIC_LIBRARIES = ("nltk", "numpy", "rouge_score", "sacrebleu", "scipy")
+ADAPTER = "adapter"
+
+Data = Annotated[
+    Path,
+    typer.Option(help="Corpus folder of `prelim synth`, or a JSONL file of anyone's reports."),
+]
+Adapter = Annotated[
+    Path | None,
+    typer.Option(help="Adapter folder; on a corpus, without it, the shipped demo adapter."),
+]
+Base = Annotated[
+    Path | None, typer.Option(help="Folder of the base model; without it, the demo base.")
+]
+Systems = Annotated[
+    str | None,
+    typer.Option(
+        help="Who drafts: constant, nearest, consensus, extractive, adapter, or NAME=FILE.jsonl"
+        " for drafts of your own; with commas between. Without it, the baselines, and the adapter"
+        " that --adapter names."
+    ),
+]
+Train = Annotated[
+    Path | None,
+    typer.Option(help="JSONL of other reports, for the neighbours and for what is unseen."),
+]
+Against = Annotated[
+    str | None, typer.Option(help="The system that the tests hold all others against.")
+]
+Encoder = Annotated[
+    Path | None, typer.Option(help="Folder of an encoder for similarities; docs/EVALUATION.md.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many reports.")]
+Drafts = Annotated[Path | None, typer.Option(help="Write every draft here, as JSON lines.")]
+Html = Annotated[
+    Path | None, typer.Option(help="Write report.html, report.md and plots into this folder.")
+]
+Card = Annotated[
+    bool, typer.Option("--card", help="Put the numbers into the adapter's card; a corpus only.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a comparison is asked for."""
+
+    data: Path
+    adapter: Path | None
+    base: Path | None
+    systems: str | None
+    train: Path | None
+    against: str | None
+    encoder: Path | None
+    limit: int | None
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's command."""
+    app.command()(evaluate)
+
+
+def evaluate(  # noqa: PLR0913, PLR0917 - an option each
+    data: Data,
+    adapter: Adapter = None,
+    base: Base = None,
+    systems: Systems = None,
+    train: Train = None,
+    against: Against = None,
+    encoder: Encoder = None,
+    limit: Limit = None,
+    drafts: Drafts = None,
+    html: Html = None,
+    card: Card = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score drafts beside baselines: a synthetic corpus by its truth, all else by the reference."""
+    if data.is_dir() and systems is None and html is None:
+        judged = _judge(data, adapter or SHIPPED_ADAPTER, base, limit, is_card=card)
+        _write_drafts(drafts, judged.drafts)
+        if as_json:
+            print_json(judged.as_dict())
+        else:
+            _print_scores(judged)
+        return
+    if card:
+        raise ConfigurationError("only_for_a_corpus_judged_by_its_truth", "--card")
+    compared = _compare(Asked(data, adapter, base, systems, train, against, encoder, limit))
+    _write_drafts(drafts, compared.drafts)
+    from model.evaluation.report import as_dict, write_report
+
+    if html:
+        write_report(html, compared)
+    if as_json:
+        print_json(as_dict(compared))
+    else:
+        _print_comparison(compared)
+
+
+def _judge(
+    data: Path, adapter: Path, base: Path | None, limit: int | None, *, is_card: bool
+) -> Evaluation:
+    """Hold an adapter against a corpus's truth."""
+    for name in ("train.jsonl", "test.jsonl"):
+        if not (data / name).is_file():
+            raise ConfigurationError("corpus_file_missing", str(data / name))
+    if is_card and not (adapter / "card.json").is_file():
+        raise ConfigurationError("card_missing", str(adapter))
+    _require("model", *MODEL_LIBRARIES, "rouge_score")
+    from model.evaluation import run_evaluation
+
+    total = _count_reports(data / "test.jsonl", limit)
+    with _drafting(total) as advance:
+        evaluation = run_evaluation(
+            data=data, adapter=adapter, base=base, limit=limit, advance=advance
+        )
+    if is_card:
+        from model.training.card import add_evaluation
+
+        add_evaluation(adapter, evaluation.as_dict())
+    return evaluation
+
+
+def _compare(asked: Asked) -> Comparison:
+    """Draft by every system and score against the radiologist's impressions."""
+    _require("evaluation", *METRIC_LIBRARIES)
+    from model.evaluation.comparison import Source, run_comparison
+    from model.evaluation.contenders import Means, draft_all
+    from model.evaluation.reports import read_reports
+
+    is_folder = asked.data.is_dir()
+    file = asked.data / "test.jsonl" if is_folder else asked.data
+    train_file = asked.train or (asked.data / "train.jsonl" if is_folder else None)
+    reports = read_reports(file)[: asked.limit]
+    train = [] if train_file is None else read_reports(train_file)
+    names, own = _read_systems(asked, has_train=bool(train))
+    if ADAPTER in names:
+        _require("model", *MODEL_LIBRARIES)
+    against = asked.against or ("nearest" if "nearest" in names else None)
+    if asked.against is not None and asked.against not in (*names, *dict(own)):
+        raise ConfigurationError("no_such_system", "--against")
+    metrics, notes = _weighted_metrics(asked.encoder)
+    with _drafting(len(reports) if ADAPTER in names else 0) as advance:
+        means = Means(train, asked.adapter or SHIPPED_ADAPTER, asked.base, own, advance)
+        drafts = draft_all(names, reports, means)
+    return run_comparison(
+        reports,
+        drafts,
+        source=Source(asked.data.name, hashlib.sha256(file.read_bytes()).hexdigest()),
+        train=train,
+        metrics=metrics,
+        notes=notes,
+        against=against,
+    )
+
+
+def _read_systems(
+    asked: Asked, *, has_train: bool
+) -> tuple[list[str], tuple[tuple[str, Path], ...]]:
+    """Read --systems: our own by name, and files of drafts.
+
+    Raises:
+        ConfigurationError: One is not known, stands twice, or needs reports to learn from.
+    """
+    from model.evaluation.contenders import BASELINES, NAMES, NEED_TRAINING
+
+    if asked.systems is None:
+        names = [name for name in BASELINES if has_train or name not in NEED_TRAINING]
+        return names + [ADAPTER] * (asked.adapter is not None), ()
+    told = [one.strip() for one in asked.systems.split(",") if one.strip()]
+    own = tuple(
+        (name, Path(path)) for name, _, path in (one.partition("=") for one in told) if path
+    )
+    names = [one for one in told if "=" not in one]
+    everyone = [*names, *(name for name, _ in own)]
+    if not told or set(names) - set(NAMES) or len(set(everyone)) < len(told):
+        raise ConfigurationError(f"not some of {', '.join(NAMES)}, NAME=FILE", "--systems")
+    if set(names) & set(NEED_TRAINING) and not has_train:
+        raise ConfigurationError("neighbours_need_--train", "--systems")
+    return names, own
+
+
+def _weighted_metrics(encoder: Path | None) -> tuple[list[WeightedMetric], list[str]]:
+    """Return the metrics whose weights are here, and why the others are not computed."""
+    from model.evaluation.plugins import PLUGINS
+    from model.evaluation.similarity import EncoderMetric, find_encoder
+
+    found = find_encoder(encoder)
+    metrics: list[WeightedMetric] = [EncoderMetric(found)] if isinstance(found, Path) else []
+    notes = [found] if isinstance(found, str) else []
+    for plugin in PLUGINS:
+        why = plugin.unavailable()
+        if why is None:
+            metrics.append(plugin)
+        else:
+            notes.append(f"{plugin.name}: {why}")
+    return metrics, notes
+
+
+def _require(extra: str, *names: str) -> None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EngineUnavailableError(f"{', '.join(missing)} not installed: install prelim[{extra}]")
+
+
+@contextmanager
+def _drafting(total: int) -> Iterator[Callable[[int], None]]:
+    with Progress(console=ERRORS, transient=True) as progress:
+        task = progress.add_task("drafting", total=total, visible=total > 0)
+        yield lambda n: progress.advance(task, n)
+
+
+def _count_reports(path: Path, limit: int | None) -> int:
+    with path.open("rb") as file:
+        count = sum(1 for _ in file)
+    return count if limit is None else min(count, limit)
+
+
+def _write_drafts(path: Path | None, drafts: Sequence[dict[str, Any]]) -> None:
+    """Write drafts for their owner alone: a hospital's hold patients' texts."""
+    if path is not None:
+        from model.corpora.schema import open_private
+
+        with open_private(path) as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in drafts)
+
+
+def _print_scores(evaluation: Evaluation) -> None:
+    table = _table(f"{evaluation.reports} reports of {evaluation.split}")
+    for heading in (*evaluation.systems, "n"):
+        table.add_column(heading, justify="right")
+    for metric, n in evaluation.counts.items():
+        values = (scores[metric] for scores in evaluation.systems.values())
+        cells = ("-" if value is None else f"{value:.3f}" for value in values)
+        table.add_row(metric, *cells, str(n))
+    Console().print(table)
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    from model.evaluation.report import sections_of
+
+    for section in sections_of(comparison, has_intervals=False):
+        table = _table(section.title, section.head[0])
+        for heading in section.head[1:]:
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in section.rows:
+            table.add_row(*row)
+        Console().print(table)
+    for note in comparison.notes:
+        typer.echo(note)
+
+
+def _table(title: str, first: str = "") -> Table:
+    table = Table(title=title, box=None, padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    return table

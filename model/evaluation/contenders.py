@@ -1,0 +1,111 @@
+"""Who drafts in a comparison: baselines that know little, an adapter, or somebody's own drafts.
+
+A baseline tells what a number is worth. Each contender gives a text for each report, in their
+order; only the adapter needs torch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model.engines.extractive import ALL_NORMAL, ExtractiveEngine
+from model.evaluation.neighbours import CONSENSUS_OF, NeighbourIndex, consensus
+from model.evaluation.reports import findings_of, read_drafts
+from model.evaluation.systems import ADAPTER, draft_prompts, load_adapter
+from model.prompt import SitePrompt, build_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mappings.domain import Prompt
+    from model.corpora.schema import CorpusRow
+
+BASELINES = ("constant", "nearest", "consensus", "extractive")
+NEED_TRAINING = ("nearest", "consensus")
+NAMES = (*BASELINES, ADAPTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What contenders may draw on.
+
+    Attributes:
+        train: Reports to learn from, none of them judged here; may be empty.
+        adapter: Folder of the adapter, where one drafts.
+        base: Folder of its base; None for the demo base.
+        drafts: Files of somebody's own drafts, by the contender's name.
+        advance: Called with the number of the adapter's drafts just written.
+    """
+
+    train: Sequence[CorpusRow] = ()
+    adapter: Path | None = None
+    base: Path | None = None
+    drafts: tuple[tuple[str, Path], ...] = ()
+    advance: Callable[[int], None] = lambda _: None
+
+
+def draft_all(
+    names: Sequence[str], reports: Sequence[CorpusRow], means: Means
+) -> dict[str, list[str]]:
+    """Let each contender draft every report.
+
+    Args:
+        names: Of ``NAMES``; those of ``NEED_TRAINING`` need ``means.train``.
+        reports: What is judged.
+        means: What they draw on; its ``drafts`` are added at the end.
+
+    Raises:
+        CorpusUnreadableError: A file of drafts does not fit.
+        EngineUnavailableError: The adapter's weights or libraries are missing.
+        PromptRefusedError: A report is too long for the base.
+    """
+    drafts: dict[str, list[str]] = {}
+    if set(names) & set(NEED_TRAINING):
+        drafts |= _from_neighbours(reports, means.train)
+    if "constant" in names:
+        drafts["constant"] = _constant(reports, means.train)
+    if "extractive" in names:
+        engine = ExtractiveEngine()
+        prepared = [engine.prepare(_prompt(report)) for report in reports]
+        drafts["extractive"] = [draft.text for draft in engine.generate(prepared)]
+    if ADAPTER in names and means.adapter is not None:
+        prompts = [_prompt(report, ADAPTER) for report in reports]
+        written = draft_prompts(prompts, load_adapter(means.adapter, means.base), means.advance)
+        drafts[ADAPTER] = [draft.text for draft in written]
+    own = {name: read_drafts(path, reports) for name, path in means.drafts}
+    return {name: drafts[name] for name in names} | own
+
+
+def _from_neighbours(
+    reports: Sequence[CorpusRow], train: Sequence[CorpusRow]
+) -> dict[str, list[str]]:
+    index = NeighbourIndex([row.findings for row in train])
+    drafts: dict[str, list[str]] = {name: [] for name in NEED_TRAINING}
+    for report in reports:
+        near = index.nearest(report.findings, CONSENSUS_OF)
+        said = [train[place].impression for place, _ in near]
+        drafts["nearest"].append(said[0])
+        votes = [similarity for _, similarity in near]
+        drafts["consensus"].append(consensus(said, votes, report.language))
+    return drafts
+
+
+def _constant(reports: Sequence[CorpusRow], train: Sequence[CorpusRow]) -> list[str]:
+    """Say what training says most often of that language and region."""
+    said: dict[tuple[str, str | None], Counter[str]] = {}
+    for row in train:
+        said.setdefault((row.language, row.region), Counter())[row.impression] += 1
+    return [
+        said[report.language, report.region].most_common(1)[0][0]
+        if (report.language, report.region) in said
+        else ALL_NORMAL
+        for report in reports
+    ]
+
+
+def _prompt(report: CorpusRow, adapter: str | None = None) -> Prompt:
+    style = SitePrompt(style=report.style)
+    return build_prompt(findings_of(report), site_prompt=style, adapter=adapter)

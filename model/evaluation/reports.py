@@ -1,0 +1,107 @@
+"""Reports to evaluate on: JSON lines with findings and impression, in anyone's naming of the rest.
+
+The row is that of every corpus here (``model/corpora/schema.py``); ``id`` is taken for
+``report_id`` and ``exam`` for ``exam_display``; a row without an id gets its line number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from mappings.domain import Exam, Findings
+from model.corpora.schema import parse_row
+from model.errors import CorpusUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from model.corpora.schema import CorpusRow
+
+TAKEN_FOR = {"report_id": "id", "exam_display": "exam"}
+DRAFT_NAMES = ("draft", "pred")
+
+
+def read_reports(path: Path) -> list[CorpusRow]:
+    """Read the reports that have both findings and an impression.
+
+    Raises:
+        CorpusUnreadableError: A line is no report, or there is none with both.
+    """
+    rows = [parse_row(_renamed(told, number), number) for number, told in _objects(path)]
+    reports = [row for row in rows if row.findings.strip() and row.impression.strip()]
+    if not reports:
+        raise CorpusUnreadableError("no_report_with_findings_and_impression", path.name)
+    return reports
+
+
+def read_drafts(path: Path, reports: Sequence[CorpusRow]) -> list[str]:
+    """Read somebody's drafts: ``draft`` (or ``pred``) by ``report_id`` (or ``id``).
+
+    Returns:
+        A text for each report, in their order.
+
+    Raises:
+        CorpusUnreadableError: A report has no draft here, or two.
+    """
+    drafts: dict[str, str] = {}
+    for number, told in _objects(path):
+        text = next((told[name] for name in DRAFT_NAMES if name in told), None)
+        identity = _renamed(told, number)["report_id"]
+        if not isinstance(text, str) or identity in drafts:
+            raise CorpusUnreadableError("draft_missing_or_twice", f"{path.name}, line {number}")
+        drafts[identity] = text
+    missing = Counter(report.report_id in drafts for report in reports)[False]
+    if missing:
+        raise CorpusUnreadableError(f"{missing} reports have no draft", path.name)
+    return [drafts[report.report_id] for report in reports]
+
+
+def findings_of(report: CorpusRow) -> Findings:
+    """Read a report as the findings that the daemon would have made of it."""
+    exam = Exam(
+        code=report.exam_code,
+        display=report.exam_display,
+        modality=report.modality,
+        region=report.region,
+    )
+    return Findings(
+        text=report.findings,
+        indication=report.indication,
+        exam=exam,
+        site=report.site,
+        language=report.language,
+    )
+
+
+def same_findings(text: str) -> str:
+    """Return what two findings share that say the same word for word, blanks and case apart."""
+    return " ".join(text.lower().split())
+
+
+def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = f"cannot_read_file ({type(error).__name__})"
+        raise CorpusUnreadableError(reason, path.name) from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield number, _parsed(line, f"{path.name}, line {number}")
+
+
+def _parsed(line: str, where: str) -> Mapping[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        raise CorpusUnreadableError("row_not_json", where) from None
+    if not isinstance(told, dict):
+        raise CorpusUnreadableError("row_not_an_object", where)
+    return told
+
+
+def _renamed(told: Mapping[str, Any], number: int) -> dict[str, Any]:
+    renamed = {ours: told[theirs] for ours, theirs in TAKEN_FOR.items() if theirs in told}
+    return {"report_id": f"line-{number}", **renamed, **told}

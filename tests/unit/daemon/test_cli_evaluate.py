@@ -1,0 +1,183 @@
+"""evaluate as it is called: by a corpus's truth, and against anyone's reports."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from daemon import cli_evaluate
+from daemon.cli import app
+from mappings.errors import PrelimError
+from model.errors import CorpusUnreadableError, EngineUnavailableError
+from tests.unit.model.tiny_base import make_corpus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+for library in cli_evaluate.METRIC_LIBRARIES:
+    pytest.importorskip(library)
+
+FINDINGS = ["Lungs are clear.", "Small left effusion.", "Heart is large.", "Old rib fracture."]
+IMPRESSIONS = ["Normal chest.", "Left effusion.", "Cardiomegaly.", "Old rib fracture."]
+
+
+def call(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def refused(*arguments: object) -> PrelimError:
+    with pytest.raises(PrelimError) as caught:
+        call(*arguments)
+    return caught.value
+
+
+def write_reports(path: Path, prefix: str, times: int = 2) -> Path:
+    rows = [
+        {"id": f"{prefix}{turn}-{at}", "findings": f"{FINDINGS[at]} View {turn}.", "exam": "Chest"}
+        | {"impression": IMPRESSIONS[at], "site": ("north", "south")[turn % 2]}
+        for turn in range(times)
+        for at in range(len(FINDINGS))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return make_corpus(tmp_path / "corpus")
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    return write_reports(tmp_path / "reports.jsonl", "r", times=4)
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Path:
+    return write_reports(tmp_path / "others.jsonl", "o")
+
+
+def test_a_file_is_compared_with_every_baseline_in_its_parts(reports: Path, others: Path) -> None:
+    printed = json.loads(call("evaluate", "--data", reports, "--train", others, "--json").stdout)
+
+    assert set(printed["parts"]) == {"all", "unseen findings", "site north", "site south"}
+    assert printed["parts"]["unseen findings"]["reports"] == 8
+    whole = printed["parts"]["all"]["contenders"]
+    assert list(whole) == ["constant", "nearest", "consensus", "extractive"]
+    assert whole["nearest"]["rouge_l"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 16}
+    assert {test["against"] for test in printed["tests"]} == {"nearest"}
+    assert any(note.startswith("RadGraph: not computed") for note in printed["notes"])
+
+
+def test_without_other_reports_there_are_no_neighbours(reports: Path) -> None:
+    printed = json.loads(call("evaluate", "--data", reports, "--json").stdout)
+
+    assert list(printed["parts"]["all"]["contenders"]) == ["constant", "extractive"]
+    assert "unseen findings" not in printed["parts"]
+
+
+def test_the_table_and_the_report_are_written(reports: Path, others: Path, tmp_path: Path) -> None:
+    options = ("--train", others, "--html", tmp_path / "html", "--drafts", tmp_path / "drafts")
+
+    shown = call("evaluate", "--data", reports, *options)
+
+    assert "missed_abnormal" in shown.stdout
+    assert "METEOR (en): exact" in shown.stdout
+    names = {path.name for path in (tmp_path / "html").iterdir()}
+    assert names == {"report.html", "report.md", "rouge_l.svg", "missed.svg"}
+    assert len((tmp_path / "drafts").read_text().splitlines()) == 16 * 4
+    assert stat.S_IMODE((tmp_path / "drafts").stat().st_mode) == 0o600
+
+
+def test_drafts_of_ones_own_are_held_against_a_baseline(reports: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in reports.read_text().splitlines()]
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text(
+        "".join(json.dumps({"id": row["id"], "pred": row["impression"]}) + "\n" for row in rows)
+    )
+    options = ("--systems", f"constant,mine={mine}", "--against", "constant", "--limit", 7)
+
+    printed = json.loads(call("evaluate", "--data", reports, *options, "--json").stdout)
+
+    assert printed["parts"]["all"]["reports"] == 7
+    assert printed["parts"]["all"]["contenders"]["mine"]["rouge_l"]["value"] == 1.0
+    assert {(test["contender"], test["against"]) for test in printed["tests"]} == {
+        ("mine", "constant")
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        (("--systems", "constant,guess"), "--systems"),
+        (("--systems", "constant,constant"), "--systems"),
+        (("--systems", ","), "--systems"),
+        (("--systems", "nearest"), "--systems"),
+        (("--against", "nobody"), "--against"),
+        (("--card",), "--card"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    options: tuple[str, ...], where: str, reports: Path
+) -> None:
+    assert refused("evaluate", "--data", reports, *options).where == where
+
+
+def test_a_file_that_holds_no_reports_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"id": "1", "findings": "Clear."}\n')
+
+    error = refused("evaluate", "--data", tmp_path / "x.jsonl")
+
+    assert isinstance(error, CorpusUnreadableError)
+    assert error.reason == "no_report_with_findings_and_impression"
+
+
+def test_a_corpus_can_be_compared_like_any_reports(corpus: Path) -> None:
+    options = ("--systems", "constant,consensus", "--json")
+
+    printed = json.loads(call("evaluate", "--data", corpus, *options).stdout)
+
+    assert list(printed["parts"]["all"]["contenders"]) == ["constant", "consensus"]
+
+
+def test_without_the_metrics_libraries_it_is_said_what_to_install(
+    reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "sacrebleu" else there(name)
+    )
+
+    error = refused("evaluate", "--data", reports)
+
+    assert isinstance(error, EngineUnavailableError)
+    assert error.reason == "sacrebleu not installed: install prelim[evaluation]"
+
+
+def test_numbers_are_not_put_into_a_card_that_is_not_there(corpus: Path, tmp_path: Path) -> None:
+    error = refused("evaluate", "--data", corpus, "--adapter", tmp_path, "--card")
+
+    assert (error.reason, error.where) == ("card_missing", str(tmp_path))
+
+
+def test_an_adapter_that_is_not_there_is_refused(corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+
+    error = refused("evaluate", "--data", corpus, "--adapter", tmp_path / "none")
+
+    assert isinstance(error, EngineUnavailableError)
+    assert error.reason == "folder_missing"
+
+
+def test_the_shipped_adapter_is_where_the_command_looks_for_it() -> None:
+    assert (cli_evaluate.SHIPPED_ADAPTER / "card.json").is_file()
