@@ -13,7 +13,6 @@ from daemon.delivery import NewDelivery
 from mappings.fhir_elements import FHIR_JSON
 from mappings.fhir_retraction import retracted
 from mappings.kafka_envelope import Envelope, parse_envelope, render_envelope
-from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -47,8 +46,8 @@ class KafkaResults:
         draft = report.observation
         if draft is None:
             return ()
-        reason = report.retracted_for or RetractReason.REPORT_CHANGED
-        body = retracted(draft.observation, reason=reason, now=self._clock.now())
+        assert report.retracted_for is not None, "it is taken back for a reason"
+        body = retracted(draft.observation, reason=report.retracted_for, now=self._clock.now())
         return self._plan(report, draft, body, "retracted")
 
     def _plan(

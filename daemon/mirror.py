@@ -18,7 +18,6 @@ from interfaces.errors import SendRetryError
 from interfaces.fhir_store import read_body
 from mappings.fhir_elements import canonical_json
 from mappings.fhir_retraction import retracted
-from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,8 +58,8 @@ class Mirror:
         draft = report.observation
         if draft is None:
             return ()
-        reason = report.retracted_for or RetractReason.REPORT_CHANGED
-        body = retracted(draft.observation, reason=reason, now=self._clock.now())
+        assert report.retracted_for is not None, "it is taken back for a reason"
+        body = retracted(draft.observation, reason=report.retracted_for, now=self._clock.now())
         return (_delivery(draft, body),)
 
     def retry_of(self, _target: str) -> SendRetry:

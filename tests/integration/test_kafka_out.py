@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,7 +70,8 @@ async def test_a_posted_draft_is_told_once_under_its_report_key_and_again_when_r
             (report,) = await journal.pending_reports(State.DRAFTED, now=clock.now(), limit=9)
             draft = report.observation
             assert draft is not None
-            owed = [*outbound.plan_posted(report), *outbound.plan_retracted(report)]
+            withdrawn = replace(report, retracted_for="report_cancelled")
+            owed = [*outbound.plan_posted(report), *outbound.plan_retracted(withdrawn)]
             await journal.record_posted(
                 report_id, reference="O/1", version_id="1", outcome="created", deliveries=owed
             )

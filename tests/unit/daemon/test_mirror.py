@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,7 +92,8 @@ async def test_a_draft_that_was_withdrawn_is_marked_in_its_copy(
     mirror: Mirror, store: FhirStore
 ) -> None:
     report = report_of(draft_of())
-    for new in (*mirror.plan_posted(report), *mirror.plan_retracted(report)):
+    withdrawn = replace(report, retracted_for="report_cancelled")
+    for new in (*mirror.plan_posted(report), *mirror.plan_retracted(withdrawn)):
         await mirror.carry(pending(new))
 
     held = store.read("Observation", draft_of().observation_id)
