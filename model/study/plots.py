@@ -31,8 +31,10 @@ def draw_plots(analysis: Analysis) -> dict[str, str]:
         if one.chief and one.chief.value is not None
     ]
     if shares:
-        what = "right about the writer" if analysis.turing else "at least as good as the reference"
-        plots["groups"] = _draw(shares, f"share {what}", centre=0.5)
+        if analysis.turing:
+            plots["groups"] = _draw(shares, "share right about the writer", centre=0.5)
+        else:
+            plots["groups"] = _draw(shares, "share at least as good as the reference", centre=None)
     if analysis.timing:
         timed: list[Row] = [("all", analysis.timing.difference, analysis.timing.interval)]
         timed += [
@@ -44,8 +46,8 @@ def draw_plots(analysis: Analysis) -> dict[str, str]:
     return plots
 
 
-def _draw(rows: Sequence[Row], meaning: str, *, centre: float) -> str:
-    """Draw a point with its interval in each row, and a line where nothing differs."""
+def _draw(rows: Sequence[Row], meaning: str, *, centre: float | None) -> str:
+    """Draw a point with its interval in each row, and a line at what chance alone would give."""
     import matplotlib as mpl
 
     settings = mpl.rc_context({"svg.hashsalt": "prelim", "svg.fonttype": "none"})
@@ -63,9 +65,10 @@ def _draw(rows: Sequence[Row], meaning: str, *, centre: float) -> str:
             if interval:
                 axes.plot([interval.low, interval.high], [place, place], color="tab:blue")
             axes.plot([value], [place], "o", color="tab:blue")
-        axes.axvline(centre, color="grey", linewidth=0.8, linestyle="--")
+        if centre is not None:
+            axes.axvline(centre, color="grey", linewidth=0.8, linestyle="--")
         axes.set_yticks(range(len(rows)), [label.replace("$", r"\$") for label, _, _ in rows])
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(meaning)
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None})

@@ -105,10 +105,10 @@ def _ratings(analysis: Analysis) -> Table:
             str(one.test.n),
             f"{one.model:.2f}",
             f"{one.reference:.2f}",
-            f"{one.difference:+.2f}",
-            interval(one.interval, "+.2f"),
+            f"{one.difference:+z.2f}",
+            interval(one.interval, "+z.2f"),
             str(one.test.zeros),
-            number(one.test.rank_biserial, "+.2f"),
+            number(one.test.rank_biserial, "+z.2f"),
             p_value(one.test.p),
             p_value(adjusted[f"rating: {one.scale}"]),
         )
@@ -132,9 +132,9 @@ def _timing(analysis: Analysis) -> Table:
         str(found.cases),
         f"{found.with_draft:.1f}",
         f"{found.without_draft:.1f}",
-        f"{found.difference:+.1f}",
-        interval(found.interval, "+.1f"),
-        number(found.test.rank_biserial, "+.2f"),
+        f"{found.difference:+z.1f}",
+        interval(found.interval, "+z.1f"),
+        number(found.test.rank_biserial, "+z.2f"),
         p_value(found.test.p),
     )
     return Table(
@@ -185,8 +185,8 @@ def _groups(analysis: Analysis) -> Iterator[Table]:
                 str(one.cases),
                 percent(one.chief.value if one.chief else None),
                 percents(one.chief.wilson if one.chief else None),
-                *(number(one.differences.get(scale), "+.2f") for scale in SCALES),
-                number(one.seconds, "+.1f"),
+                *(number(one.differences.get(scale), "+z.2f") for scale in SCALES),
+                number(one.seconds, "+z.1f"),
             )
             for one in analysis.groups
             if one.grouping == grouping
@@ -213,7 +213,7 @@ def _family(analysis: Analysis) -> Table:
     )
 
 
-def number(value: float | None, form: str = ".2f") -> str:
+def number(value: float | None, form: str = "z.2f") -> str:
     """Write a number, or that there is none."""
     return NONE if value is None else format(value, form)
 
@@ -228,7 +228,7 @@ def percents(found: Interval | None) -> str:
     return NONE if found is None else f"{100 * found.low:.1f} to {100 * found.high:.1f}"
 
 
-def interval(found: Interval | None, form: str = ".2f") -> str:
+def interval(found: Interval | None, form: str = "z.2f") -> str:
     """Write an interval."""
     return NONE if found is None else f"{found.low:{form}} to {found.high:{form}}"
 

@@ -178,6 +178,16 @@ def test_a_small_site_gets_its_share() -> None:
     assert Counter(case.site for case in study.cases) == {"large": 10, "small": 10}
 
 
+def test_which_cases_are_read_is_drawn() -> None:
+    drawn = {
+        case.case_id
+        for seed in range(40)
+        for case in plan_study(make_cases(12), kind="turing", readers=1, count=3, seed=seed).cases
+    }
+
+    assert len(drawn) == 12
+
+
 def test_too_few_cases_are_refused() -> None:
     with pytest.raises(StudyInputError) as caught:
         plan_study(make_cases(5), kind="comparison", readers=2, count=4, timed=2, seed=0)

@@ -61,5 +61,6 @@ def test_what_is_not_known_is_no_zero() -> None:
 def test_numbers_are_written_as_journals_do() -> None:
     assert p_value(0.00099) == "<0.001"
     assert p_value(0.0421) == "0.042"
+    assert number(-0.001) == "0.00"
     assert percents(Interval(0.1234, 0.5)) == "12.3 to 50.0"
     assert interval(Interval(-0.5, 0.25), "+.1f") == "-0.5 to +0.2"
