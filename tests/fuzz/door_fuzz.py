@@ -19,7 +19,14 @@ from interfaces.mllp_contract import ListenerLimits
 from interfaces.mllp_server import MllpServer
 from mappings.hl7_ack import parse_ack
 from tests.fuzz.frames import ID, TEMPLATES, make_frame
-from tests.fuzz.reader_fuzz import BATCH, DOOR, FRAME_BYTES_MAX, BrokenPromiseError, make_intake
+from tests.fuzz.reader_fuzz import (
+    BATCH,
+    DOOR,
+    FRAME_BYTES_MAX,
+    BrokenPromiseError,
+    acknowledged,
+    make_intake,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +85,7 @@ class _Client:
                 ack = parse_ack(event.payload)
                 self._tally.codes[ack.code] += 1
                 if ack.code in _YES:
-                    self._tally.accepted.add(ack.control_id)
+                    self._tally.accepted.add(acknowledged(event.payload))
                 if ack.control_id == sentinel:
                     return
 

@@ -180,7 +180,7 @@ class Stretch:
             if ack.code not in ("AA", "CA"):
                 continue
             is_said = answer.is_stored or is_several
-            if not (is_said and self._journal.holds(ack.control_id)):
+            if not (is_said and self._journal.holds(acknowledged(message))):
                 raise BrokenPromiseError("a yes without its message in the journal", self._first)
 
     def _plan(self, raw: RawReport) -> None:
@@ -206,6 +206,11 @@ class Stretch:
         for delivery in self._application_acks.plan(raw, fault):
             encode_frame(delivery.payload)
             self.tally.outcomes[f"later: {parse_ack(delivery.payload).code}"] += 1
+
+
+def acknowledged(message: bytes) -> bytes:
+    """Return MSA-2 of a yes: all that follows MSA-1, for a separator may be half of a character."""
+    return message[message.rindex(b"\rMSA") + len("\rMSA|AA|") : -1]
 
 
 def _decode(pieces: list[bytes]) -> list[FrameEvent]:
