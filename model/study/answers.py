@@ -191,7 +191,8 @@ def _check(
     faults: list[Fault] = []
     for row in rows:
         placed = list(_misplaced(row, expected, counts))
-        if is_partial and not placed and _is_blank(row, questions):
+        if not placed and _is_blank(row, questions):
+            faults += [] if is_partial else [Fault(row.where, "not_answered")]
             continue
         read = {
             question.name: question.read(row.cells.get(question.name, "")) for question in questions

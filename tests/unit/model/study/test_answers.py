@@ -142,7 +142,10 @@ def test_rows_without_any_answer_are_taken_when_told_so(
     rows[1] |= dict.fromkeys(answers, "")
     del rows[3]
 
-    assert {fault.reason for fault in faults(study, tmp_path, rows)} == {"blank", "1 rows_missing"}
+    assert faults(study, tmp_path, rows) == {
+        Fault("R01.csv row 3", "not_answered"),
+        Fault("R01.csv", "1 rows_missing"),
+    }
     read = read_forms(study, [tmp_path / "R01.csv"], is_partial=True)
 
     assert read.faults == ()
