@@ -36,6 +36,7 @@ SHIPPED_ADAPTER = Path(model.__file__).parent / "demo_adapter"
 MODEL_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 METRIC_LIBRARIES = ("nltk", "numpy", "rouge_score", "sacrebleu", "scipy")
 ADAPTER = "adapter"
+TABLE_WIDTH = 110  # so that nothing is cut where the output is no terminal
 
 Data = Annotated[
     Path,
@@ -280,7 +281,7 @@ def _print_comparison(comparison: Comparison) -> None:
             table.add_column(heading, justify="right", no_wrap=True)
         for row in section.rows:
             table.add_row(*row)
-        Console().print(table)
+        Console(width=max(Console().width, TABLE_WIDTH)).print(table)
     for note in comparison.notes:
         typer.echo(note)
 

@@ -47,7 +47,9 @@ class EncoderMetric:
     def __init__(self, folder: Path) -> None:
         """Load the encoder of a folder that ``find_encoder`` gave."""
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._encoder: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         self._known: dict[str, tuple[Any, Any]] = {}
