@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from model.corpora.messages import Passed
     from model.corpora.schema import CorpusRow, Pseudonyms
     from model.corpora.splits import SplitPlan
+    from model.deidentify import Changes
 
 SALT_BYTES = 32
 TABLES = (".csv", ".tsv", ".jsonl")
@@ -34,6 +35,20 @@ Corpus = Annotated[
     Path, typer.Argument(help="Corpus file, JSON lines: of `corpus import`, `synth` or `clean`.")
 ]
 OutFile = Annotated[Path, typer.Option("--out", help="Corpus file to write, for its owner alone.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(help="CSV, TSV or JSON lines; HL7 v2 messages; FHIR as .json or .ndjson."),
+]
+Columns = Annotated[
+    str | None, typer.Option(help="YAML that says which column is what, or the shipped map openi.")
+]
+SaltFile = Annotated[
+    Path | None,
+    typer.Option(help="Secret of the patient keys; without it OUT.salt, made when missing."),
+]
+Near = Annotated[
+    float, typer.Option(min=0.1, max=1, help="Likeness of findings that may not be parted.")
+]
 
 
 class By(StrEnum):
@@ -57,24 +72,15 @@ def add_commands(app: typer.Typer) -> None:
 
 def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     out: OutFile,
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(help="CSV, TSV or JSON lines; HL7 v2 messages; FHIR as .json or .ndjson."),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="YAML that says which column is what, or the shipped map openi."),
-    ] = None,
+    files: Sources = None,
+    columns: Columns = None,
     journal: Annotated[
         bool, typer.Option("--journal", help="Read the final reports of the journal, too.")
     ] = False,
     deidentify: Annotated[
         bool, typer.Option("--deidentify", help="Take names, dates, numbers, addresses out.")
     ] = False,
-    salt_file: Annotated[
-        Path | None,
-        typer.Option(help="Secret of the patient keys; without it OUT.salt, made when missing."),
-    ] = None,
+    salt_file: SaltFile = None,
     config: Config = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -98,9 +104,7 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
         rows = (deidentify_row(row, changes) for row in rows)
     count = _write_newest(out, rows, passed)
     if as_json:
-        taken = {"deidentified": dict(changes.finds), "changed_rows": changes.rows}
-        told = {"file": str(out), "rows": count, "passed_over": dict(passed.reasons)}
-        print_json(told | (taken if deidentify else {}))
+        print_json(_describe_import(out, count, passed, changes))
         return
     typer.echo(f"{out}: {count} reports")
     for said, counts in (("passed over", passed.reasons), ("taken out", changes.finds)):
@@ -117,9 +121,7 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
     test: Annotated[list[str] | None, typer.Option(help="A site of test; may be repeated.")] = None,
     dev_from: Annotated[str, typer.Option(help="First date of dev, ISO 8601.")] = "",
     test_from: Annotated[str, typer.Option(help="First date of test, ISO 8601.")] = "",
-    near: Annotated[
-        float, typer.Option(min=0.1, max=1, help="Likeness of findings that may not be parted.")
-    ] = 0.8,
+    near: Near = 0.8,
     as_json: AsJson = False,
 ) -> None:
     """Split a corpus so that no patient and no report, not even nearly, is in two splits."""
@@ -139,12 +141,7 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if as_json:
         print_json({"folder": str(out)} | told)
         return
-    for name, number in plan.counts.items():
-        typer.echo(f"{name}: {number}")
-    for reason, number in sorted(plan.aside.items()):
-        typer.echo(f"  set aside, {reason}: {number}")
-    sizes = ", ".join(map(str, plan.clusters[:10]))
-    typer.echo(f"groups of near-duplicate findings: {len(plan.clusters)} (largest: {sizes or '-'})")
+    _print_split(plan)
 
 
 def dirty(
@@ -284,6 +281,25 @@ def _write_splits(data: Path, out: Path, plan: SplitPlan) -> None:
     finally:
         for file in files.values():
             file.close()
+
+
+def _describe_import(out: Path, count: int, passed: Passed, changes: Changes) -> dict[str, object]:
+    return {
+        "file": str(out),
+        "rows": count,
+        "passed_over": dict(passed.reasons),
+        "deidentified": dict(changes.finds),
+        "changed_rows": changes.rows,
+    }
+
+
+def _print_split(plan: SplitPlan) -> None:
+    for name, number in plan.counts.items():
+        typer.echo(f"{name}: {number}")
+    for reason, number in sorted(plan.aside.items()):
+        typer.echo(f"  set aside, {reason}: {number}")
+    sizes = ", ".join(map(str, plan.clusters[:10]))
+    typer.echo(f"groups of near-duplicate findings: {len(plan.clusters)} (largest: {sizes or '-'})")
 
 
 def _describe_split(plan: SplitPlan) -> dict[str, object]:

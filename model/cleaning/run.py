@@ -53,7 +53,24 @@ def clean_corpus(
     """
     funnel = run_funnel(read_corpus(source), settings, advance)
     out.mkdir(parents=True, exist_ok=True)
-    chosen = _choose_samples(funnel, settings.samples_per_rule)
+    tally, kept_sha256 = _write_rows(source, out, funnel, settings.samples_per_rule)
+    ledger = Ledger(
+        source_sha256=_sha256(source),
+        kept_sha256=kept_sha256,
+        rows=len(funnel.report_ids),
+        kept=sum(tally.kept["site"].values()),
+        rules=_count_rules(funnel, settings),
+        parts=tally.as_dict(),
+        settings=settings.model_dump(mode="json"),
+    )
+    write_ledger(out / "ledger.json", ledger)
+    write_report(out, ledger)
+    return ledger, funnel
+
+
+def _write_rows(source: Path, out: Path, funnel: Funnel, samples_max: int) -> tuple[Tally, str]:
+    """Write kept.jsonl, removed.jsonl and samples.jsonl; return the tally, and kept's sha256."""
+    chosen = _choose_samples(funnel, samples_max)
     tally, digest = Tally(), hashlib.sha256()
     with (
         open_private(out / "kept.jsonl") as kept,
@@ -71,18 +88,7 @@ def clean_corpus(
             removed.write(_line(_removal(funnel, place)))
             if place in chosen:
                 samples.write(_line(_removal(funnel, place) | _texts(row)))
-    ledger = Ledger(
-        source_sha256=_sha256(source),
-        kept_sha256=digest.hexdigest(),
-        rows=len(funnel.report_ids),
-        kept=sum(tally.kept["site"].values()),
-        rules=_count_rules(funnel, settings),
-        parts=tally.as_dict(),
-        settings=settings.model_dump(mode="json"),
-    )
-    write_ledger(out / "ledger.json", ledger)
-    write_report(out, ledger)
-    return ledger, funnel
+    return tally, digest.hexdigest()
 
 
 def _count_rules(funnel: Funnel, settings: CleaningSettings) -> tuple[RuleCount, ...]:
