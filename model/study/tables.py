@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 NONE = "-"
 VOTES = (
-    "Each case has one vote, that of most of its readers; only cases that differ count (exact"
-    " McNemar)."
+    "Each case has one vote, that of most of its readers; a tie is none. Only cases that differ"
+    " count (exact McNemar)."
 )
 SHARES = (
     "Wilson 95 % takes every answer for independent; over cases 95 % is resampled by case, and the"
