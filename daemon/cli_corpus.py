@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import secrets
@@ -136,8 +137,8 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
     else:
         plan = split_by_time(rows, dev_from=dev_from, test_from=test_from, near=near)
     _write_splits(data, out, plan)
-    told = _describe_split(plan) | {"by": by.value}
-    (out / "split.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    told = _describe_split(out, plan) | {"by": by.value, "seed": seed}
+    (out / "corpus.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     if as_json:
         print_json({"folder": str(out)} | told)
         return
@@ -302,9 +303,16 @@ def _print_split(plan: SplitPlan) -> None:
     typer.echo(f"groups of near-duplicate findings: {len(plan.clusters)} (largest: {sizes or '-'})")
 
 
-def _describe_split(plan: SplitPlan) -> dict[str, object]:
+def _describe_split(out: Path, plan: SplitPlan) -> dict[str, object]:
+    """Return what an adapter's card says of its data, and what was done against leaks."""
+    digests = {
+        name: hashlib.sha256((out / f"{name}.jsonl").read_bytes()).hexdigest()
+        for name in plan.counts
+    }
     return {
-        "rows": plan.counts,
+        "generator": "prelim corpus split",
+        "counts": plan.counts,
+        "sha256": digests,
         "set_aside": dict(plan.aside),
         "near_duplicate_groups": len(plan.clusters),
         "largest_groups": list(plan.clusters[:10]),

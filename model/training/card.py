@@ -50,7 +50,7 @@ def render_card(facts: Mapping[str, Any]) -> str:
         f"- Kind: LoRA, r={recipe['rank']}, alpha={recipe['alpha']}, on the linear modules of",
         f"  {recipe['upper_layers'] or 'all'} layers from the top; loss on the impression alone.",
         f"- Base: {base['name']}, sha256 `{base['sha256']}`.",
-        f"- Data: synthetic corpus {data['generator']}, seed {data['seed']},",
+        f"- Data: corpus of {data['generator']}, seed {data['seed']},",
         f"  {data['counts']['train']} training reports, sha256 `{data['sha256']['train']}`.",
         f"- Run: seed {recipe['seed']}, {recipe['steps']} steps of",
         f"  {recipe['tokens_per_batch']} tokens, {recipe['dtype']},",

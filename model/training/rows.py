@@ -34,18 +34,19 @@ class TrainingRow:
 
 def findings_of(row: Mapping[str, Any]) -> Findings:
     """Read a corpus row as the findings the daemon would have made of it."""
+    modality, region = row["modality"], row["region"]
     exam = Exam(
         code=row["exam_code"],
         display=row["exam_display"],
-        modality=Modality(row["modality"]),
-        region=Region(row["region"]),
+        modality=None if modality is None else Modality(modality),
+        region=None if region is None else Region(region),
     )
     return Findings(
         text=row["findings"],
         indication=row["indication"],
         exam=exam,
         site=row["site"],
-        language="en",
+        language=row.get("language", "en"),
     )
 
 

@@ -165,7 +165,7 @@ def test_a_corpus_is_split_into_files(
 
     printed = call("corpus", "split", data, "--out", out, *options).stdout
 
-    assert json.loads((out / "split.json").read_text())["rows"] == counts
+    assert json.loads((out / "corpus.json").read_text())["counts"] == counts
     written = {name: len(list(read_corpus(out / f"{name}.jsonl"))) for name in counts}
     assert written == counts
     assert f"test: {counts['test']}" in printed

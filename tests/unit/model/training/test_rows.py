@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from model.corpora.schema import parse_row, render_row
 from model.errors import PromptRefusedError
 from model.synth.corpus import report_row
 from model.tokenising import PromptTokeniser
@@ -85,6 +87,15 @@ def test_a_sites_style_reaches_the_prompt() -> None:
 
 
 LENGTHS = tuple(10 + (index * 37) % 90 for index in range(600))
+
+
+def test_a_row_of_a_hospitals_own_corpus_may_leave_modality_and_region_open() -> None:
+    told = parse_row({"report_id": "r1", "findings": "Lunge frei.", "language": "de"}, 1)
+
+    findings = findings_of(json.loads(render_row(told)))
+
+    assert (findings.exam.modality, findings.exam.region) == (None, None)
+    assert findings.language == "de"
 
 
 def test_no_batch_passes_the_token_limit_padding_counted() -> None:
