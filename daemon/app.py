@@ -106,7 +106,7 @@ class App:
         self.fhir = FhirTarget(settings, self._clock)
         self.kafka = KafkaSide(settings, self._clock)
         self.kafka.join(self.outbound)
-        self.metrics.registry.register(DoorMetrics(self.doors, self._clock))
+        self.metrics.registry.register(DoorMetrics(self.doors, self.http, self._clock))
         self._prompt_of = PromptMaker(settings, self._sites)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
         self._stack = AsyncExitStack()
@@ -211,6 +211,11 @@ class App:
             is_open=lambda: self.http.is_taking,
         )
         return intake_routes(self._fhir_intake)
+
+    def reload_files(self) -> None:
+        """Take the files of certificates and tokens as they are now."""
+        self.doors.reload_certificates()
+        self.http.reload_files()
 
     @property
     def fhir_base_url(self) -> str:

@@ -30,8 +30,8 @@ def add_commands(app: typer.Typer) -> None:
 def serve(config: Config = None, data: Data = None, engine: Engine = None) -> None:
     """Run the daemon. Without a file: loopback ports, a journal of its own, an embedded store.
 
-    SIGTERM or Ctrl-C finishes what is under way and exits 0; a second one exits at once. With TLS,
-    SIGHUP reads the certificates again at once.
+    SIGTERM or Ctrl-C finishes what is under way and exits 0; a second one exits at once. With TLS
+    or a file of tokens, SIGHUP reads them again at once.
     """
     asyncio.run(_serve(read_settings(config, data, engine)))
 
@@ -53,8 +53,9 @@ async def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
-    if any(listener.tls for listener in settings.mllp.listeners.values()):
-        loop.add_signal_handler(signal.SIGHUP, app.doors.reload_certificates)
+    listeners, http = settings.mllp.listeners.values(), settings.http
+    if http.tls or http.tokens_file or any(listener.tls for listener in listeners):
+        loop.add_signal_handler(signal.SIGHUP, app.reload_files)
     async with app:
         await stop.wait()
     # All is closed and durable. A thread that still reads a huge message must not hold the process.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.doors import Doors
+    from daemon.http_side import HttpSide
 
 _COUNTERS = {
     "connections_opened": "Connections taken",
@@ -34,11 +35,13 @@ class DoorMetrics(Collector):
 
     Args:
         doors: The doors.
+        http: A door too, as far as certificates go.
         clock: For the time that a certificate has left.
     """
 
-    def __init__(self, doors: Doors, clock: Clock) -> None:
+    def __init__(self, doors: Doors, http: HttpSide, clock: Clock) -> None:
         self._doors = doors
+        self._http = http
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
@@ -64,6 +67,7 @@ class DoorMetrics(Collector):
             "Until a door's certificate, or one of its chain, ends; negative when it has ended",
             labels=["door"],
         )
-        for door, ends_at in self._doors.certificates_end().items():
+        ends = {**self._doors.certificates_end(), **self._http.certificates_end()}
+        for door, ends_at in ends.items():
             left.add_metric([door], (ends_at - self._clock.now()).total_seconds())
         yield left

@@ -24,6 +24,7 @@ from interfaces.http_server import FHIR_PATH, STORE_PATH, HttpServer, HttpTerms,
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from starlette.routing import BaseRoute
@@ -82,6 +83,16 @@ class HttpSide:
     def store_url(self) -> str:
         """Where our own poster finds the embedded store."""
         return f"http://127.0.0.1:{self._store_port}{STORE_PATH}"
+
+    def certificates_end(self) -> dict[str, datetime]:
+        """Return when the certificate ends, if there is one."""
+        return {} if self._certificate is None else {DOOR: self._certificate.ends_at}
+
+    def reload_files(self) -> None:
+        """Take the files of the certificate and of the tokens as they are now."""
+        if self._certificate is not None:
+            self._certificate.reload()
+        self._tokens.reload_if_changed()
 
     async def start(
         self,

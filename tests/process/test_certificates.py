@@ -69,3 +69,20 @@ async def test_sighup_takes_a_new_certificate_and_open_connections_go_on(
     old_writer.transport.abort()
     new_writer.transport.abort()
     assert daemon.terminate() == 0
+
+
+async def test_sighup_takes_a_new_file_of_tokens_where_mllp_has_no_tls(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("")
+    daemon.settings = {"PRELIM_HTTP__TOKENS_FILE": str(tokens)}
+    daemon.start()
+    await daemon.wait_ready()
+
+    tokens.write_text(f"ris {'0' * 64}\n")
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGHUP)
+    await until(lambda: "http.tokens_loaded" in daemon.log.read_text())
+
+    assert daemon.terminate() == 0

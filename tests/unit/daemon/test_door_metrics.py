@@ -1,27 +1,25 @@
-"""What the doors count is what a scrape shows, and what the alert rules ask for exists."""
+"""What the doors count is what a scrape shows."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
+from daemon.config_http import Http
 from daemon.config_mllp import Listener
 from daemon.door_metrics import DoorMetrics
 from daemon.doors import Doors
+from daemon.http_side import HttpSide
 from daemon.metrics import Metrics
 from interfaces.mllp_codec import encode_frame
 from tests.unit.interfaces.certificates import Authority
 from tests.unit.interfaces.mllp_peers import Handler
 
 if TYPE_CHECKING:
-    from daemon.clock import Clock
+    from pathlib import Path
 
-ALERTS = Path(__file__).parents[3] / "deploy/alerts.yaml"
+    from daemon.clock import Clock
 
 
 class NoonClock:
@@ -32,9 +30,9 @@ class NoonClock:
         return 0.0
 
 
-def metrics_of(doors: Doors, clock: Clock) -> Metrics:
+def metrics_of(doors: Doors, clock: Clock, **http: object) -> Metrics:
     metrics = Metrics()
-    metrics.registry.register(DoorMetrics(doors, clock))
+    metrics.registry.register(DoorMetrics(doors, HttpSide(Http.model_validate(http)), clock))
     return metrics
 
 
@@ -53,7 +51,7 @@ async def test_what_a_door_has_counted_is_shown(tmp_path: Path) -> None:
     await plain_reader.read()
     plain_writer.close()
 
-    lines = metrics_of(doors, clock).render().decode().splitlines()
+    lines = metrics_of(doors, clock, tls=tls).render().decode().splitlines()
 
     for line in (
         'prelim_mllp_connections_opened_total{door="test"} 1.0',
@@ -66,20 +64,8 @@ async def test_what_a_door_has_counted_is_shown(tmp_path: Path) -> None:
         'prelim_mllp_answers_late_total{door="test"} 0.0',
         'prelim_mllp_answers_unsent_total{door="test"} 1.0',
         'prelim_tls_certificate_expiry_seconds{door="safe"} 3600.0',
+        'prelim_tls_certificate_expiry_seconds{door="http"} 3600.0',
     ):
         assert line in lines
     for name in list(doors):
         await doors.close(name, 1)
-
-
-def test_the_alert_rules_ask_for_metrics_that_exist() -> None:
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
-    asked = {name for rule in rules for name in re.findall(r"prelim_\w+", rule["expr"])}
-
-    shown = metrics_of(Doors(), NoonClock()).render().decode()
-
-    there = {name for _, name in re.findall(r"^# (TYPE) (\w+)", shown, re.MULTILINE)}
-    assert asked
-    assert asked <= there
-    assert "prelim_tls_certificate_expiry_seconds" in asked

@@ -43,8 +43,8 @@ async def metrics_text() -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def open_side(**settings: object) -> AsyncIterator[HttpSide]:
-    side = HttpSide(Http.model_validate({"port": 0, **settings}), look_s=0.02)
+async def open_side(look_s: float = 0.02, **settings: object) -> AsyncIterator[HttpSide]:
+    side = HttpSide(Http.model_validate({"port": 0, **settings}), look_s=look_s)
     await side.start(
         ready=ready,
         metrics_text=metrics_text,
@@ -178,6 +178,23 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) 
                 break
 
     assert (before.status, after.status) == (200, 200)
+
+
+async def test_renewed_files_are_taken_at_once_when_that_is_asked_for(tmp_path: Path) -> None:
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    first, second = old.issue("server"), new.issue("renewed")
+    tokens = tmp_path / "tokens"
+    tokens.write_text("")
+    tls = {"certificate": str(first.certificate), "key": str(first.key)}
+    async with open_side(look_s=3600, tls=tls, tokens_file=str(tokens)) as side:
+        os.replace(second.key, first.key)  # noqa: PTH105 - as a renewal does
+        os.replace(second.certificate, first.certificate)  # noqa: PTH105 - same
+        tokens.write_text(f"ris {hashlib.sha256(TOKEN.encode()).hexdigest()}\n")
+        side.reload_files()
+        url = f"{side.base_url}/fhir/x"
+        after = await ask(url, tls=client_context(new), headers=bearer(TOKEN))
+
+    assert after.status == 200
 
 
 def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
