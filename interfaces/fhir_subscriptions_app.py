@@ -164,6 +164,10 @@ async def _operation_parameters(request: Request) -> Pairs:
     resource = await read_resource(request, "Parameters")
     listed = resource.get("parameter")
     for part in listed if isinstance(listed, list) else []:
+        if not isinstance(part, dict):
+            raise RequestRefusedError(
+                400, "structure", "parameters_invalid", "Parameters.parameter"
+            )
         value = next((part[key] for key in part if key.startswith("value")), None)
         pairs.append((str(part.get("name")), str(value)))
     return pairs

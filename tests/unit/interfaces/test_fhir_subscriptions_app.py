@@ -91,6 +91,12 @@ async def test_the_operations_are_asked_by_get_and_by_post(
         ("DELETE", "/Subscription", None, (405, "http_405")),
         ("PUT", "/Subscription/s9/$status", {}, (405, "http_405")),
         (
+            "POST",
+            "/Subscription/$status",
+            {"resourceType": "Parameters", "parameter": [None]},
+            (400, "parameters_invalid"),
+        ),
+        (
             "GET",
             "/Subscription/s9/$events?eventsSinceNumber=x",
             None,
