@@ -37,7 +37,7 @@ log = structlog.get_logger()
 LOOK_S = 10.0
 """Between two looks at the files of the certificate and of the tokens."""
 DOOR = "http"
-_EVERY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+_EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - compared with, not bound
 
 
 class HttpSide:
@@ -71,8 +71,8 @@ class HttpSide:
     def base_url(self) -> str:
         """Where others find us."""
         scheme = "http" if self._settings.tls is None else "https"
-        host = "127.0.0.1" if self._settings.host in _EVERY else self._settings.host
-        return f"{scheme}://{host}:{self.port}"
+        host = _EVERY.get(self._settings.host, self._settings.host).strip("[]")
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def fhir_url(self) -> str:
@@ -129,7 +129,8 @@ class HttpSide:
             HttpServer(app, host=settings.host, port=settings.port, limits=terms.limits, tls=tls)
         )
         self._store_port = self.port
-        if store_app is not None and (settings.is_guarded or tls is not None):
+        is_apart = settings.is_guarded or tls is not None or ":" in settings.host  # not 127.0.0.1
+        if store_app is not None and is_apart:
             await self._open_for_poster(ready, metrics_text, store_app)
         self._looking = asyncio.create_task(self._look())
 

@@ -94,6 +94,16 @@ async def test_our_own_poster_reaches_the_store_that_others_may_not() -> None:
     assert (ours, others, elsewhere) == (200, [401, 401], 401)
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+async def test_our_own_poster_reaches_the_store_of_an_address_of_ipv6(host: str) -> None:
+    async with open_side(host=host) as side:
+        ours = await status(f"{side.store_url}/x", side.store_token)
+        others = await status(f"{side.base_url}/fhir/x")
+
+    assert (ours, others) == (200, 200)
+    assert side.base_url.startswith("http://[::1]:")
+
+
 async def test_a_file_of_tokens_is_taken_again_when_it_changes(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     old, new = (hashlib.sha256(token.encode()).hexdigest() for token in ("old", "new"))
