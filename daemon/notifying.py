@@ -21,7 +21,7 @@ from daemon.delivery import NewDelivery
 from daemon.notification_log import DraftEvent, read_event
 from interfaces.errors import SendRefusedError, SendRetryError
 from mappings.fhir_elements import canonical_json
-from mappings.fhir_notification import NotificationType, instant, notification
+from mappings.fhir_notification import NotificationType, instant_ms, notification
 from mappings.fhir_subscription import SubscriptionState
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Notifier:
         if status is not None:
             resource["status"] = status
         identifier = f"{draft.identifier_system}|{draft.identifier_value}"
-        payload = DraftEvent(identifier, instant(self._clock.now())).payload
+        payload = DraftEvent(identifier, instant_ms(self._clock.now())).payload
         return [
             NewDelivery("notification", id_, payload, draft.observation_id)
             for id_ in self._subscriptions.interested(resource)

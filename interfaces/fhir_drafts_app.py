@@ -1,8 +1,8 @@
-"""Drafts to be read over FHIR, and Subscriptions to them: the door for a viewer or a PACS.
+"""Drafts to be read over FHIR, and Subscriptions to them: what a viewer or a PACS asks.
 
-Rule: nothing is written through this door but a Subscription (405). What is asked and not known is
-refused rather than left out, unless the client wants it so (``Prefer: handling=lenient``). What
-stands in the body of a ``_search`` never stands in a link.
+Rule: nothing is written here but a Subscription (405). What is asked and not known is refused
+rather than left out, unless the client wants it so (``Prefer: handling=lenient``). What stands in
+the body of a ``_search`` never stands in a link.
 
 Standard: FHIR R4 RESTful API: read, vread, search-type (GET and POST), capabilities; Subscription
 create, read, update, delete, $status and $events (Subscriptions R5 Backport).

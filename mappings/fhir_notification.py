@@ -73,7 +73,7 @@ def notification(
         A Bundle as JSON types.
     """
     base, _, _ = standing.url.rpartition("/Subscription/")
-    what = f"{events[0].number}-{events[-1].number}" if events else instant(now)
+    what = f"{events[0].number}-{events[-1].number}" if events else instant_ms(now)
     name = f"{standing.url}#{kind}:{what}"
     status = status_parameters(kind, standing, name=name, events=events)
     told = events if standing.content == "full-resource" else ()
@@ -82,7 +82,7 @@ def notification(
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}:bundle")),
         "meta": {"profile": [_NOTIFICATION_PROFILE]},
         "type": "history",
-        "timestamp": instant(now),
+        "timestamp": instant_ms(now),
         "entry": [
             {
                 "fullUrl": f"urn:uuid:{status['id']}",
@@ -144,8 +144,8 @@ def status_bundle(standings: Sequence[Standing]) -> dict[str, object]:
     return {**bundle, "entry": entries} if entries else bundle
 
 
-def instant(now: datetime) -> str:
-    """Return a FHIR instant."""
+def instant_ms(now: datetime) -> str:
+    """Write an aware time as an R4 instant, to the millisecond."""
     return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
