@@ -39,7 +39,7 @@ _POINTER = re.compile(
     r" (?:above|below|findings?|impressions?|report|body|dictation|full report|separate report"
     r"|attached|described)(?: (?:above|below|report|section|of report))?"
     r"|none|n/?a|nil|not applicable|not available|not given|pending|tbd|dictated|same|ditto|blank"
-    r"|unknown|(?:x{3,}[\s.,]*)+|s(?:iehe)?\.? ?o(?:ben)?|voir ci-dessus|ver arriba)\W*",
+    r"|unknown|(?:x{3,}+[\s.,]*+)++|s(?:iehe)?\.? ?o(?:ben)?|voir ci-dessus|ver arriba)\W*",
     re.IGNORECASE,
 )
 _BLANK = re.compile(
@@ -59,8 +59,8 @@ _ADDENDUM = re.compile(
 )
 _ADDENDUM_DENIED = re.compile(r"\bno addend(?:um|a)\b", re.IGNORECASE)
 _FOREIGN_TEXT = re.compile(
-    r"https?://|www\.|\b[\w.+-]+@[\w-]+\.\w|lorem ipsum|\bdear (?:dr|sir|madam|mr|ms|mrs|colleague"
-    r"|patient|all|team)\b|\b(?:kind|best|warm) regards\b|\binvoice\b|\btest (?:message|patient"
+    r"https?://|www\.|\b[\w.+-]{1,64}@[\w-]+\.\w|lorem ipsum|\bdear (?:dr|sir|madam|mr|ms|mrs"
+    r"|colleague|patient|all|team)\b|\b(?:kind|best|warm) regards\b|\binvoice\b|\btest (?:message|patient"
     r"|report|only)\b|\bplease (?:call|ignore|disregard|reschedule)\b|\bsubject:"
     r"|\bMSH\|\^|\bOBX\|\d|\bselect\b.{0,40}\bfrom\b.{0,40}\bwhere\b",
     re.IGNORECASE,

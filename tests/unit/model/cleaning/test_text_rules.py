@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from model.cleaning import text_rules as rules
+from model.cleaning.rules import flag_row
 from model.cleaning.settings import CleaningSettings
 from model.corpora.schema import CorpusRow
+from model.deidentify import deidentify_text
 
 SETTINGS = CleaningSettings()
 FINDINGS = "The heart is normal in size. There is a 9 mm nodule in the left upper lobe."
@@ -162,3 +166,12 @@ def test_a_text_with_few_small_words_is_not_judged() -> None:
 
 def test_a_language_without_a_table_is_not_judged() -> None:
     assert not rules.is_other_language(with_texts(language="fi"), SETTINGS.other_language)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", ["X" * 5000 + "a", "a." * 5000, "A: " * 5000 + "a", "[" * 5000])
+def test_no_text_keeps_a_rule_busy(text: str) -> None:
+    row = with_texts(text, text)
+
+    assert flag_row(row, SETTINGS) >= 0
+    assert deidentify_text(text, Counter()).count("[NAME]") == 0
