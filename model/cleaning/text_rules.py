@@ -61,7 +61,8 @@ _ADDENDUM_DENIED = re.compile(r"\bno addend(?:um|a)\b", re.IGNORECASE)
 _FOREIGN_TEXT = re.compile(
     r"https?://|www\.|\b[\w.+-]{1,64}@[\w-]+\.\w|lorem ipsum|\bdear (?:dr|sir|madam|mr|ms|mrs"
     r"|colleague|patient|all|team)\b|\b(?:kind|best|warm) regards\b|\binvoice\b"
-    r"|\btest (?:message|patient|report|only)\b|\bplease (?:call|ignore|disregard|reschedule)\b|\bsubject:"
+    r"|\btest (?:message|patient|report|only)\b|\bplease (?:call|ignore|disregard|reschedule)\b"
+    r"|\bsubject:"
     r"|\bMSH\|\^|\bOBX\|\d|\bselect\b.{0,40}\bfrom\b.{0,40}\bwhere\b",
     re.IGNORECASE,
 )
