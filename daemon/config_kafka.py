@@ -146,9 +146,13 @@ class Kafka(Area):
 
     @model_validator(mode="after")
     def _feed_no_topic_back(self) -> Kafka:
-        written = {self.results_topic}
+        if {".", ".."} & {*self.topics, self.results_topic}:
+            raise ValueError("no topic can be called . or ..")
+        letters: set[str | None] = set()
         if self.dead_letter_suffix is not None:
-            written |= {topic + self.dead_letter_suffix for topic in self.topics}
-        if written & set(self.topics):
+            letters = {topic + self.dead_letter_suffix for topic in self.topics}
+        if self.results_topic in letters:
+            raise ValueError("results_topic cannot be a topic of dead letters")
+        if (letters | {self.results_topic}) & set(self.topics):
             raise ValueError("a topic that is read cannot be one that is written")
         return self
