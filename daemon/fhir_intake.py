@@ -13,7 +13,6 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qsl
 
 import structlog
 
@@ -28,6 +27,7 @@ from mappings.fhir_in_header import (
     FhirHeader,
     judge_header,
     peek_resource,
+    read_condition,
     resource_digest,
 )
 from mappings.fhir_json import Node, kind_of, part, parts, word
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from daemon.metrics import Metrics
     from interfaces.fhir_door import FhirArrival
     from mappings.domain import MessageId
+    from mappings.fhir_in_header import Condition
 
 log = structlog.get_logger()
 DOOR = "http"
@@ -54,6 +55,7 @@ _EVENTS = ("eventCoding", "eventUri", "eventCanonical")
 class _Judged:
     header: FhirHeader
     digest: str
+    conditions: Sequence[Condition]
 
 
 class ResourceJournal(Protocol):
@@ -127,7 +129,7 @@ class FhirDoorIntake:
             await self._keep_refused(arrival, error)
             raise
         header = judged.header
-        identity = identify(header.identifiers, _conditions(arrival, header))
+        identity = identify(header.identifiers, judged.conditions)
         try:
             found = await self._journal.receive_resource(
                 self._raw(arrival, judged), peer=arrival.peer, identity=identity
@@ -209,19 +211,25 @@ def _judge(arrival: FhirArrival) -> _Judged:
         raise ResourceRefusedError(400, "invalid", "id_differs_from_url", f"{REPORT}.id")
     judge_header(header)
     judge_resource(header)
-    return _Judged(header, resource_digest(header.resource))
+    return _Judged(header, resource_digest(header.resource), _conditions(arrival, header))
 
 
-def _conditions(arrival: FhirArrival, header: FhirHeader) -> Sequence[Sequence[tuple[str, str]]]:
+def _conditions(arrival: FhirArrival, header: FhirHeader) -> Sequence[Condition]:
     """Return If-None-Exist of the request, or of every report of a Bundle when each has one."""
     if arrival.condition:
         return [arrival.condition]
-    wanted = [
-        parse_qsl(word(part(entry, "request"), "ifNoneExist").rpartition("?")[2])
+    requests = [
+        part(entry, "request")
         for entry in parts(header.resource, "entry")
         if kind_of(part(entry, "resource")) == REPORT
     ]
-    return wanted if all(wanted) else []
+    where = "Bundle.entry.request.ifNoneExist"
+    wanted = [
+        read_condition(word(each, "ifNoneExist"), where)
+        for each in requests
+        if "ifNoneExist" in each
+    ]
+    return wanted if len(wanted) == len(requests) else []
 
 
 def _receipt(found: ReceivedResource, header: FhirHeader) -> FhirReceipt:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
-from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,7 +22,7 @@ from interfaces.fhir_endpoints import JSON_TYPES, answering, base_url, outcome
 from interfaces.http_auth import CLIENT
 from mappings.errors import ResourceRefusedError
 from mappings.fhir_elements import FHIR_JSON, canonical_json
-from mappings.fhir_in_header import FhirRelease, read_release
+from mappings.fhir_in_header import FhirRelease, read_condition, read_release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,9 +134,6 @@ class _Door:
 async def _read(request: Request, wanted: Wanted) -> FhirArrival:
     release = _judge_media(request)
     condition = request.headers.get("If-None-Exist")
-    pairs = parse_qsl((condition or "").rpartition("?")[2], keep_blank_values=True)
-    if condition is not None and not (pairs and all(value for _, value in pairs)):
-        raise RequestRefusedError(400, "invalid", "if_none_exist_invalid")
     host = request.client.host if request.client else ""
     client = request.scope.get(CLIENT, "")
     return FhirArrival(
@@ -146,7 +142,7 @@ async def _read(request: Request, wanted: Wanted) -> FhirArrival:
         release=release,
         peer=f"{client}@{host}" if client else host,
         id=str(request.path_params.get("id", "")),
-        condition=tuple(pairs),
+        condition=() if condition is None else read_condition(condition),
     )
 
 

@@ -14,7 +14,8 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import parse_qsl
 
 from mappings.errors import ResourceRefusedError
 from mappings.fhir_context import Context
@@ -23,6 +24,8 @@ from mappings.fhir_json import Node, kind_of, part, parts, word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+Condition: TypeAlias = tuple[tuple[str, str], ...]
+"""An If-None-Exist, in its parameters."""
 DEPTH_MAX = 64
 REPORTS_MAX = 1000
 """In one Bundle; one with more is refused whole."""
@@ -169,6 +172,18 @@ def resource_digest(resource: Node) -> str:
     bare = _without_times(resource) | ({"entry": entries} if entries else {})
     text = json.dumps(bare, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_condition(text: str, where: str | None = None) -> Condition:
+    """Read the search of an If-None-Exist, with or without the type before it.
+
+    Raises:
+        ResourceRefusedError: ``if_none_exist_invalid``; it would be met by anything.
+    """
+    pairs = parse_qsl(text.rpartition("?")[2], keep_blank_values=True)
+    if not (pairs and all(value for _, value in pairs)):
+        raise ResourceRefusedError(400, "invalid", "if_none_exist_invalid", where)
+    return tuple(pairs)
 
 
 def read_json(payload: bytes) -> dict[str, object]:

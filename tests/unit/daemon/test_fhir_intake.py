@@ -214,6 +214,11 @@ async def test_a_condition_is_asked_of_each_report_of_a_transaction(
         (REPORT | {"study": [{"reference": "x"}]}, {"release": FhirRelease.R4}, "resource_invalid"),
         (REPORT | {"status": "QUETZALCANARY"}, {}, "status_unknown"),
         ({"resourceType": "Patient"}, {"wanted": "Bundle"}, "type_differs_from_url"),
+        (
+            bundle("transaction", REPORT, method="POST", url="x", ifNoneExist="identifier="),
+            {"wanted": "Bundle"},
+            "if_none_exist_invalid",
+        ),
     ],
 )
 async def test_what_is_refused_is_kept_and_told_in_words_of_ours(

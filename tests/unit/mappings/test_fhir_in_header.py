@@ -14,6 +14,7 @@ from mappings.fhir_in_header import (
     is_json,
     judge_header,
     peek_resource,
+    read_condition,
     read_release,
     resource_digest,
 )
@@ -281,3 +282,16 @@ def test_the_digest_keeps_each_digit_of_a_number() -> None:
     }
 
     assert len(digests) == 4
+
+
+@pytest.mark.parametrize("text", ["identifier=urn:x%7C7", "DiagnosticReport?identifier=urn:x%7C7"])
+def test_a_condition_is_read_with_or_without_its_type(text: str) -> None:
+    assert read_condition(text) == (("identifier", "urn:x|7"),)
+
+
+@pytest.mark.parametrize("text", ["", "?", "identifier=", "identifier=1&status="])
+def test_a_condition_that_anything_would_meet_is_refused(text: str) -> None:
+    with pytest.raises(ResourceRefusedError) as caught:
+        read_condition(text, "x")
+
+    assert (caught.value.reason, caught.value.where) == ("if_none_exist_invalid", "x")
