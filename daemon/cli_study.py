@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ from daemon.errors import ConfigurationError
 from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from model.study.answers import Imported
     from model.study.power import Needed
 
@@ -82,23 +84,26 @@ def design(  # noqa: PLR0913, PLR0917 - an option each
     study = plan_study(
         read.usable, kind=kind, readers=readers, count=cases, timed=timed_cases, seed=seed
     )
-    forms = write_study(study, out)
+    told = {
+        "study": study.study_id,
+        "key": str(out / "key.json"),
+        "forms": [str(form) for form in write_study(study, out)],
+        "cases": cases,
+        "left_out_without_text": read.without_text,
+    }
     if as_json:
-        print_json(
-            {
-                "study": study.study_id,
-                "key": str(out / "key.json"),
-                "forms": [str(form) for form in forms],
-                "cases": cases,
-                "left_out_without_text": read.without_text,
-            }
-        )
-        return
-    for form in forms:
+        print_json(told)
+    else:
+        _print_design(told)
+
+
+def _print_design(told: Mapping[str, Any]) -> None:
+    for form in told["forms"]:
         sys.stdout.write(f"{form}\n")
-    sys.stdout.write(f"{out / 'key.json'}: keep it from the readers\n")
-    if read.without_text:
-        sys.stdout.write(f"{read.without_text} cases left out: findings or a text is empty\n")
+    sys.stdout.write(f"{told['key']}: keep it from the readers\n")
+    if told["left_out_without_text"]:
+        left_out = told["left_out_without_text"]
+        sys.stdout.write(f"{left_out} cases left out: findings or a text is empty\n")
 
 
 def import_forms(

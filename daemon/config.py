@@ -212,6 +212,8 @@ def _check_safety(settings: Settings) -> None:
     url = settings.fhir.base_url
     if url is not None and (url.username or url.password):
         raise ConfigurationError("no credentials in a URL: it is printed", "fhir.base_url")
+    if url is not None and (url.query is not None or url.fragment is not None):
+        raise ConfigurationError("the base alone: no query, no fragment", "fhir.base_url")
     is_plain = url is not None and url.scheme == "http" and url.host not in LOOPBACK_HOSTS
     if is_plain and not settings.fhir.allow_plain_http:
         raise ConfigurationError(

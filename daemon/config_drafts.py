@@ -14,9 +14,10 @@ from interfaces.fhir_store_search import COUNT_MAX
 class Notify(Area):
     """Whom a Subscription may name, and for how long a subscriber is tried."""
 
-    hosts: tuple[str, ...] = Field(
-        ("127.0.0.1", "::1", "localhost"),
-        description="hosts that a Subscription's endpoint may be at",
+    hosts: tuple[str, ...] | None = Field(
+        None,
+        description="hosts that a Subscription's endpoint may be at; null is this machine while"
+        " http.host is, and none otherwise",
     )
     allow_plain_http: bool = Field(
         default=False, description="let notifications travel unencrypted beyond this machine"

@@ -12,6 +12,7 @@ import sqlite3
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
+from daemon.config_http import LOOPBACK_HOSTS
 from daemon.errors import ConfigurationError
 from daemon.journal_reads import JournalReader
 from daemon.mirror import Mirror
@@ -102,7 +103,11 @@ class ServedDrafts:
     async def _serve(self, app: Starlette) -> None:
         settings, stack, store = self._settings, self._stack, app.state.store
         notify = settings.drafts.notify
-        rules = EndpointRules(frozenset(notify.hosts), notify.allow_plain_http)
+        hosts = notify.hosts
+        if hosts is None:
+            # Who may reach us from elsewhere must not reach through us what listens here alone.
+            hosts = LOOPBACK_HOSTS if settings.http.is_loopback else ()
+        rules = EndpointRules(frozenset(hosts), notify.allow_plain_http)
         channel = SubscriptionChannel(
             rules, timeout_s=notify.timeout_s, tls=notification_tls(notify)
         )

@@ -65,3 +65,15 @@ def test_fhir_measures_each_way_out_and_the_door_beside_plain_ones(tmp_path: Pat
     assert [row["failed"] for row in results] == [0] * len(results)
     assert output.count("1.00x") >= 3
     assert "<svg" in (tmp_path / "out" / "fhir.svg").read_text()
+
+
+def test_kafka_measures_ours_beside_the_raw_client_and_every_record_is_there(
+    tmp_path: Path,
+) -> None:
+    _, data = run_bench("kafka", tmp_path, "--only", "noida")
+
+    results = data["results"]
+    assert isinstance(results, list)
+    assert [row["what"][:6] for row in results] == ["raw pr", "raw ai", "prelim", "prelim"]
+    assert all(row["rate"] > 0 for row in results)
+    assert [row.get("stored") for row in results[2:]] == [400, 400]

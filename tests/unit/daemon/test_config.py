@@ -124,6 +124,8 @@ def test_variables_that_a_container_platform_injects_are_left_alone() -> None:
         ({"fhir": {"ai_security_code": "aiast"}}, "fhir.ai_security_code"),
         ({"fhir": {"base_url": "http://fhir.example/r4"}}, "fhir.base_url"),
         ({"fhir": {"base_url": "https://me:secret@fhir.example/r4"}}, "fhir.base_url"),
+        ({"fhir": {"base_url": "https://fhir.example/r4?tenant=1"}}, "fhir.base_url"),
+        ({"fhir": {"base_url": "https://fhir.example/r4#top"}}, "fhir.base_url"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(values: dict[str, object], where: str) -> None:

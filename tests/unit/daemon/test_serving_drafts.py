@@ -77,6 +77,21 @@ async def test_a_subscriber_is_told_of_a_draft_that_it_can_read(tmp_path: Path) 
     assert event[1]["fullUrl"] == f"{client.url}/Observation/{found}"
 
 
+async def test_who_comes_from_elsewhere_cannot_have_this_machine_told(tmp_path: Path) -> None:
+    token = "t" * 32
+    http = {"port": 0, "host": "0.0.0.0", "allow_plain": True, "tokens": {"pacs": token}}
+    async with (
+        HookReceiver() as receiver,
+        App(settings(tmp_path, http=http)) as app,
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
+    ):
+        client = DraftsClient(app.http.fhir_url, session)
+        wish = subscription_resource(receiver.url, content="id-only", filters=(PATIENT,))
+        status, _, _ = await client.send("POST", "/Subscription", wish)
+
+    assert status == 422
+
+
 async def test_a_draft_that_went_to_another_server_is_read_here_too_when_it_is_to_be(
     tmp_path: Path,
 ) -> None:
