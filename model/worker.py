@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Never
 import structlog
 
 from model.batching import BatchLimits, BatchPlan, Waiting, plan_batch, require_fit
-from model.errors import EngineUnavailableError, PromptRefusedError
+from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
 from model.worker_wire import (
     Answer,
     Configure,
@@ -55,7 +55,7 @@ log = structlog.get_logger()
 
 
 class EngineBrokenError(Exception):
-    """The engine fails at a piece of work that it did when it was loaded."""
+    """The engine fails at a piece of work that it did when it was loaded, or its server is away."""
 
 
 class Worker:
@@ -102,6 +102,8 @@ class Worker:
         except EngineUnavailableError as error:
             self._send(Unavailable(error.reason, error.where))
             return False
+        except WorkerLostError as error:
+            _give_back(error)
         adapters = tuple(configure.engine.adapters)
         self._send(Ready(self._engine.identity(None, template_version=""), adapters))
         seconds = round(time.monotonic() - started_s, 3)
@@ -170,6 +172,8 @@ class Worker:
             return
         try:
             self._generate(batch)
+        except WorkerLostError as error:
+            _give_back(error)
         except Exception as error:  # noqa: BLE001 - find out which row it was
             log.warning(
                 "model.batch_failed", batch_size=len(batch), error_class=type(error).__name__
@@ -194,6 +198,10 @@ class Worker:
         """Run one row of a failed batch; refuse it if it fails on an engine that works."""
         try:
             self._generate([row])
+        except WorkerLostError as error:
+            _give_back(error)
+        except PromptRefusedError as error:
+            self._send(Refusal(row[0], error.reason, error.where))
         except Exception as error:  # noqa: BLE001 - the row or the engine: the probe tells
             self._require_engine()
             self._send(Refusal(row[0], "engine_failed", type(error).__name__))
@@ -213,16 +221,27 @@ class Worker:
             self._on_hangup()
 
 
+def _give_back(error: WorkerLostError) -> Never:
+    """End over a server that is away; the daemon waits, and tries again what it gave us."""
+    log.warning("model.server_lost", reason=error.reason, where=error.where)
+    raise EngineBrokenError from None
+
+
 def load_engine(configuration: EngineConfiguration) -> Engine:
     """Load the engine that the settings name; this is where torch comes in, if at all.
 
     Raises:
         EngineUnavailableError: Weights or libraries are missing.
+        WorkerLostError: The server of the settings is away.
     """
     if configuration.engine == "extractive":
         from model.engines.extractive import ExtractiveEngine
 
         return ExtractiveEngine(delay_s=configuration.delay_s)
+    if configuration.engine == "openai":
+        from model.engines.openai_compatible import load_openai_engine
+
+        return load_openai_engine(configuration)
     _require_folders(configuration)
     try:
         from model.engines.transformers_lora import load_transformers_engine

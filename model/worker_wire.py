@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mappings.domain import Draft, EngineIdentity, FinishReason, Prompt, PromptPiece
 from mappings.errors import PrelimError
 from model.batching import BatchLimits
-from model.engine import EngineConfiguration
+from model.engine import EngineConfiguration, ServerConfiguration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -157,7 +157,12 @@ _Fields = dict[str, Any]
 
 
 def _parse_configure(fields: _Fields) -> Configure:
-    return Configure(EngineConfiguration(**fields["engine"]), BatchLimits(**fields["limits"]))
+    engine = fields["engine"]
+    server = engine.pop("server")
+    if server is not None:
+        control_tokens = tuple(server.pop("control_tokens"))
+        server = ServerConfiguration(control_tokens=control_tokens, **server)
+    return Configure(EngineConfiguration(server=server, **engine), BatchLimits(**fields["limits"]))
 
 
 def _parse_request(fields: _Fields) -> DraftRequest:

@@ -32,6 +32,33 @@ def test_the_extractive_engine_needs_no_libraries(monkeypatch: pytest.MonkeyPatc
     assert (engine.engine, engine.delay_s, engine.is_demo) == ("extractive", 2, True)
 
 
+SERVER = {"url": "https://vllm.example/", "base": "base-8b", "adapters": ["ct", "mr"]}
+
+
+def test_a_server_is_asked_without_libraries_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_choice, "_LIBRARIES", ("no_such_library",))
+    model = {"engine": "openai", "server": SERVER, "default_adapter": "mr"}
+    settings = load_settings(overrides={"model": model}, environment={})
+
+    engine = choose_engine(settings)
+
+    assert engine.server is not None
+    assert (engine.server.url, engine.server.base) == ("https://vllm.example", "base-8b")
+    assert (list(engine.adapters), engine.is_demo) == (["ct", "mr"], False)
+    rule = DraftingRule(modalities=frozenset({Modality.CT}), adapter="ct")
+    prompt_of = PromptMaker(settings, sites_with(rule))
+    of_ct = prompt_of(Findings("Clear.", None, Exam(modality=Modality.CT), "anna", "en"))
+    assert (of_ct.adapter, prompt_of(FINDINGS).adapter) == ("ct", "mr")
+
+
+def test_a_key_of_a_server_that_cannot_be_read_is_told_before_the_start(tmp_path: Path) -> None:
+    server = {**SERVER, "adapters": ["ct"], "key_file": tmp_path / "none"}
+    model = {"engine": "openai", "server": server}
+
+    with pytest.raises(EngineUnavailableError, match=r"key_unreadable at model\.server\.key_file"):
+        choose_engine(load_settings(overrides={"model": model}, environment={}))
+
+
 def test_missing_libraries_are_told_before_the_first_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

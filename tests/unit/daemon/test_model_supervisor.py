@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.model_supervisor import ModelSupervisor, RestartWaits
-from mappings.domain import FinishReason, Prompt
+from mappings.domain import FinishReason, Prompt, PromptPiece
 from model.batching import BatchLimits
 from model.engine import EngineConfiguration
 from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
 from model.worker_wire import FRAME_BYTES_MAX
+from tests.unit.model.engines.completion_server import configuration_of, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -323,3 +325,30 @@ async def test_no_patient_data_and_no_secret_reaches_the_worker_s_command_line_o
     captured = capfd.readouterr()
     assert "model.engine_loaded" in captured.err
     assert "CANARY" not in captured.out + captured.err
+
+
+async def test_a_server_drafts_through_a_worker_and_one_that_is_away_is_asked_again() -> None:
+    waits = RestartWaits(min_s=0.01, max_s=0.05)
+    async with serving() as server:
+        supervisor = ModelSupervisor(
+            configuration_of(server.url),
+            clock=SystemClock(),
+            limits=BatchLimits(wait_ms=0),
+            waits=waits,
+        )
+        supervisor.start()
+        try:
+            await supervisor.wait_ready(READY_S)
+            asked = replace(prompt(), pieces=(PromptPiece("A nodule.", is_trusted=False),))
+            draft = await supervisor.draft(asked)
+            server.status = 503
+            with pytest.raises(WorkerLostError, match="worker_died"):
+                await supervisor.draft(asked)
+            server.status = 200
+            again = await supervisor.draft(asked)
+        finally:
+            await supervisor.stop(0)
+
+    assert (draft.text, draft.engine.engine) == ("There is a nodule.", "openai")
+    assert again == draft
+    assert supervisor.stats.workers_started > 1

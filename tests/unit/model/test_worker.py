@@ -24,7 +24,9 @@ from model.worker_wire import Ready, Refusal, Started, Unavailable
 from tests.unit.model.worker_samples import (
     AT_ONCE,
     BAD,
+    LOST,
     REFUSED,
+    REFUSED_LATE,
     UNREADABLE,
     WAIT_S,
     Line,
@@ -117,6 +119,24 @@ def test_a_batch_that_fails_is_run_again_one_by_one_and_only_the_bad_row_is_refu
     ]
     assert told(messages) == {1: "a", 2: "engine_failed", 3: "c"}
     assert made.engine.batches == [["a", BAD, "c"], ["a"], [BAD], ["c"]]
+
+
+def test_a_prompt_that_the_server_refuses_is_refused_alone(bench: Callable[[], Bench]) -> None:
+    made = ready(bench, TOGETHER)
+    made.line.ask("a", REFUSED_LATE, "c")
+
+    assert told(made.line.take(7)) == {1: "a", 2: "server_refused_prompt", 3: "c"}
+
+
+def test_a_server_that_is_away_ends_the_worker_and_no_prompt_is_refused(
+    bench: Callable[[], Bench],
+) -> None:
+    made = ready(bench, TOGETHER)
+    made.line.ask("a", LOST, "c")
+
+    assert made.line.next() == Started((1, 2, 3))
+    assert isinstance(made.ended.get(timeout=WAIT_S), EngineBrokenError)
+    assert made.engine.batches == [["a", LOST, "c"]]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mappings.domain import Draft, EngineIdentity, FinishReason, Prompt, PromptPiece
 from model.batching import BatchLimits
-from model.engine import EngineConfiguration
+from model.engine import EngineConfiguration, ServerConfiguration
 from model.worker_wire import (
     FRAME_BYTES_MAX,
     Answer,
@@ -33,9 +33,20 @@ from model.worker_wire import (
 TEXT = st.text(st.characters(codec=None), max_size=40)
 NAME = st.none() | TEXT
 IDS = st.integers(0, 2**53)
+SERVERS = st.builds(
+    ServerConfiguration,
+    url=TEXT,
+    base=TEXT,
+    key_file=NAME,
+    ca=NAME,
+    timeout_s=st.floats(0, 60),
+    control_tokens=st.lists(TEXT, max_size=2).map(tuple),
+    digests=st.dictionaries(TEXT, TEXT, max_size=2),
+)
 ENGINES = st.builds(
     EngineConfiguration,
-    engine=st.sampled_from(["extractive", "transformers"]),
+    engine=st.sampled_from(["extractive", "transformers", "openai"]),
+    server=st.none() | SERVERS,
     base=NAME,
     cache=NAME,
     adapters=st.dictionaries(TEXT, TEXT, max_size=3),

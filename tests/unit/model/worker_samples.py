@@ -9,7 +9,7 @@ from mappings.domain import Draft, EngineIdentity, FinishReason, Prompt
 from model.batching import BatchLimits
 from model.engine import EngineConfiguration, Prepared
 from model.engines.extractive import ExtractiveEngine
-from model.errors import PromptRefusedError
+from model.errors import PromptRefusedError, WorkerLostError
 from model.worker_wire import (
     Answer,
     Configure,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 10.0
 BAD, UNREADABLE, REFUSED = "BAD", "UNREADABLE", "REFUSED"
+REFUSED_LATE, LOST = "REFUSED LATE", "LOST"
 AT_ONCE = BatchLimits(wait_ms=0)
 
 
@@ -48,6 +49,10 @@ class ScriptedEngine:
     ) -> list[Draft]:
         texts = [one.prompt.findings for one in batch]
         self.batches.append(texts)
+        if REFUSED_LATE in texts:
+            raise PromptRefusedError("server_refused_prompt", "model.server.url")
+        if LOST in texts:
+            raise WorkerLostError("server_unavailable", "model.server.url")
         if BAD in texts or self.is_broken:
             raise RuntimeError(BAD)
         return [Draft(text, FinishReason.STOP, 1, 1, self.identity(None, "1")) for text in texts]
