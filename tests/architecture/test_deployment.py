@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 COMPOSE = "docker-compose.yml"
 CONTAINERFILE = "deploy/Containerfile"
 SCHEMA = "tests/vectors/compose/compose-spec.schema.json"
-OURS = ("prelim", "prelim-gpu")
+OURS = ("prelim", "prelim-gpu", "prelim-vllm")
+MODEL_SERVER = "vllm"
 OTHERS = ("kafka", "hapi", "postgres", "prometheus", "grafana")
 WITHOUT_HEALTH_CHECK = {"hapi"}
 """Its image has nothing that could ask."""
@@ -126,7 +127,7 @@ def test_compose_is_what_its_schema_demands(tree: Tree, compose: dict[str, Any])
 
 
 def test_compose_has_every_part_and_no_other(services: dict[str, dict[str, Any]]) -> None:
-    assert set(services) == {*OURS, *OTHERS}
+    assert set(services) == {*OURS, MODEL_SERVER, *OTHERS}
     for service in services.values():
         waits_for = service.get("depends_on", {})
         assert set(waits_for) <= set(services)
@@ -141,16 +142,20 @@ def test_the_profiles_are_one_for_each_way_to_run_prelim(
     profiles = {name: services[name].get("profiles") for name in services}
     chosen = re.search(r"^COMPOSE_PROFILES=(\S+)$", tree.read(".env"), re.MULTILINE)
 
-    assert [profiles[name] for name in OURS] == [["cpu"], ["gpu"]]
+    assert [profiles[name] for name in OURS] == [["cpu"], ["gpu"], ["vllm"]]
+    assert profiles[MODEL_SERVER] == ["vllm"]
     assert [profiles[name] for name in OTHERS] == [None] * len(OTHERS)
     assert chosen is not None
     assert chosen[1] == "cpu"
-    devices = services["prelim-gpu"]["deploy"]["resources"]["reservations"]["devices"]
-    assert devices[0]["capabilities"] == ["gpu"]
-    same = set(services["prelim"]) - {"profiles", "image"}
-    assert {key: services["prelim-gpu"][key] for key in same} == {
-        key: services["prelim"][key] for key in same
-    }
+    for name in ("prelim-gpu", MODEL_SERVER):
+        devices = services[name]["deploy"]["resources"]["reservations"]["devices"]
+        assert devices[0]["capabilities"] == ["gpu"]
+    same = set(services["prelim"]) - {"profiles", "image", "depends_on"}
+    for name in OURS:
+        assert {key: services[name][key] for key in same} == {
+            key: services["prelim"][key] for key in same
+        }
+        assert services["prelim"]["depends_on"].items() <= services[name]["depends_on"].items()
 
 
 def test_each_service_is_pinned_and_held_down(services: dict[str, dict[str, Any]]) -> None:
@@ -169,11 +174,11 @@ def test_what_is_mounted_is_there_or_is_a_volume(
 ) -> None:
     for name, service in services.items():
         for target, source in mounts(service).items():
-            is_file = source.startswith("./")
-            known = (tree.root / source).is_file() if is_file else source in compose["volumes"]
+            is_ours = source.startswith("./")
+            known = (tree.root / source).exists() if is_ours else source in compose["volumes"]
             assert known, (name, source)
             read_only = f"{source}:{target}:ro" in service["volumes"]
-            assert read_only is is_file, (name, source)
+            assert read_only is is_ours, (name, source)
 
 
 def test_compose_builds_this_tree(tree: Tree, services: dict[str, dict[str, Any]]) -> None:
@@ -207,6 +212,28 @@ def test_prelim_takes_its_settings_and_speaks_to_the_services(
     assert f"PLAINTEXT://{broker}" in advertised.split(",")
     taken = int(services["kafka"]["environment"]["KAFKA_MESSAGE_MAX_BYTES"])
     assert taken >= settings.kafka.record_bytes_max
+
+
+def test_prelim_asks_the_model_server_for_models_that_it_has(
+    tree: Tree, services: dict[str, dict[str, Any]]
+) -> None:
+    ours, theirs = services["prelim-vllm"], services[MODEL_SERVER]
+    file = tree.root / mounts(ours)["/etc/prelim/prelim.yaml"]
+    model = load_settings(file, environment=ours["environment"]).model
+    options = dict(each.removeprefix("--").partition("=")[::2] for each in theirs["command"])
+    name, _, folder = options["lora-modules"].partition("=")
+    adapter = tree.root / mounts(theirs)[folder]
+    card = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+
+    assert model.server is not None
+    assert (model.engine, model.server.is_demo) == ("openai", True)
+    assert str(model.server.url) == f"http://{MODEL_SERVER}:8000/"
+    assert "enable-lora" in options
+    assert (options["served-model-name"], (name,)) == (model.server.base, model.server.adapters)
+    assert options["served-model-name"] == card["base_model_name_or_path"]
+    assert int(options["max-lora-rank"]) >= card["r"]
+    assert theirs["image"].startswith("vllm/vllm-openai:")
+    assert "ports" not in theirs
 
 
 def test_prelim_keeps_what_it_writes(tree: Tree, services: dict[str, dict[str, Any]]) -> None:
