@@ -53,9 +53,10 @@ def test_model_libraries_are_named_only_where_a_model_runs(tree: Tree) -> None:
 
 
 @pytest.mark.process
-def test_the_gateway_starts_without_loading_a_model_library(tree: Tree) -> None:
+@pytest.mark.parametrize("module", ["daemon.app", "model.engines.openai_compatible"])
+def test_the_gateway_starts_without_loading_a_model_library(tree: Tree, module: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import daemon.app"],
+        [sys.executable, "-X", "importtime", "-c", f"import model.worker, {module}"],
         cwd=tree.root,
         check=True,
         capture_output=True,
@@ -63,5 +64,5 @@ def test_the_gateway_starts_without_loading_a_model_library(tree: Tree) -> None:
     )
     loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
 
-    assert "daemon.app" in loaded
+    assert module in loaded
     assert {name.split(".")[0] for name in loaded} & MODEL_LIBRARIES == set()
