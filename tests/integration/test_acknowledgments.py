@@ -77,7 +77,7 @@ class Sender:
 
 async def acknowledged(app: App, outcome: str) -> None:
     """Wait until an application acknowledgment was tried."""
-    labels = {"target": "", "outcome": outcome}
+    labels = {"kind": "application_ack", "target": "", "outcome": outcome}
     while not app.metrics.registry.get_sample_value("prelim_deliveries_total", labels):
         await asyncio.sleep(0.02)
 
