@@ -10,13 +10,15 @@ The frame is ChatML, the chat format of SmolLM2 and many other models.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict
 
 from mappings.domain import Prompt, PromptPiece
 from model.errors import PromptRefusedError
@@ -31,13 +33,14 @@ FINDINGS_CHARACTERS_MAX = 16_000
 INDICATION_CHARACTERS_MAX = 400
 EXAM_CHARACTERS_MAX = 120
 STYLE_CHARACTERS_MAX = 200
+SITE_CHARACTERS_MAX = 60
 OUTPUT_TOKENS_MIN = 64
 OUTPUT_TOKENS_MAX = 320
 CHARACTERS_PER_OUTPUT_TOKEN = 5
 
 _FOLDER = Path(__file__).parent / "templates"
 _SLOT = re.compile(r"\{(\w+)\}")
-_UNTRUSTED = frozenset({"exam", "indication", "style", "findings"})
+_UNTRUSTED = frozenset({"exam", "indication", "site", "style", "findings"})
 # A line that opens an item ("2. ...", "- ...") or an organ ("LIVER: ..."); any other line break
 # in a report is only where a 72-column editor wrapped.
 _ITEM = re.compile(r"(?:[-*•]|\d{1,2}[.)])\s|[A-Za-z][A-Za-z ,/&-]{1,40}:")
@@ -50,12 +53,52 @@ class SitePrompt:
     style: str | None = None
 
 
+Variant = Literal["none", "modality", "site", "both"]
+VARIANTS: tuple[Variant, ...] = ("none", "modality", "site", "both")
+NO_SITE = "unknown"
+"""What a corpus calls the site of a report whose site nothing tells."""
+
+
+class PromptPlan(BaseModel):
+    """What a prompt tells of what is known of a report; an adapter is asked as it was taught.
+
+    Attributes:
+        variant: Tells neither modality nor site, one of them, or both. A ``mixed`` adapter was
+            taught all four, the reports taking turns; it is asked with both.
+        indication: Tells why the exam was ordered.
+        exam: Tells the exam's title, which may name the modality, too.
+        site_name: Where the site is told and has no style of its own, tells its name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: Variant | Literal["mixed"] = "both"
+    indication: bool = True
+    exam: bool = True
+    site_name: bool = False
+
+    def of_report(self, report_id: str) -> PromptPlan:
+        """Return the plan that one report is taught with: itself, or its turn where mixed.
+
+        The turn follows from the id alone: the order of a corpus, where regions and sites may take
+        turns themselves, has no part in it.
+        """
+        if self.variant != "mixed":
+            return self
+        turn = hashlib.sha256(report_id.encode()).digest()[0] % len(VARIANTS)
+        return self.model_copy(update={"variant": VARIANTS[turn]})
+
+
+DEFAULT_PLAN = PromptPlan()
+
+
 @dataclass(frozen=True, slots=True)
 class _Template:
     version: str
     lines: tuple[str, ...]
     modality: Mapping[str, str]
     focus: Mapping[str, str]
+    variants: Mapping[str, frozenset[str]]
 
 
 def build_prompt(
@@ -64,6 +107,7 @@ def build_prompt(
     site_prompt: SitePrompt | None = None,
     adapter: str | None = None,
     output_tokens_max: int | None = None,
+    plan: PromptPlan = DEFAULT_PLAN,
 ) -> Prompt:
     """Ask for the impression of one report.
 
@@ -73,6 +117,7 @@ def build_prompt(
         site_prompt: The site's own style, or None.
         adapter: Name of the adapter that shall write, or None for the bare base model.
         output_tokens_max: A limit under the one that follows from the length of the findings.
+        plan: What is told of the report beside its findings.
 
     Returns:
         A prompt whose pieces, joined, are the whole text; ``output_tokens_max`` is 64..320.
@@ -87,9 +132,11 @@ def build_prompt(
         raise PromptRefusedError("findings_too_long", "findings")
     template = _template(TEMPLATE_VERSION)
     values = {
-        **_exam_values(template, findings.exam),
-        "style": _one_line(site_prompt.style if site_prompt else None, STYLE_CHARACTERS_MAX),
-        "indication": _one_line(findings.indication, INDICATION_CHARACTERS_MAX),
+        **_exam_values(template, findings.exam, plan),
+        **_site_values(template, findings.site, site_prompt, plan),
+        "indication": _one_line(
+            findings.indication if plan.indication else None, INDICATION_CHARACTERS_MAX
+        ),
         "findings": tidy,
     }
     budget = output_tokens_for(tidy)
@@ -97,9 +144,20 @@ def build_prompt(
         pieces=_pieces(template, values),
         findings=findings.text,
         adapter=adapter,
-        template_version=template.version,
+        template_version=version_of(plan),
         output_tokens_max=min(budget, output_tokens_max or budget),
     )
+
+
+def version_of(plan: PromptPlan) -> str:
+    """Name the template with what a plan does not tell: ``impression/1``, ``.../1+none``."""
+    marks = {
+        f"+{plan.variant}": plan.variant not in {"both", "mixed"},
+        "+no-indication": not plan.indication,
+        "+no-exam": not plan.exam,
+        "+site-name": plan.site_name,
+    }
+    return TEMPLATE_VERSION + "".join(mark for mark, is_set in marks.items() if is_set)
 
 
 def output_tokens_for(findings_text: str) -> int:
@@ -108,16 +166,30 @@ def output_tokens_for(findings_text: str) -> int:
     return min(OUTPUT_TOKENS_MAX, grown)
 
 
-def _exam_values(template: _Template, exam: Exam) -> dict[str, str]:
+def _exam_values(template: _Template, exam: Exam, plan: PromptPlan) -> dict[str, str]:
+    if "modality" not in template.variants[plan.variant]:
+        exam = replace(exam, modality=None)
     modality = exam.modality.value if exam.modality else "none"
     region = exam.region.value if exam.region else ""
     focus = template.focus.get(f"{modality} {region}", template.focus.get(region, ""))
-    title = exam.display or exam.alternate_display
+    title = (exam.display or exam.alternate_display) if plan.exam else None
     return {
         "modality": template.modality[modality],
         "region": region,
         "focus": focus,
         "exam": _one_line(title, EXAM_CHARACTERS_MAX),
+    }
+
+
+def _site_values(
+    template: _Template, site: str, site_prompt: SitePrompt | None, plan: PromptPlan
+) -> dict[str, str]:
+    is_told = "site" in template.variants[plan.variant]
+    style = site_prompt.style if site_prompt and is_told else None
+    is_named = is_told and plan.site_name and not style and site != NO_SITE
+    return {
+        "style": _one_line(style, STYLE_CHARACTERS_MAX),
+        "site": _one_line(site if is_named else None, SITE_CHARACTERS_MAX),
     }
 
 
@@ -164,4 +236,5 @@ def _template(version: str) -> _Template:
         lines=tuple(data["lines"]),
         modality=data["modality"],
         focus=data["focus"],
+        variants={name: frozenset(told) for name, told in data["variants"].items()},
     )

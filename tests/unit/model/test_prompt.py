@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import pytest
+from pydantic import ValidationError
 
 from mappings.domain import Exam, Findings, Modality, Prompt, Region
 from model.errors import PromptRefusedError
@@ -13,8 +17,11 @@ from model.prompt import (
     OUTPUT_TOKENS_MAX,
     OUTPUT_TOKENS_MIN,
     TEMPLATE_VERSION,
+    VARIANTS,
+    PromptPlan,
     SitePrompt,
     build_prompt,
+    version_of,
 )
 
 CHEST = Findings(
@@ -149,3 +156,102 @@ def test_adapter_and_template_version_are_named() -> None:
     prompt = build_prompt(CHEST, adapter="demo")
 
     assert (prompt.adapter, prompt.template_version) == ("demo", TEMPLATE_VERSION)
+
+
+def test_without_a_plan_every_byte_is_what_the_shipped_adapter_was_taught() -> None:
+    digest = hashlib.sha256()
+    styles = (None, SitePrompt("Numbered  list."))
+    for modality, region, style in product((None, *Modality), (None, *Region), styles):
+        exam = Exam(display="EXAM OF\n THE  PART", modality=modality, region=region)
+        text = "Lungs: clear,\nno mass.\n2. Nodule 4 mm"
+        told = replace(CHEST, text=text, indication="Cough\nfever", exam=exam)
+        bare = replace(told, indication=None, exam=replace(exam, display=None))
+        for findings in (told, bare):
+            for piece in build_prompt(findings, site_prompt=style).pieces:
+                digest.update(f"{piece.is_trusted}{piece.text}\0".encode())
+
+    # Taken before there were plans. Another digest here needs a new template version.
+    assert digest.hexdigest() == "3110a78eb877ab891c5a801948fcb20861f66677bc80c9149c58029ddcacb623"
+
+
+STYLED = SitePrompt("Numbered list.")
+
+
+@pytest.mark.parametrize(
+    ("variant", "modality", "site"),
+    [("none", 0, 0), ("modality", 1, 0), ("site", 0, 1), ("both", 1, 1), ("mixed", 1, 1)],
+)
+def test_a_variant_tells_the_modality_the_site_or_neither(
+    variant: str, modality: int, site: int
+) -> None:
+    ct = replace(CHEST, exam=replace(CHEST.exam, display=None, modality=Modality.CT))
+    plan = PromptPlan.model_validate({"variant": variant})
+
+    text = whole(build_prompt(ct, site_prompt=STYLED, plan=plan))
+
+    assert (text.count("CT"), text.count("Numbered list")) == (modality, site)
+    assert text.count("Region: chest") == 1
+
+
+def test_a_variant_without_the_modality_asks_as_for_a_report_without_one() -> None:
+    plan = PromptPlan(variant="site")
+    unknown = replace(CHEST, exam=replace(CHEST.exam, modality=None))
+
+    assert build_prompt(CHEST, plan=plan).pieces == build_prompt(unknown).pieces
+
+
+def test_exam_and_indication_can_be_kept_back() -> None:
+    bare = whole(build_prompt(CHEST, plan=PromptPlan(indication=False, exam=False)))
+
+    assert "Indication:" not in bare
+    assert "Exam:" not in bare
+
+
+@pytest.mark.parametrize(
+    ("site", "style", "variant", "is_named"),
+    [
+        ("north", None, "both", True),
+        ("north", "Numbered list.", "both", False),
+        ("north", None, "modality", False),
+        ("unknown", None, "both", False),
+    ],
+)
+def test_a_site_without_a_style_is_told_by_its_name_where_that_is_asked_for(
+    site: str, style: str | None, variant: str, *, is_named: bool
+) -> None:
+    plan = PromptPlan.model_validate({"variant": variant, "site_name": True})
+
+    prompt = build_prompt(replace(CHEST, site=site), site_prompt=SitePrompt(style), plan=plan)
+
+    assert ("Site: " in whole(prompt)) is is_named
+    assert (site in untrusted(prompt)) is is_named
+
+
+def test_each_report_of_a_mixed_plan_has_a_turn_of_its_own_that_never_changes() -> None:
+    mixed = PromptPlan(variant="mixed", exam=False)
+    turns = [mixed.of_report(f"report-{number}") for number in range(800)]
+
+    assert turns == [mixed.of_report(f"report-{number}") for number in range(800)]
+    assert all(not turn.exam for turn in turns)
+    shares = Counter(turn.variant for turn in turns)
+    assert set(shares) == set(VARIANTS)
+    assert min(shares.values()) > 160
+
+
+def test_a_plan_that_is_not_mixed_is_every_reports_own() -> None:
+    assert PromptPlan(variant="site").of_report("any") == PromptPlan(variant="site")
+
+
+def test_the_templates_name_says_what_a_plan_does_not_tell() -> None:
+    assert version_of(PromptPlan()) == version_of(PromptPlan(variant="mixed")) == TEMPLATE_VERSION
+    assert version_of(PromptPlan(variant="none", indication=False, exam=False, site_name=True)) == (
+        f"{TEMPLATE_VERSION}+none+no-indication+no-exam+site-name"
+    )
+    assert build_prompt(CHEST, plan=PromptPlan(variant="site")).template_version == (
+        f"{TEMPLATE_VERSION}+site"
+    )
+
+
+def test_a_plan_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(ValidationError):
+        PromptPlan.model_validate({"variant": "neither"})
