@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -11,7 +13,8 @@ import pytest
 from daemon.app import App
 from daemon.config import load_settings
 from daemon.config_mllp import Mllp
-from daemon.errors import ConfigurationError
+from daemon.courtesy import Courtesy
+from daemon.errors import ConfigurationError, JournalUnavailableError
 from daemon.lifecycle import State
 from interfaces.mllp_client import MllpClient
 from tests.unit.daemon.receiving_engine import ReceivingEngine
@@ -19,6 +22,7 @@ from tests.unit.daemon.receiving_engine import ReceivingEngine
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daemon.clock import Clock
     from daemon.config import Settings
 
 ORU = (
@@ -163,3 +167,53 @@ async def test_a_store_that_cannot_be_opened_is_told_by_its_setting(tmp_path: Pa
             pass
 
     assert caught.value.where == "data"
+
+
+@pytest.mark.parametrize("door", ["mllp", "http"])
+async def test_the_pipeline_gives_way_while_a_sender_waits_at_either_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    asked, reached, released = list[Callable[[], bool]](), asyncio.Event(), asyncio.Event()
+
+    def watch(is_busy: Callable[[], bool], clock: Clock) -> Courtesy:
+        asked.append(is_busy)
+        return Courtesy(is_busy, clock)
+
+    async def hold(*_: object, **__: object) -> None:
+        reached.set()
+        await released.wait()
+        raise JournalUnavailableError("disk_full")
+
+    monkeypatch.setattr("daemon.app.Courtesy", watch)
+    async with App(settings(tmp_path)) as app, asyncio.TaskGroup() as tasks:
+        [is_busy] = asked
+        seen = [is_busy()]
+        monkeypatch.setattr(app.journal, "receive", hold)
+        monkeypatch.setattr(app.journal, "receive_resource", hold)
+        sending = tasks.create_task(send_over_mllp(app) if door == "mllp" else post_report(app))
+        await reached.wait()
+        seen.append(is_busy())
+        released.set()
+        await sending
+        seen.append(is_busy())
+
+    assert seen == [False, True, False]
+
+
+async def send_over_mllp(app: App) -> None:
+    async with MllpClient("127.0.0.1", app.doors["default"].port, timeout_s=10) as client:
+        await client.send(ORU)
+
+
+async def post_report(app: App) -> None:
+    report = {
+        "resourceType": "DiagnosticReport",
+        "identifier": [{"system": "urn:x", "value": "7"}],
+        "status": "preliminary",
+        "code": {"text": "CT chest"},
+    }
+    headers = {"Content-Type": "application/fhir+json"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        url = f"{app.http.fhir_url}/DiagnosticReport"
+        async with session.post(url, data=json.dumps(report)) as response:
+            assert response.status == 503

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.errors import UnknownIdError
+from daemon.journal_messages import Arrival, receive_together
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import Event, IllegalTransitionError, State
 from tests.unit.daemon.journal_samples import (
@@ -281,3 +282,50 @@ async def test_a_message_that_was_sent_before_is_known_among_new_ones(
 
     assert [each.is_duplicate for each in received] == [False, True, False]
     assert received[1].message_id == known.message_id
+
+
+async def receive_in_one_batch(journal: SqliteJournal, *raws: RawReport) -> list[Received]:
+    """Hand over messages as the writer does that found all of them waiting."""
+    arrivals, ids = [Arrival(raw, PEER) for raw in raws], (f"BATCH{n}" for n in range(len(raws)))
+    return await journal.writer.submit(lambda t: receive_together(t, arrivals, lambda: next(ids)))
+
+
+async def test_a_known_control_id_with_other_content_is_said_to_be_reused_among_new_ones(
+    journal: SqliteJournal,
+) -> None:
+    await journal.receive(make_raw("C1", payload=b"one"), peer=PEER)
+
+    received = await receive_in_one_batch(
+        journal, make_raw("C0"), make_raw("C1", payload=b"two"), make_raw("C2")
+    )
+
+    assert [each.is_control_id_reused for each in received] == [False, True, False]
+    assert not any(each.is_duplicate for each in received)
+    assert len(await pending_ids(journal)) == 4
+    entries = await journal.entries(after=1, limit=10)
+    assert [entry.detail["is_control_id_reused"] for entry in entries] == [0, 1, 0]
+
+
+async def test_a_control_id_twice_in_one_batch_with_two_contents_is_said_to_be_reused(
+    journal: SqliteJournal,
+) -> None:
+    received = await receive_in_one_batch(
+        journal, make_raw("C1", payload=b"one"), make_raw("C2"), make_raw("C1", payload=b"two")
+    )
+
+    assert [each.is_control_id_reused for each in received] == [False, False, True]
+    assert not any(each.is_duplicate for each in received)
+
+
+async def test_messages_without_a_control_id_in_one_batch_reuse_none(
+    journal: SqliteJournal,
+) -> None:
+    known = await journal.receive(make_raw("", payload=b"zero"), peer=PEER)
+
+    received = await receive_in_one_batch(
+        journal, *(make_raw("", payload=payload) for payload in (b"one", b"two", b"zero", b"one"))
+    )
+
+    assert [each.is_duplicate for each in received] == [False, False, True, True]
+    assert [each.message_id for each in received[2:]] == [known.message_id, received[0].message_id]
+    assert not any(each.is_control_id_reused for each in received)
