@@ -9,18 +9,17 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from daemon.certificates import load_certificate
 from daemon.errors import ConfigurationError
-from interfaces.errors import CertificateError
 from interfaces.mllp_contract import ListenerLimits, ListenerTerms
 from interfaces.mllp_server import MllpServer
-from interfaces.mllp_tls import DoorCertificate, TlsFiles
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from daemon.config_mllp import Listener, Mllp
-    from daemon.config_values import ServerTls
     from interfaces.mllp_contract import MessageHandler
+    from interfaces.server_tls import DoorCertificate
 
 LOOK_S = 10.0
 """Between two looks at the certificate files; new ones are in use at the second."""
@@ -105,27 +104,6 @@ class Doors(Mapping[str, MllpServer]):
             await asyncio.sleep(self._look_s)
             for certificate in list(self._certificates.values()):
                 await asyncio.to_thread(certificate.reload_if_changed)
-
-
-def load_certificate(door: str, tls: ServerTls | None, where: str) -> DoorCertificate | None:
-    """Read what a door proves itself with; None when it has no TLS.
-
-    Args:
-        door: Its name in the logs.
-        tls: Its settings.
-        where: Their path.
-
-    Raises:
-        ConfigurationError: A file cannot be used.
-    """
-    if tls is None:
-        return None
-    files = TlsFiles(tls.certificate, tls.key, tls.client_ca, tls.minimum_version)
-    try:
-        return DoorCertificate(files, door=door)
-    except CertificateError as error:
-        reason = f"cannot be used ({error.reason})"
-        raise ConfigurationError(reason, f"{where}.{error.where}") from None
 
 
 def check_doors(mllp: Mllp) -> None:

@@ -16,8 +16,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from daemon.certificates import client_context
 from daemon.errors import ConfigurationError
-from interfaces.errors import PostRetryError, SendRetryError
+from interfaces.client_tls import ClientTls
+from interfaces.errors import PostRetryError
 from interfaces.fhir_credentials import (
     Basic,
     Bearer,
@@ -25,7 +27,6 @@ from interfaces.fhir_credentials import (
     TokenCredentials,
     read_secret,
 )
-from interfaces.mllp_client_tls import ClientTls, make_client_context
 from interfaces.smart_auth import KeyFile, PrivateKeyJwt, public_keys, read_key
 
 if TYPE_CHECKING:
@@ -113,10 +114,7 @@ def make_tls(fhir: Fhir) -> ssl.SSLContext | None:
     files = fhir.tls
     if files.ca is None and files.certificate is None:
         return None
-    try:
-        return make_client_context(ClientTls(files.ca, files.certificate, files.key))
-    except SendRetryError as error:
-        raise ConfigurationError("file cannot be used", f"fhir.tls.{error.where}") from None
+    return client_context(ClientTls(files.ca, files.certificate, files.key), "fhir.tls.")
 
 
 def make_credentials(fhir: Fhir, base_url: str, clock: Clock) -> Credentials | None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from daemon.certificates import load_certificate
 from daemon.config_http import LOOPBACK_HOSTS
-from daemon.doors import load_certificate
 from daemon.errors import ConfigurationError
 from interfaces.http_auth import Authority, read_token_digests
 from interfaces.http_limits import HttpLimits

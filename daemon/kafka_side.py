@@ -15,6 +15,7 @@ from daemon.kafka_door import KafkaDoor
 from daemon.kafka_intake import KafkaIntake
 from daemon.kafka_results import KafkaCarrier, KafkaResults
 from daemon.kafka_stats import KafkaMetrics
+from interfaces.client_tls import ClientTls
 from interfaces.errors import BrokerRetryError
 from interfaces.kafka_contract import BrokerTerms, SourceTerms
 from interfaces.kafka_noise import limit_noise
@@ -164,10 +165,7 @@ def broker_terms(kafka: Kafka) -> BrokerTerms:
     return BrokerTerms(
         bootstrap=kafka.bootstrap,
         client_id=kafka.client_id,
-        is_tls=tls is not None,
-        ca=tls.ca if tls else None,
-        certificate=tls.certificate if tls else None,
-        key=tls.key if tls else None,
+        tls=ClientTls(tls.ca, tls.certificate, tls.key) if tls else None,
         mechanism=sasl.mechanism if sasl else None,
         username=sasl.username if sasl else None,
         password=password.get_secret_value() if password else None,

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon.config_values import SendRetry
+from interfaces.client_tls import ClientTls
 from interfaces.errors import SendRefusedError, SendRetryError
 from interfaces.mllp_client import MllpClient
-from interfaces.mllp_client_tls import ClientTls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from daemon.certificates import client_context
 from daemon.config_http import LOOPBACK_HOSTS
 from daemon.delivering import DeliverStep
 from daemon.delivery import DeliveryId, NewDelivery
@@ -17,7 +18,6 @@ from daemon.errors import ConfigurationError
 from daemon.mllp_carriers import Link, MllpCarrier, tls_of
 from daemon.stage import Stage, StagePlan
 from interfaces.errors import SendRetryError, UnframeableError
-from interfaces.mllp_client_tls import make_client_context
 from mappings.hl7_oru_out import OruOptions, oru_control_id, render_oru
 from mappings.reasons import RetractReason
 
@@ -59,8 +59,9 @@ class Outbound:
         self._settings = settings
         self._sites = sites
         self._clock = clock
-        for name in settings.mllp.send:
-            _check_tls(settings, name)
+        for name, entry in settings.mllp.send.items():
+            if (tls := tls_of(entry)) is not None:
+                client_context(tls, f"mllp.send.{name}.tls.")
         for site in sites.sites:
             _check_target(settings, site.name, site.oru_target)
         self._links = {name: Link(entry) for name, entry in settings.mllp.send.items()}
@@ -157,17 +158,6 @@ class Outbound:
             await self._task
         for link in self._links.values():
             link.close()
-
-
-def _check_tls(settings: Settings, name: str) -> None:
-    tls = tls_of(settings.mllp.send[name])
-    if tls is None:
-        return
-    try:
-        make_client_context(tls)
-    except SendRetryError as error:
-        where = f"mllp.send.{name}.tls.{error.where}"
-        raise ConfigurationError("file cannot be used", where) from None
 
 
 def _check_target(settings: Settings, site: str, target: str | None) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
+from daemon.certificates import client_context
 from daemon.cli_options import print_json
 from daemon.errors import ConfigurationError
-from interfaces.errors import SendRetryError
+from interfaces.client_tls import ClientTls
 from interfaces.mllp_client import run_send
-from interfaces.mllp_client_tls import ClientTls, make_client_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,10 +84,7 @@ def choose_tls(ca: Path | None, certificate: Path | None, key: Path | None) -> C
     if ca is None and certificate is None:
         return None
     tls = ClientTls(ca, certificate, key)
-    try:
-        make_client_context(tls)
-    except SendRetryError as error:
-        raise ConfigurationError("file cannot be used", f"--tls-{error.where}") from None
+    client_context(tls, "--tls-")
     return tls
 
 

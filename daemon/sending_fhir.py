@@ -18,7 +18,6 @@ from daemon.errors import ConfigurationError
 from interfaces.errors import PostRefusedError, PostRetryError
 from interfaces.fhir_credentials import Bearer
 from interfaces.fhir_http import FhirHttp
-from interfaces.mllp_client_tls import ClientTls, make_client_context
 from mappings.errors import ResourceRefusedError
 from mappings.fhir_in_header import peek_resource
 from mappings.fhir_write import issue_codes, read_object
@@ -26,6 +25,8 @@ from mappings.fhir_write import issue_codes, read_object
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from interfaces.client_tls import ClientTls
 
 _ACCEPTED = range(200, 300)
 
@@ -70,7 +71,7 @@ async def post_all(payloads: Sequence[bytes], plan: PostPlan, *, as_json: bool) 
         plan.url,
         timeout_s=plan.timeout_s,
         credentials=Bearer(plan.token_file) if plan.token_file else None,
-        tls=make_client_context(plan.tls) if plan.tls else None,
+        tls=plan.tls.make_context() if plan.tls else None,
     ) as http:
 
         async def post(index: int) -> None:

@@ -12,6 +12,7 @@ import sqlite3
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
+from daemon.certificates import client_context
 from daemon.config_http import LOOPBACK_HOSTS
 from daemon.errors import ConfigurationError
 from daemon.journal_reads import JournalReader
@@ -19,10 +20,9 @@ from daemon.mirror import Mirror
 from daemon.notification_log import NotificationLog
 from daemon.notifying import Notifier
 from daemon.subscriptions import Subscriptions
-from interfaces.errors import SendRetryError
+from interfaces.client_tls import ClientTls
 from interfaces.fhir_drafts_app import draft_routes
 from interfaces.fhir_store_app import build_store
-from interfaces.mllp_client_tls import ClientTls, make_client_context
 from interfaces.subscription_channel import EndpointRules, SubscriptionChannel
 
 if TYPE_CHECKING:
@@ -174,7 +174,4 @@ def notification_tls(notify: Notify) -> ssl.SSLContext | None:
     """
     if notify.ca is None:
         return None
-    try:
-        return make_client_context(ClientTls(notify.ca))
-    except SendRetryError as error:
-        raise ConfigurationError("file cannot be used", f"drafts.notify.{error.where}") from None
+    return client_context(ClientTls(notify.ca), "drafts.notify.")

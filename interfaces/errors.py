@@ -47,9 +47,9 @@ class ProxyHeaderError(PrelimError):
 
 
 class CertificateError(PrelimError):
-    """Fate: keep the certificate in use; at the start: stop.
+    """Fate: keep the certificate in use, or do not connect; at the start: stop.
 
-    ``where`` is the setting whose file cannot be used: certificate, key or client_ca.
+    ``where`` is the setting whose file cannot be used: certificate, key, client_ca or ca.
     """
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from interfaces.client_tls import ClientTls
+
 
 class Partition(NamedTuple):
     """One partition of a topic."""
@@ -20,16 +22,12 @@ class Partition(NamedTuple):
 class BrokerTerms:
     """Which brokers, and how we and they prove themselves.
 
-    ``ca``, ``certificate`` and ``key`` are PEM files; without TLS none is read. The password is
-    read from its file at each connection, where it has one.
+    The password is read from its file at each connection, where it has one.
     """
 
     bootstrap: tuple[str, ...]
     client_id: str = "prelim"
-    is_tls: bool = False
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    tls: ClientTls | None = None
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)

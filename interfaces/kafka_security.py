@@ -5,12 +5,14 @@ The broker's certificate is always verified, and so is its name.
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 
-from interfaces.errors import BrokerRetryError
+from interfaces.errors import BrokerRetryError, CertificateError
 
 if TYPE_CHECKING:
+    import ssl
+
+    from interfaces.client_tls import ClientTls
     from interfaces.kafka_contract import BrokerTerms
 
 
@@ -20,18 +22,17 @@ def client_arguments(terms: BrokerTerms) -> dict[str, Any]:
     Raises:
         BrokerRetryError: A file cannot be used; ``where`` is its setting.
     """
-    protocol = "SSL" if terms.is_tls else "PLAINTEXT"
     arguments: dict[str, Any] = {
         "bootstrap_servers": list(terms.bootstrap),
         "client_id": terms.client_id,
         "request_timeout_ms": int(terms.request_s * 1000),
         "metadata_max_age_ms": 60_000,
-        "security_protocol": protocol,
-        "ssl_context": _make_context(terms) if terms.is_tls else None,
+        "security_protocol": "SSL" if terms.tls else "PLAINTEXT",
+        "ssl_context": _make_context(terms.tls) if terms.tls else None,
     }
     if terms.mechanism is not None:
         arguments |= {
-            "security_protocol": "SASL_SSL" if terms.is_tls else "SASL_PLAINTEXT",
+            "security_protocol": "SASL_SSL" if terms.tls else "SASL_PLAINTEXT",
             "sasl_mechanism": terms.mechanism,
             "sasl_plain_username": terms.username,
             "sasl_plain_password": _read_password(terms),
@@ -39,21 +40,11 @@ def client_arguments(terms: BrokerTerms) -> dict[str, Any]:
     return arguments
 
 
-def _make_context(terms: BrokerTerms) -> ssl.SSLContext:
-    where = "ca"
+def _make_context(tls: ClientTls) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=terms.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        where = "certificate"
-        if terms.certificate is not None:
-            context.load_cert_chain(terms.certificate, terms.key, password=_refuse_password)
-    except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise BrokerRetryError("tls_file_unusable", where) from None
-    return context
-
-
-def _refuse_password() -> str:
-    raise ValueError("the key must not be encrypted")  # else OpenSSL asks on the terminal
+        return tls.make_context()
+    except CertificateError as error:
+        raise BrokerRetryError(error.reason, error.where) from None
 
 
 def _read_password(terms: BrokerTerms) -> str | None:

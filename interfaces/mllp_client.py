@@ -16,8 +16,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
-from interfaces.errors import SendRetryError, UnframeableError
-from interfaces.mllp_client_tls import make_client_context
+from interfaces.errors import CertificateError, SendRetryError, UnframeableError
 from interfaces.mllp_codec import (
     HEAD_BYTES,
     FrameDecoder,
@@ -32,7 +31,7 @@ from mappings.hl7_header import best_effort_control_id, peek_header
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from interfaces.mllp_client_tls import ClientTls
+    from interfaces.client_tls import ClientTls
     from mappings.hl7_ack import AckCode
 
 Awaited: TypeAlias = Literal["first", "application", "none"]
@@ -187,13 +186,15 @@ class MllpClient:
             if not reader.at_eof() and reader.exception() is None and not writer.is_closing():
                 return self._streams
             self.close()
-        context = None if self._tls is None else make_client_context(self._tls)
         name = None if self._tls is None else self._tls.server_name or self._host
         try:
+            context = None if self._tls is None else self._tls.make_context()
             async with asyncio.timeout(self._timeout_s):
                 self._streams = await asyncio.open_connection(
                     self._host, self._port, ssl=context, server_hostname=name
                 )
+        except CertificateError as error:
+            raise SendRetryError(error.reason, error.where) from None
         except ssl.SSLError as error:
             raise _tls_failure(error) from None
         except (OSError, UnicodeError):  # TimeoutError is one; a name that DNS cannot hold

@@ -13,6 +13,7 @@ from daemon.config import Settings
 from daemon.errors import ConfigurationError
 from daemon.kafka_side import KafkaSide, broker_terms, rules_of, source_terms
 from daemon.outbound import Outbound
+from interfaces.client_tls import ClientTls
 from mappings.sites import SiteSet
 
 if TYPE_CHECKING:
@@ -99,5 +100,5 @@ def test_every_setting_reaches_the_client() -> None:
 
     assert (terms.topics, terms.group, terms.instance) == (("reports",), "g", "pod-1")
     assert (terms.start_at, terms.records_max, terms.session_s) == ("none", 7, 12)
-    assert (brokers.is_tls, brokers.mechanism, brokers.password) == (True, "PLAIN", "s3cret")
+    assert (brokers.tls, brokers.mechanism, brokers.password) == (ClientTls(), "PLAIN", "s3cret")
     assert rules_of(kafka)["reports"].policy.processing_ids == {"P"}

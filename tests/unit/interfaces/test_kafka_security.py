@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from interfaces.client_tls import ClientTls
 from interfaces.errors import BrokerRetryError
 from interfaces.kafka_contract import BrokerTerms
 from interfaces.kafka_security import client_arguments
@@ -32,13 +33,7 @@ def test_with_tls_the_broker_and_its_name_are_verified(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
     pair = authority.issue("client")
     arguments = client_arguments(
-        BrokerTerms(
-            BOOTSTRAP,
-            is_tls=True,
-            ca=authority.path,
-            certificate=pair.certificate,
-            key=pair.key,
-        )
+        BrokerTerms(BOOTSTRAP, tls=ClientTls(authority.path, pair.certificate, pair.key))
     )
 
     assert arguments["security_protocol"] == "SSL"
@@ -48,10 +43,10 @@ def test_with_tls_the_broker_and_its_name_are_verified(tmp_path: Path) -> None:
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
-@pytest.mark.parametrize(("is_tls", "protocol"), [(True, "SASL_SSL"), (False, "SASL_PLAINTEXT")])
-def test_name_and_password_are_given(is_tls: bool, protocol: str) -> None:  # noqa: FBT001 - a parameter of the test
+@pytest.mark.parametrize(("tls", "protocol"), [(ClientTls(), "SASL_SSL"), (None, "SASL_PLAINTEXT")])
+def test_name_and_password_are_given(tls: ClientTls | None, protocol: str) -> None:
     terms = BrokerTerms(
-        BOOTSTRAP, is_tls=is_tls, mechanism="SCRAM-SHA-512", username="prelim", password="s3cret"
+        BOOTSTRAP, tls=tls, mechanism="SCRAM-SHA-512", username="prelim", password="s3cret"
     )
     arguments = client_arguments(terms)
 
@@ -76,9 +71,9 @@ def test_a_file_that_cannot_be_used_is_named_by_its_setting(tmp_path: Path) -> N
     bad = tmp_path / "bad.pem"
     bad.write_text("no certificate")
     wrong = {
-        "ca": BrokerTerms(BOOTSTRAP, is_tls=True, ca=bad),
+        "ca": BrokerTerms(BOOTSTRAP, tls=ClientTls(bad)),
         "certificate": BrokerTerms(
-            BOOTSTRAP, is_tls=True, certificate=locked.certificate, key=locked.key
+            BOOTSTRAP, tls=ClientTls(certificate=locked.certificate, key=locked.key)
         ),
         "password_file": BrokerTerms(
             BOOTSTRAP, mechanism="PLAIN", username="u", password_file=tmp_path / "none"

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from interfaces.mllp_codec import encode_frame
 from interfaces.mllp_contract import ListenerTerms
-from interfaces.mllp_tls import DoorCertificate, TlsFiles
+from interfaces.server_tls import DoorCertificate, TlsFiles
 from tests.unit.interfaces.certificates import Authority, client_context
 from tests.unit.interfaces.mllp_peers import gone
 

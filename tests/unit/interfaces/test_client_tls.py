@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from interfaces.client_tls import ClientTls
 from interfaces.errors import SendRetryError
 from interfaces.mllp_client import MllpClient
-from interfaces.mllp_client_tls import ClientTls
 from interfaces.mllp_codec import encode_frame
 from tests.unit.interfaces.certificates import LONG_AGO, Authority, Pair
 

@@ -12,7 +12,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from interfaces.errors import SendRetryError
+from interfaces.errors import CertificateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,21 +34,20 @@ class ClientTls:
     key: Path | None = None
     server_name: str | None = None
 
+    def make_context(self) -> ssl.SSLContext:
+        """Make the context of one connection.
 
-def make_client_context(files: ClientTls) -> ssl.SSLContext:
-    """Make the context of one connection.
-
-    Raises:
-        SendRetryError: ``tls_file_unusable``; ``where`` is the setting whose file it is.
-    """
-    setting = "ca"
-    try:
-        context = ssl.create_default_context(cafile=files.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        setting = "certificate"
-        if files.certificate is not None:
-            # The empty password keeps an encrypted key from asking for one on the terminal.
-            context.load_cert_chain(files.certificate, files.key, password="")
-    except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise SendRetryError("tls_file_unusable", setting) from None
-    return context
+        Raises:
+            CertificateError: ``tls_file_unusable``; ``where`` is the setting whose file it is.
+        """
+        setting = "ca"
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            setting = "certificate"
+            if self.certificate is not None:
+                # The empty password keeps an encrypted key from asking for one on the terminal.
+                context.load_cert_chain(self.certificate, self.key, password="")
+        except (OSError, ValueError):  # ssl.SSLError is an OSError
+            raise CertificateError("tls_file_unusable", setting) from None
+        return context

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from interfaces.errors import CertificateError
-from interfaces.mllp_tls import DoorCertificate, TlsFiles, make_server_context
+from interfaces.server_tls import DoorCertificate, TlsFiles, make_server_context
 from tests.unit.interfaces.certificates import FAR_AWAY, Authority
 
 if TYPE_CHECKING:
