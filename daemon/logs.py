@@ -55,7 +55,7 @@ ALLOWED_KEYS: frozenset[str] = frozenset(
         "where",
     }
 )
-_ALWAYS = frozenset({"event", "level", "timestamp"})
+_WRITTEN_KEYS = ALLOWED_KEYS | {"event", "timestamp"}
 _encode = json.JSONEncoder(sort_keys=True, default=repr).encode
 log = structlog.get_logger()
 
@@ -74,18 +74,19 @@ def start_logging(
         on_dropped_key: Called for each key that is not on the allow-list.
     """
 
-    def keep_allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        kept = {key: event[key] for key in event if key in ALLOWED_KEYS or key in _ALWAYS}
+    def render(_logger: WrappedLogger, method: str, event: EventDict) -> str:
+        kept = {key: event[key] for key in event if key in _WRITTEN_KEYS}
         for _ in range(len(event) - len(kept)):
             on_dropped_key()
-        return kept
+        kept["level"] = method
+        return _encode(kept)
 
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            keep_allowed,
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: _encode(event)),
+            # One for all the rest: an acknowledgment waits for its line, and a chain of small
+            # processors took a quarter of the time of an answer.
+            render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Looked up at each line: whoever replaces sys.stderr gets the lines from then on.

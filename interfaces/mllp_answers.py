@@ -97,10 +97,10 @@ class AnswerQueue:
         """
         entry = _Entry(bytes_count, now_s)
         work = partial(ask, partial(self._add_later, entry))
-        entry.task = self._owner.start_task(self._make(entry, work, is_awaited=is_awaited))
+        answering = self._make(entry, work, is_awaited=is_awaited)
+        entry.task = self._owner.start_task(answering, self._on_ready)
         self._entries.append(entry)
         self.bytes_in_flight += bytes_count
-        entry.task.add_done_callback(lambda _: self._on_ready())
 
     def take_ready(self) -> bytes:
         """Give out what is ready and whose turn it is, framed; sets ``has_failed``."""

@@ -151,5 +151,7 @@ class Owner(Protocol):
     def forget(self, connection: Connection) -> None:
         """Count a lost connection out."""
 
-    def start_task(self, work: Coroutine[None, None, bytes | None]) -> asyncio.Task[bytes | None]:
+    def start_task(
+        self, work: Coroutine[None, None, bytes | None], on_end: Callable[[], None]
+    ) -> asyncio.Task[bytes | None]:
         """Run an answer that outlives its connection: a journal write is never cut short."""

@@ -21,7 +21,7 @@ from interfaces.mllp_contract import ListenerTerms, MllpStats
 from interfaces.mllp_entrance import MllpEntrance
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from interfaces.mllp_contract import Connection, ListenerLimits, MessageHandler
 
@@ -130,16 +130,20 @@ class MllpServer:
         self.admission.leave(connection)
         self._something_ended.set()
 
-    def start_task(self, work: Coroutine[None, None, bytes | None]) -> asyncio.Task[bytes | None]:
+    def start_task(
+        self, work: Coroutine[None, None, bytes | None], on_end: Callable[[], None]
+    ) -> asyncio.Task[bytes | None]:
         """Run an answer that outlives its connection: a journal write is never cut short."""
+
+        def end(task: asyncio.Task[bytes | None]) -> None:
+            self._tasks.discard(task)
+            self._something_ended.set()
+            on_end()
+
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._end_task)
+        task.add_done_callback(end)
         return task
-
-    def _end_task(self, task: asyncio.Task[bytes | None]) -> None:
-        self._tasks.discard(task)
-        self._something_ended.set()
 
     async def _wait_for_end(self, deadline_s: float) -> None:
         with suppress(TimeoutError):

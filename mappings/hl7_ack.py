@@ -41,7 +41,7 @@ _CONDITIONS = {
 }
 _SEQUENCE_ERROR, _DATA_TYPE_ERROR, _INTERNAL = 100, 102, 207
 _OUT_OF_SEQUENCE = frozenset({"fragment_of_message", "several_messages_in_frame"})
-_FRAMING = b"\x0b\x1c"
+_FRAMING = re.compile(rb"[\x0b\x1c]")
 _UNKNOWN = (b"MSH", b"^~\\&", *[b""] * 6, b"ACK", b"", b"P", b"2.5")
 """MSH of the answer to what has none that can be read."""
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+))?")
@@ -82,7 +82,7 @@ def render_ack(
     version = (2, 5) if header is None else header.feed.version_numbers
     own = ack_control_id if ack_control_id.isalnum() else escape(ack_control_id, separators)
     segments = [_render_msh(header, own.encode("ascii"), now)]
-    echo = b"" if any(byte in _FRAMING for byte in control_id) else control_id
+    echo = b"" if _FRAMING.search(control_id) else control_id
     msa = [b"MSA", code.encode("ascii"), echo]
     if error is not None:
         if version < (2, 7):  # MSA-3 is gone from v2.7 on
@@ -91,7 +91,7 @@ def render_ack(
     else:
         segments.append(msa)
     mark = separators.field.encode("ascii")
-    return b"".join(mark.join(segment) + b"\r" for segment in segments)
+    return b"\r".join([*map(mark.join, segments), b""])
 
 
 def parse_ack(payload: bytes) -> Ack:

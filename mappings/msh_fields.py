@@ -21,7 +21,7 @@ _PAIRS = re.compile(
 _SHIFT_JIS = re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\xfc]")
 # A first byte above 0x7a begins no character: the sender forgot to switch back.
 _SWITCHED = re.compile(rb"(?:\x1b\$(?:\([A-D]|[@AB])|\x0e)(?:[\x21-\x7a][\x21-\x7e])*")
-_SWITCHES = (b"\x1b", b"\x0e")
+_SWITCH = re.compile(rb"[\x1b\x0e]")
 _WIDE = {
     "gb18030": _PAIRS,
     "big5hkscs": _PAIRS,
@@ -42,7 +42,7 @@ def split_fields(segment: bytes, mark: bytes) -> list[bytes]:
         The fields as sent; ``mark.join`` gives the segment back.
     """
     fields = segment.split(mark)
-    if segment.isascii() and not any(switch in segment for switch in _SWITCHES):
+    if segment.isascii() and not _SWITCH.search(segment):
         return fields
     # The separator itself is never covered: a strange one (0x0E, 0xE4) looks like a character.
     head, covered = segment[:_HEAD], _SWITCHED.sub(_cover, segment[_HEAD:])
