@@ -16,12 +16,13 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from daemon.config_drafts import Drafts
 from daemon.config_fhir import Fhir, WriteSetting
-from daemon.config_http import LOOPBACK_HOSTS, Http
+from daemon.config_http import Http
 from daemon.config_kafka import Kafka
 from daemon.config_mllp import Mllp
 from daemon.config_model_server import ModelServer  # noqa: TC001 - pydantic reads it at run time
 from daemon.config_values import Area, Count, Seconds, SecondsOrOff
 from daemon.errors import ConfigurationError
+from interfaces.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -235,7 +236,7 @@ def _check_safety(settings: Settings) -> None:
         raise ConfigurationError("no credentials in a URL: it is printed", "fhir.base_url")
     if url is not None and (url.query is not None or url.fragment is not None):
         raise ConfigurationError("the base alone: no query, no fragment", "fhir.base_url")
-    is_plain = url is not None and url.scheme == "http" and url.host not in LOOPBACK_HOSTS
+    is_plain = url is not None and url.scheme == "http" and not is_loopback(url.host)
     if is_plain and not settings.fhir.allow_plain_http:
         raise ConfigurationError(
             "http beyond loopback would send reports in the clear", "fhir.base_url"

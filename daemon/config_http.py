@@ -7,8 +7,8 @@ from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from daemon.config_values import Area, Count, Port, Seconds, ServerTls
+from interfaces.loopback import is_loopback
 
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "[::1]")
 TOKEN_CHARACTERS_MIN = 16
 
 
@@ -61,7 +61,7 @@ class Http(Area):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
-        return self.host in LOOPBACK_HOSTS
+        return is_loopback(self.host)
 
     @property
     def is_guarded(self) -> bool:

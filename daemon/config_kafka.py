@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from daemon.config_values import Area, ClientTls, Count, Seconds, SendRetry
+from interfaces.loopback import is_loopback
 from mappings.hl7_header import VERSIONS
 
 MIB = 1024 * 1024
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 Server = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:/@]+):[0-9]{1,5}$")]
 Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 Suffix = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$")]
@@ -135,12 +135,16 @@ class Kafka(Area):
         default_factory=SendRetry, description="waiting for the brokers to take what we send"
     )
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether every broker to begin with is on this machine."""
+        return all(is_loopback(one.rpartition(":")[0]) for one in self.bootstrap)
+
     @model_validator(mode="after")
     def _be_reachable_and_private(self) -> Kafka:
         if (self.topics or self.results_topic) and not self.bootstrap:
             raise ValueError("topics need bootstrap")
-        beyond = [one for one in self.bootstrap if one.rpartition(":")[0] not in LOOPBACK]
-        if beyond and self.tls is None and not self.allow_plain:
+        if not self.is_loopback and self.tls is None and not self.allow_plain:
             raise ValueError("brokers beyond this machine need tls, or allow_plain for a test")
         return self
 

@@ -10,8 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, HttpUrl, field_validator, model_validator
 
-from daemon.config_http import LOOPBACK_HOSTS
 from daemon.config_values import Area, Seconds
+from interfaces.loopback import is_loopback
 
 Name = Annotated[str, Field(min_length=1)]
 
@@ -59,7 +59,7 @@ class ModelServer(Area):
             raise ValueError("url: the root alone, no query, no fragment")
         if (url.path or "").rstrip("/").endswith("/v1"):
             raise ValueError("url: the root of the server, without /v1")
-        is_plain = url.scheme == "http" and url.host not in LOOPBACK_HOSTS
+        is_plain = url.scheme == "http" and not is_loopback(url.host)
         if is_plain and not self.allow_plain_http:
             raise ValueError("http beyond loopback would send reports in the clear")
         return self

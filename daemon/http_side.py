@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from daemon.certificates import load_certificate
-from daemon.config_http import LOOPBACK_HOSTS
 from daemon.errors import ConfigurationError
 from interfaces.http_auth import Authority, read_token_digests
 from interfaces.http_limits import HttpLimits
 from interfaces.http_server import FHIR_PATH, STORE_PATH, HttpServer, HttpTerms, build_app
+from interfaces.loopback import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

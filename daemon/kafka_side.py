@@ -8,7 +8,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from daemon.config_kafka import LOOPBACK
 from daemon.errors import ConfigurationError
 from daemon.kafka_dead_letters import DeadLetters
 from daemon.kafka_door import KafkaDoor
@@ -136,8 +135,7 @@ def _check(settings: Settings) -> None:
         area = "sasl" if error.where == "password_file" else "tls"
         raise ConfigurationError("file cannot be used", f"kafka.{area}.{error.where}") from None
     is_demo = settings.is_demo_engine and not settings.model.allow_demo
-    is_beyond = any(one.rpartition(":")[0] not in LOOPBACK for one in kafka.bootstrap)
-    if kafka.results_topic and is_demo and is_beyond:
+    if kafka.results_topic and is_demo and not kafka.is_loopback:
         raise ConfigurationError(
             "a demo engine's drafts must not be sent to a real receiver", "model.allow_demo"
         )

@@ -11,13 +11,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from daemon.certificates import client_context
-from daemon.config_http import LOOPBACK_HOSTS
 from daemon.delivering import DeliverStep
 from daemon.delivery import DeliveryId, NewDelivery
 from daemon.errors import ConfigurationError
 from daemon.mllp_carriers import Link, MllpCarrier, tls_of
 from daemon.stage import Stage, StagePlan
 from interfaces.errors import SendRetryError, UnframeableError
+from interfaces.loopback import is_loopback
 from mappings.hl7_oru_out import OruOptions, oru_control_id, render_oru
 from mappings.reasons import RetractReason
 
@@ -167,7 +167,7 @@ def _check_target(settings: Settings, site: str, target: str | None) -> None:
     if entry is None:
         raise ConfigurationError("no such entry of mllp.send", f"{site}: oru_target")
     is_demo = settings.is_demo_engine and not settings.model.allow_demo
-    if is_demo and entry.host not in LOOPBACK_HOSTS:
+    if is_demo and not is_loopback(entry.host):
         raise ConfigurationError(
             "a demo engine's drafts must not be sent to a real receiver", "model.allow_demo"
         )

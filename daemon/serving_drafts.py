@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
 from daemon.certificates import client_context
-from daemon.config_http import LOOPBACK_HOSTS
 from daemon.errors import ConfigurationError
 from daemon.journal_reads import JournalReader
 from daemon.mirror import Mirror
@@ -23,6 +22,7 @@ from daemon.subscriptions import Subscriptions
 from interfaces.client_tls import ClientTls
 from interfaces.fhir_drafts_app import draft_routes
 from interfaces.fhir_store_app import build_store
+from interfaces.loopback import LOOPBACK_HOSTS
 from interfaces.subscription_channel import EndpointRules, SubscriptionChannel
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from interfaces.errors import PostRefusedError, PostRetryError
 from interfaces.fhir_replies import accepted, read_json
+from interfaces.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +31,6 @@ EXPIRES_IN_S = 300.0
 LIFETIME_S_MAX = 86_400.0
 _JSON = {"Accept": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", **_JSON}
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Basic:
@@ -186,7 +186,7 @@ class TokenCredentials:
         parts = _read_url(found)
         if not isinstance(found, str) or parts is None:
             raise PostRetryError("token_endpoint_unknown", "token")
-        is_safe = parts.scheme == "https" or self._is_plain_allowed or parts.hostname in _LOOPBACK
+        is_safe = parts.scheme == "https" or self._is_plain_allowed or is_loopback(parts.hostname)
         if not is_safe:
             raise PostRetryError("token_endpoint_plain", "token")
         return found

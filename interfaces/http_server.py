@@ -29,6 +29,7 @@ from interfaces.fhir_endpoints import ANSWERED, answer_error
 from interfaces.http_auth import Authority, Guarded
 from interfaces.http_limits import HttpLimits, Limited
 from interfaces.http_protocol import HttpProtocol
+from interfaces.loopback import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     import ssl
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 STORE_PATH = "/store/fhir"
 FHIR_PATH = "/fhir"
 
@@ -54,7 +54,7 @@ class HttpTerms:
 
     authority: Authority = OPEN
     limits: HttpLimits = DEFAULT_LIMITS
-    allowed_hosts: Sequence[str] = LOOPBACK_NAMES
+    allowed_hosts: Sequence[str] = LOOPBACK_HOSTS
 
 
 DEFAULT_TERMS = HttpTerms()

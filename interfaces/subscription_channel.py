@@ -18,6 +18,7 @@ from yarl import URL
 
 from interfaces.errors import SendRefusedError, SendRetryError
 from interfaces.http_faults import why_unanswered
+from interfaces.loopback import is_loopback
 from mappings.fhir_write import parse_retry_after_s
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from mappings.fhir_subscription import Subscription
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LATER = frozenset({408, 425, 429})
 
 
@@ -46,7 +46,7 @@ class EndpointRules:
         host = (parts.hostname or "").lower()
         if host not in self.hosts:
             return "endpoint_host_not_allowed"
-        if parts.scheme == "https" or host in LOOPBACK or self.is_plain_allowed:
+        if parts.scheme == "https" or is_loopback(host) or self.is_plain_allowed:
             return None
         return "endpoint_not_encrypted"
 
