@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from model.synth import Corpus
-    from model.training import Recipe
+    from model.training import Recipe, Trained
 
 ERRORS = Console(stderr=True)
 SHIPPED_RECIPE = Path(model.__file__).parent / "training" / "recipes" / "demo.yaml"
@@ -68,18 +69,29 @@ def _print_corpus(corpus: Corpus) -> None:
 
 def train(
     data: CorpusFolder,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the adapter and its card.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for what is made and its card.")],
     recipe: Annotated[
-        Path | None, typer.Option("--recipe", help="YAML; without it, the demo adapter's recipe.")
+        Path | None,
+        typer.Option(
+            "--recipe", help="YAML, or the name of a shipped one; without it, the demo adapter's."
+        ),
     ] = None,
     base: Base = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run into --out was cut off.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune a LoRA adapter; the same recipe, data and machine give the same bytes."""
+    """Fine-tune a base on reports; the same recipe, data and machine give the same bytes.
+
+    The recipe names the strategy (lora, qlora, ia3, prompt, p_tuning, prefix, freeze, full). The
+    folder gets the adapter, its model card and the curve of its losses; a run that is cut off
+    leaves a checkpoint, and --resume ends it with the bytes it would have had.
+    """
     from model.training import run_training
 
-    told = _read_recipe(recipe or SHIPPED_RECIPE)
-    _require_corpus(data, "train.jsonl", "dev.jsonl", "corpus.json")
+    told = read_recipe(find_recipe(recipe))
+    _require_corpus(data, "train.jsonl", "dev.jsonl")
     _require_libraries(*LIBRARIES)
     with _training_progress() as progress:
         task = progress.add_task("training", total=told.steps, loss="", dev="")
@@ -89,16 +101,39 @@ def train(
             if dev_loss is not None:
                 progress.update(task, dev=f"dev {dev_loss:.3f}")
 
-        trained = run_training(told, data=data, out=out, base=base, report=report)
-    last = trained.dev_losses[told.steps]
+        trained = run_training(
+            told,
+            data=data,
+            out=out,
+            base=base,
+            report=report,
+            on_start=lambda done, steps: progress.update(task, completed=done, total=steps),
+            resume=resume,
+        )
+    _print_trained(trained, as_json=as_json)
+
+
+def _print_trained(trained: Trained, *, as_json: bool) -> None:
     if as_json:
-        made = {"folder": str(out), "rows": trained.rows, "steps": told.steps}
-        print_json(made | {"dev_loss_nats_per_token": trained.dev_losses})
-    else:
-        typer.echo(f"{out}: {trained.rows} reports, dev loss {last:.3f} nats a token")
+        print_json(asdict(trained) | {"dev_loss_nats_per_token": trained.dev_losses})
+        return
+    typer.echo(
+        f"{trained.folder}: {trained.rows} reports, {trained.steps} steps,"
+        f" {trained.parameters:,} numbers trained, {trained.cpu_s:.0f} s of CPU time;"
+        f" kept step {trained.kept_step},"
+        f" dev loss {trained.dev_losses[trained.kept_step]:.3f} nats a token"
+    )
 
 
-def _read_recipe(path: Path) -> Recipe:
+def find_recipe(told: Path | None) -> Path:
+    """Return the recipe's file; a bare name is that of a shipped one, unless a file has it."""
+    if told is None:
+        return SHIPPED_RECIPE
+    shipped = SHIPPED_RECIPE.with_name(f"{told.name}.yaml")
+    return shipped if len(told.parts) == 1 and not told.exists() and shipped.is_file() else told
+
+
+def read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
     Raises:

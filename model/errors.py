@@ -27,3 +27,9 @@ class CorpusUnreadableError(PrelimError):
 
 class StudyInputError(PrelimError):
     """Fate: exit 2. A file of a reader study cannot be used; ``where`` is its row and field."""
+
+
+class RecipeRefusedError(PrelimError):
+    """Fate: exit 2. A recipe cannot be run on this base, or a run not be taken up again; ``where``
+    is its field.
+    """

@@ -1,4 +1,4 @@
-"""Fine-tune a LoRA adapter on reports with known impressions.
+"""Fine-tune a base model on reports with known impressions.
 
 Torch is imported when a run starts, not when this package is.
 """

@@ -1,4 +1,4 @@
-"""The model card of an adapter: ``card.json`` for programs, ``CARD.md`` for people."""
+"""The model card of what a run made: ``card.json`` for programs, ``CARD.md`` for people."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ UNPROVEN_WARNING = "Nobody has shown on patients what it is good for;\nits numbe
 DEMO_LIMITS = (
     "- Limits: English; chest, abdomen and limbs; radiography and CT; the wording of one",
     "  generator. It copies and shortens; it does not reason about disease.",
+)
+UNPROVEN_LIMITS = (
+    "- Limits: it has learned one corpus's wording; what that corpus lacks (languages, exams,",
+    "  sites, rare findings), it has never seen. The dev loss is no measure of clinical worth:",
+    "  evaluate with `prelim evaluate`, missed abnormals beside every ROUGE.",
 )
 
 
@@ -41,30 +46,81 @@ def add_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> None:
 
 def render_card(facts: Mapping[str, Any]) -> str:
     """Return the card as Markdown."""
-    data, recipe, base = facts["data"], facts["recipe"], facts["base"]
+    base = facts["base"]
     lines = [
         f"# Adapter `{facts['name']}`",
         "",
         "**Not for clinical use.** " + (DEMO_WARNING if facts["is_demo"] else UNPROVEN_WARNING),
         "",
-        f"- Kind: LoRA, r={recipe['rank']}, alpha={recipe['alpha']}, on the linear modules of",
-        f"  {recipe['upper_layers'] or 'all'} layers from the top; loss on the impression alone.",
+        *_trained(facts),
         f"- Base: {base['name']}, sha256 `{base['sha256']}`.",
-        f"- Data: corpus of {data['generator']}, seed {data['seed']},",
-        f"  {data['counts']['train']} training reports, sha256 `{data['sha256']['train']}`.",
-        f"- Run: seed {recipe['seed']}, {recipe['steps']} steps of",
-        f"  {recipe['tokens_per_batch']} tokens, {recipe['dtype']},",
-        f"  learning rate {recipe['learning_rate']}.",
-        f"- Prompt template: {facts['prompt_template']}.",
+        *_data(facts["data"]),
+        *_run(facts),
         f"- Adapter sha256: `{facts['adapter_sha256']}`.",
         f"- Versions: {', '.join(f'{name} {v}' for name, v in facts['versions'].items())}.",
-        *(DEMO_LIMITS if facts["is_demo"] else ()),
+        *(DEMO_LIMITS if facts["is_demo"] else UNPROVEN_LIMITS),
         "",
-        "Made again by `prelim synth`, `prelim train` and `prelim evaluate`; see README.md.",
+        "Made again by `prelim synth`, `prelim train` and `prelim evaluate`; see README.md."
+        if facts["is_demo"]
+        else "Made again by `prelim train` with this recipe (card.json) on the same data.",
     ]
     if "evaluation" in facts:
         lines += ["", "## On held-back templates", "", *_table(facts["evaluation"])]
     return "\n".join(lines) + "\n"
+
+
+def _trained(facts: Mapping[str, Any]) -> list[str]:
+    strategy = dict(facts["recipe"]["strategy"])
+    kind = strategy.pop("kind")
+    numbers = ", ".join(f"{name} {_plain(value)}" for name, value in strategy.items())
+    return [
+        f"- Trained: {kind}{f' ({numbers})' if numbers else ''};",
+        f"  {facts['trained_parameters']:,} numbers; loss on the impression alone.",
+    ]
+
+
+def _data(data: Mapping[str, Any]) -> list[str]:
+    corpus, ledger = data["corpus"] or {}, data["cleaning"]
+    origin = f"corpus of {corpus['generator']}, seed {corpus['seed']}, " if "seed" in corpus else ""
+    lines = [
+        f"- Data: {origin}{data['counts']['train']} training reports,",
+        f"  sha256 `{data['sha256']['train']}`; {data['counts']['dev']} to watch it by,",
+        f"  sha256 `{data['sha256']['dev']}`.",
+    ]
+    if data["passed_over"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in data["passed_over"].items())
+        lines.append(f"- Passed over: {reasons}.")
+    if ledger is None:
+        return [*lines, "- Cleaning: no ledger beside the corpus."]
+    taken = ", ".join(
+        f"{rule['rule']} {rule['taken']}" for rule in ledger["rules"] if rule["taken"]
+    )
+    lines.append(
+        f"- Cleaning: {ledger['rows']} reports read, {ledger['kept']} kept; taken: {taken}."
+    )
+    return lines
+
+
+def _run(facts: Mapping[str, Any]) -> list[str]:
+    recipe, losses = facts["recipe"], facts["dev_loss_nats_per_token"]
+    kept = str(facts["kept_step"])
+    loss = {str(step): loss for step, loss in losses.items()}[kept]
+    length = f"{recipe['epochs']} epochs, " if recipe["epochs"] else ""
+    packed = ", packed" if recipe["packing"] else ""
+    return [
+        f"- Run: seed {recipe['seed']}, {length}{facts['steps']} steps of",
+        f"  {recipe['accumulation']} x {recipe['tokens_per_batch']} tokens{packed},",
+        f"  {recipe['dtype']},",
+        f"  learning rate {recipe['learning_rate']}.",
+        f"- Kept: step {kept}, dev loss {loss:.4f} nats a token; curve.svg shows the rest.",
+        f"- Prompt template: {facts['prompt_template']}.",
+    ]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "all"
+    return "all" if value is None else str(value)
 
 
 def _table(evaluation: Mapping[str, Any]) -> list[str]:

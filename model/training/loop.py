@@ -1,137 +1,173 @@
-"""The training loop: LoRA on the linear layers, loss on the impression alone.
+"""The training loop: steps of AdamW, looks at the dev rows, and a place to go on from.
 
-Our own loop, and no trainer of a library: the output head (a fifth of the work of a small model
-with a large vocabulary) runs at the impression's positions only, the run is deterministic, and
-nothing that takes a minute to import is imported.
+Our own loop, and no trainer of a library: the run is deterministic and can be taken up again to the
+byte, and nothing that takes a minute to import is imported.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from model.training.lanes import impression_loss, soft_tokens
 from model.training.rows import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    import torch
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from model.training.recipe import Recipe
     from model.training.rows import TrainingRow
 
 GRADIENT_NORM_MAX = 1.0
-LINEAR_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-"""Every linear layer of a Llama block."""
 
 
-def load_for_training(base: Path, recipe: Recipe) -> tuple[Any, Any]:
-    """Load base and tokenizer and put an untrained adapter on.
+@dataclass(slots=True)
+class Position:
+    """Where a run is: all that is not a tensor.
 
-    Args:
-        base: Folder with weights and tokenizer.
-        recipe: Gives seed, rank and threads.
-
-    Returns:
-        The PEFT model, base frozen, and its tokenizer.
+    Attributes:
+        step: Steps done.
+        losses: Of each step, nats a token.
+        dev_losses: By step.
+        best_step: Whose dev loss was the lowest.
+        looks_in_vain: Since then.
     """
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    torch.set_num_threads(recipe.threads)
-    torch.use_deterministic_algorithms(mode=True)
-    torch.manual_seed(recipe.seed)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, recipe.dtype))
-    depth = model.config.num_hidden_layers
-    first = 0 if recipe.upper_layers is None else max(0, depth - recipe.upper_layers)
-    lora = LoraConfig(
-        r=recipe.rank,
-        lora_alpha=recipe.alpha,
-        lora_dropout=0.0,
-        target_modules=LINEAR_LAYERS,
-        layers_to_transform=list(range(first, depth)),
-        layers_pattern="layers",
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model, lora), tokenizer
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    dev_losses: dict[int, float] = field(default_factory=dict)
+    best_step: int = 0
+    looks_in_vain: int = 0
 
+    def look(self, loss: float) -> bool:
+        """Take a dev loss; return whether it is the lowest."""
+        is_best = loss < self.dev_losses.get(self.best_step, math.inf)
+        self.dev_losses[self.step] = loss
+        self.looks_in_vain = 0 if is_best else self.looks_in_vain + 1
+        if is_best:
+            self.best_step = self.step
+        return is_best
 
-def run_steps(
-    model: Any,
-    rows: Sequence[TrainingRow],
-    dev_rows: Sequence[TrainingRow],
-    recipe: Recipe,
-    report: Callable[[int, float, float | None], None],
-) -> dict[int, float]:
-    """Train for the recipe's steps.
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
 
-    Args:
-        model: From ``load_for_training``; changed in place.
-        rows: What is learned.
-        dev_rows: What the dev loss is taken on; early information, nothing is chosen by it.
-        recipe: The run's numbers.
-        report: Called after each step with step, loss and, when it was taken, dev loss.
-
-    Returns:
-        Step and dev loss.
-    """
-    import torch
-
-    trained = [weights for weights in model.parameters() if weights.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, recipe))
-    stream = batches(rows, tokens_max=recipe.tokens_per_batch, seed=recipe.seed)
-    dev_losses: dict[int, float] = {}
-    model.train()
-    for step in range(1, recipe.steps + 1):
-        loss = impression_loss(model, next(stream))
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(trained, GRADIENT_NORM_MAX)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad()
-        if step % recipe.dev_every == 0 or step == recipe.steps:
-            dev_losses[step] = dev_loss(model, dev_rows, recipe)
-        report(step, loss.item(), dev_losses.get(step))
-    return dev_losses
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> Position:
+        """Read what ``as_dict`` wrote; JSON has made texts of the steps."""
+        by_step = {int(step): loss for step, loss in told["dev_losses"].items()}
+        return cls(**{**told, "dev_losses": by_step})
 
 
-def impression_loss(model: Any, batch: Sequence[TrainingRow]) -> torch.Tensor:
-    """Mean cross-entropy over the impressions' tokens of a batch (nats a token)."""
-    import torch
+class Trainer:
+    """A model, its optimiser and its position; ``run`` goes on from there to the end."""
 
-    width = max(len(row.token_ids) for row in batch)
-    ids = torch.zeros((len(batch), width), dtype=torch.long)
-    attention = torch.zeros_like(ids)
-    learned = torch.zeros((len(batch), width - 1), dtype=torch.bool)
-    for index, row in enumerate(batch):
-        length = len(row.token_ids)
-        ids[index, :length] = torch.tensor(row.token_ids)
-        attention[index, :length] = 1
-        # Position n predicts token n+1: the prompt's last token predicts the first learned one.
-        learned[index, row.prompt_tokens - 1 : length - 1] = True
-    language_model = model.get_base_model()
-    hidden = language_model.model(input_ids=ids, attention_mask=attention, use_cache=False)[0]
-    logits = language_model.lm_head(hidden[:, :-1][learned])
-    return torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][learned])
+    def __init__(
+        self,
+        model: Any,
+        rows: Sequence[TrainingRow],
+        dev_rows: Sequence[TrainingRow],
+        recipe: Recipe,
+    ) -> None:
+        """Take a model from ``load_for_training`` and at least one row of each kind."""
+        self.model = model
+        self.position = Position()
+        self.trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
+        self.optimiser = torch.optim.AdamW(
+            self.trained.values(), lr=recipe.learning_rate, weight_decay=0.0
+        )
+        self._rows = rows
+        self._dev_rows = dev_rows[: recipe.dev_rows]
+        self._recipe = recipe
+        self.steps = recipe.steps or sum(1 for _ in self._groups())
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        patience = self._recipe.early_stopping_patience
+        is_stopped = patience is not None and self.position.looks_in_vain >= patience
+        return is_stopped or self.position.step >= self.steps
 
-def dev_loss(model: Any, rows: Sequence[TrainingRow], recipe: Recipe) -> float:
-    """Mean loss over the dev rows, nothing learned."""
-    import torch
+    def run(
+        self,
+        report: Callable[[int, float, float | None], None],
+        on_look: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """Train to the end.
 
-    model.eval()
-    with torch.no_grad():
-        losses = [impression_loss(model, [row]).item() for row in rows[: recipe.dev_rows]]
-    model.train()
-    return math.fsum(losses) / max(1, len(losses))
+        Args:
+            report: Called after each step with step, loss and, when it was taken, dev loss.
+            on_look: Called after each look at the dev rows, with whether it was the best; before
+                ``report``.
+        """
+        position = self.position
+        groups = islice(self._groups(), position.step, None)
+        self.model.train()
+        while not self.is_done:
+            loss = self._step(next(groups))
+            position.step += 1
+            position.losses.append(loss)
+            dev_loss = None
+            if position.step % self._recipe.dev_every == 0 or position.step == self.steps:
+                dev_loss = self._dev_loss()
+                on_look(position.look(dev_loss))
+            report(position.step, loss, dev_loss)
 
+    def _groups(self) -> Iterator[list[list[TrainingRow]]]:
+        """Return the batches of each step, the same each time they are asked for."""
+        recipe = self._recipe
+        stream = batches(
+            self._rows,
+            tokens_max=recipe.tokens_per_batch,
+            seed=recipe.seed,
+            epochs=recipe.epochs,
+            is_packed=recipe.packing,
+            virtual_tokens=soft_tokens(self.model),
+        )
+        while group := list(islice(stream, recipe.accumulation)):
+            yield group
 
-def _rate(step: int, recipe: Recipe) -> float:
-    """Share of the learning rate at a step: up in a straight line, then down to zero."""
-    if step < recipe.warmup_steps:
-        return (step + 1) / recipe.warmup_steps
-    return (recipe.steps - step) / max(1, recipe.steps - recipe.warmup_steps)
+    def _step(self, group: Sequence[Sequence[TrainingRow]]) -> float:
+        """Learn one group of batches; return its loss, a token's mean over all of them."""
+        for settings in self.optimiser.param_groups:
+            settings["lr"] = self._recipe.learning_rate * self._rate()
+        learned = [sum(row.learned_tokens for row in batch) for batch in group]
+        told = 0.0
+        for batch, tokens in zip(group, learned, strict=True):
+            with self._precision():
+                loss = impression_loss(self.model, batch, is_packed=self._recipe.packing)
+            share = loss * (tokens / sum(learned))
+            share.backward()  # type: ignore[no-untyped-call]
+            told += share.item()
+        torch.nn.utils.clip_grad_norm_(self.trained.values(), GRADIENT_NORM_MAX)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        return told
+
+    def _dev_loss(self) -> float:
+        """Return the mean loss of the dev rows, nothing learned."""
+        self.model.eval()
+        with torch.no_grad(), self._precision():
+            losses = [impression_loss(self.model, [row]).item() for row in self._dev_rows]
+        self.model.train()
+        return math.fsum(losses) / len(losses)
+
+    def _rate(self) -> float:
+        """Return the learning rate's share: up in a straight line, then down to zero."""
+        step, warmup = self.position.step, self._recipe.warmup_steps
+        if step < warmup:
+            return (step + 1) / warmup
+        return (self.steps - step) / max(1, self.steps - warmup)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        """Multiply in bfloat16 where the recipe says so; what is trained stays in float32."""
+        if self._recipe.dtype == "float32":
+            return nullcontext()
+        device = next(self.model.parameters()).device
+        return torch.autocast(device.type, dtype=torch.bfloat16)

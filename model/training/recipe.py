@@ -4,13 +4,34 @@ gives the same adapter, byte for byte.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from model.base_model import NAME as DEMO_BASE
+from model.prompt import PromptPlan
+from model.training.strategies import LoraStrategy, Strategy
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class BaseModelSpec(BaseModel):
+    """The base a recipe was written for.
+
+    Attributes:
+        name: For the reader; weights are given as a folder. Only the demo base comes by itself.
+        needs_remote_code: Its published folder runs code of its own when it is loaded. prelim runs
+            no such code: the recipe is kept for its numbers.
+        note: Where the weights are, and whose licence must be accepted first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = DEMO_BASE
+    needs_remote_code: bool = False
+    note: str = ""
 
 
 class Recipe(BaseModel):
@@ -19,20 +40,29 @@ class Recipe(BaseModel):
     Attributes:
         name: The adapter's name.
         is_demo: Marks the adapter as one for show: its drafts never go to a real FHIR server.
-        seed: Orders the rows and draws the first LoRA weights.
-        steps: Optimiser steps; data is gone through again when it ends before.
-        tokens_per_batch: Rows times the longest of them, padding counted, in one step.
+        seed: Orders the rows and draws the first weights.
+        base: What it was written for.
+        strategy: What is trained.
+        prompt: What of a report the prompt tells.
+        steps: Optimiser steps; data is gone through again when it ends before. Or:
+        epochs: Times to go through the data.
+        tokens_per_batch: Tokens the model sees at once: rows times the longest of them; packed,
+            rows end to end. A row longer than that goes alone.
+        accumulation: Batches that make one step.
+        packing: Lay rows end to end, each seeing itself alone, instead of padding them.
         learning_rate: Peak, after ``warmup_steps``; then down to zero in a straight line.
         warmup_steps: Steps up to the peak.
-        rank: LoRA r, on every linear layer but the output head.
-        alpha: LoRA alpha.
-        upper_layers: Adapt only so many of the uppermost layers, None for all: the backward pass
-            ends where the adapted layers begin.
-        dtype: Of the frozen base. bfloat16 only where the processor computes in it: elsewhere it
-            is emulated, 50 times slower.
+        dtype: Of the frozen weights and of multiplications; what is trained stays in float32.
+            bfloat16 only where the processor computes in it: elsewhere it is emulated, 50 times
+            slower.
+        gradient_checkpointing: Compute activations twice instead of keeping them: less memory.
+        device: ``auto`` takes a GPU where there is one.
         threads: CPU threads; part of the recipe because sums depend on their order.
-        dev_every: Steps between two looks at the dev loss.
+        dev_every: Steps between two looks at the dev loss; each saves adapter and checkpoint.
         dev_rows: Dev rows looked at.
+        early_stopping_patience: Looks without a better dev loss after which the run ends; the best
+            is kept. None: the last is kept.
+        keep_checkpoints: Keep the adapter of each look, in ``steps/``, to be compared afterwards.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,17 +70,32 @@ class Recipe(BaseModel):
     name: str
     is_demo: bool = False
     seed: int = 0
-    steps: int = Field(gt=0)
+    base: BaseModelSpec = BaseModelSpec()
+    strategy: Strategy = LoraStrategy()
+    prompt: PromptPlan = PromptPlan()
+    steps: int | None = Field(None, gt=0)
+    epochs: int | None = Field(None, gt=0)
     tokens_per_batch: int = Field(gt=0)
-    learning_rate: float = Field(gt=0, le=0.1)
+    accumulation: int = Field(1, gt=0)
+    packing: bool = False
+    learning_rate: float = Field(gt=0, le=1)
     warmup_steps: int = Field(10, ge=0)
-    rank: int = Field(16, ge=1, le=64)
-    alpha: int = Field(32, ge=1)
-    upper_layers: int | None = Field(None, ge=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
+    gradient_checkpointing: bool = False
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(1, ge=1, le=64)
     dev_every: int = Field(50, gt=0)
     dev_rows: int = Field(48, gt=0)
+    early_stopping_patience: int | None = Field(None, gt=0)
+    keep_checkpoints: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give steps or epochs, and not both")
+        if self.gradient_checkpointing and self.strategy.kind == "prefix":
+            raise ValueError("prefix tuning cannot be combined with gradient_checkpointing")
+        return self
 
 
 def load_recipe(path: Path) -> Recipe:

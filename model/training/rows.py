@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from mappings.domain import Exam, Findings, Modality, Region
-from model.prompt import SitePrompt, build_prompt
+from model.prompt import DEFAULT_PLAN, SitePrompt, build_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mappings.domain import Prompt
+    from model.prompt import PromptPlan
     from model.tokenising import PromptTokeniser
 
 # Rows are sorted by length inside a pool of this many, so that little is padded and yet no two
@@ -31,66 +33,113 @@ class TrainingRow:
     token_ids: tuple[int, ...] = field(repr=False)
     prompt_tokens: int
 
+    @property
+    def learned_tokens(self) -> int:
+        """Tokens of the impression, its end counted."""
+        return len(self.token_ids) - self.prompt_tokens
+
 
 def findings_of(row: Mapping[str, Any]) -> Findings:
     """Read a corpus row as the findings the daemon would have made of it."""
-    modality, region = row["modality"], row["region"]
+    modality, region = row.get("modality"), row.get("region")
     exam = Exam(
-        code=row["exam_code"],
-        display=row["exam_display"],
+        code=row.get("exam_code"),
+        display=row.get("exam_display"),
         modality=None if modality is None else Modality(modality),
         region=None if region is None else Region(region),
     )
     return Findings(
         text=row["findings"],
-        indication=row["indication"],
+        indication=row.get("indication"),
         exam=exam,
         site=row["site"],
         language=row.get("language", "en"),
     )
 
 
-def prompt_of(row: Mapping[str, Any], adapter: str | None = None) -> Prompt:
+def prompt_of(
+    row: Mapping[str, Any], adapter: str | None = None, plan: PromptPlan = DEFAULT_PLAN
+) -> Prompt:
     """Make a corpus row's prompt, as at work."""
     return build_prompt(
-        findings_of(row), site_prompt=SitePrompt(style=row["style"]), adapter=adapter
+        findings_of(row),
+        site_prompt=SitePrompt(style=row.get("style")),
+        adapter=adapter,
+        plan=plan,
     )
 
 
-def training_row(row: Mapping[str, Any], tokeniser: PromptTokeniser, end_id: int) -> TrainingRow:
+def training_row(
+    row: Mapping[str, Any],
+    tokeniser: PromptTokeniser,
+    end_id: int,
+    plan: PromptPlan = DEFAULT_PLAN,
+) -> TrainingRow:
     """Tokenise one report; the impression ends with ``end_id``, the end of a turn."""
-    prompt = tokeniser.encode(prompt_of(row))
+    prompt = tokeniser.encode(prompt_of(row, plan=plan.of_report(row["report_id"])))
     answer = tokeniser.encode_text(row["impression"], is_trusted=False)
     return TrainingRow(token_ids=(*prompt, *answer, end_id), prompt_tokens=len(prompt))
 
 
 def batches(
-    rows: Sequence[TrainingRow], *, tokens_max: int, seed: int
+    rows: Sequence[TrainingRow],
+    *,
+    tokens_max: int,
+    seed: int,
+    epochs: int | None = None,
+    is_packed: bool = False,
+    virtual_tokens: int = 0,
 ) -> Iterator[list[TrainingRow]]:
-    """Go through the rows for ever, shuffled anew each time, in batches of like length.
+    """Go through the rows, shuffled anew each time.
 
     Args:
         rows: At least one.
-        tokens_max: Rows times the longest of them; a row longer than that goes alone.
+        tokens_max: Rows of like length times the longest of them; packed, rows end to end as they
+            come. A row longer than that goes alone.
         seed: Of the shuffling.
+        epochs: How often; None for ever.
+        is_packed: Whether they will lie end to end.
+        virtual_tokens: Counted with each row.
 
     Yields:
         Batches of 1..n rows.
     """
     rng = random.Random(seed)  # noqa: S311 - shuffling is no secret
-    while True:
+    for _ in count() if epochs is None else range(epochs):
         order = rng.sample(rows, len(rows))
+        if is_packed:
+            yield from _end_to_end(order, tokens_max, virtual_tokens)
+            continue
         epoch: list[list[TrainingRow]] = []
         for start in range(0, len(order), POOL_ROWS):
-            epoch += _packed(order[start : start + POOL_ROWS], tokens_max)
+            epoch += _of_like_length(order[start : start + POOL_ROWS], tokens_max, virtual_tokens)
         yield from rng.sample(epoch, len(epoch))
 
 
-def _packed(pool: Iterable[TrainingRow], tokens_max: int) -> list[list[TrainingRow]]:
-    packed: list[list[TrainingRow]] = []
+def _of_like_length(
+    pool: Iterable[TrainingRow], tokens_max: int, virtual_tokens: int
+) -> list[list[TrainingRow]]:
+    grouped: list[list[TrainingRow]] = []
     for row in sorted(pool, key=lambda row: len(row.token_ids)):
-        if packed and (len(packed[-1]) + 1) * len(row.token_ids) <= tokens_max:
-            packed[-1].append(row)
+        width = len(row.token_ids) + virtual_tokens
+        if grouped and (len(grouped[-1]) + 1) * width <= tokens_max:
+            grouped[-1].append(row)
         else:
-            packed.append([row])
-    return packed
+            grouped.append([row])
+    return grouped
+
+
+def _end_to_end(
+    rows: Iterable[TrainingRow], tokens_max: int, virtual_tokens: int
+) -> Iterator[list[TrainingRow]]:
+    batch: list[TrainingRow] = []
+    length = 0
+    for row in rows:
+        width = len(row.token_ids) + virtual_tokens
+        if batch and length + width > tokens_max:
+            yield batch
+            batch, length = [], 0
+        batch.append(row)
+        length += width
+    if batch:
+        yield batch

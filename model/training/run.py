@@ -1,42 +1,59 @@
-"""One training run, from a recipe and a corpus to an adapter folder with its card.
+"""One training run, from a recipe and a corpus to an adapter folder with its card and curve.
 
-The adapter is saved at every look at the dev rows, so that a run that is cut off leaves the last.
+At every look at the dev rows the run is saved: the adapter (the best one where the run may stop
+early), and a checkpoint that a run that was cut off goes on from, to the same bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from model.base_model import NAME as DEMO_BASE
 from model.base_model import prepare_base_model
 from model.engines.weights import digest_of
-from model.prompt import TEMPLATE_VERSION
-from model.synth import read_rows
-from model.tokenising import PromptTokeniser
+from model.errors import RecipeRefusedError
+from model.prompt import version_of
 from model.training.card import write_card
-from model.training.loop import load_for_training, run_steps
-from model.training.rows import training_row
+from model.training.curve import write_curve
+from model.training.data import read_training_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from model.training.loop import Trainer
     from model.training.recipe import Recipe
-    from model.training.rows import TrainingRow
 
 LIBRARIES = ("torch", "transformers", "peft")
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a run made. ``dev_losses``: step and mean loss in nats a token."""
+    """What a run made.
+
+    Attributes:
+        folder: Of the adapter, or of the whole base.
+        dev_losses: Step and mean loss in nats a token.
+        rows: Reports learned from.
+        steps: Steps done.
+        kept_step: Whose weights are in the folder.
+        parameters: Numbers that were trained.
+        wall_s: Seconds of training; since it was taken up, for a resumed run.
+        cpu_s: CPU seconds of the same.
+    """
 
     folder: Path
     dev_losses: dict[int, float]
     rows: int
+    steps: int
+    kept_step: int
+    parameters: int
+    wall_s: float
+    cpu_s: float
 
 
 def run_training(
@@ -46,76 +63,124 @@ def run_training(
     out: Path,
     base: Path | None = None,
     report: Callable[[int, float, float | None], None] = lambda *_: None,
+    on_start: Callable[[int, int], None] = lambda *_: None,
+    resume: bool = False,
 ) -> Trained:
-    """Fine-tune an adapter.
+    """Fine-tune a base.
 
     Args:
         recipe: The numbers.
-        data: Folder with train.jsonl, dev.jsonl and corpus.json.
-        out: Folder for the adapter and its card; made when missing.
+        data: Folder with train.jsonl and dev.jsonl, rows as ``CorpusRow``.
+        out: Folder for what is made and its card; made when missing.
         base: Folder of the base model; None for the demo base.
         report: Called after each step with step, loss and, when it was taken, dev loss.
+        on_start: Called with the steps done already and those of the whole run.
+        resume: Go on from the checkpoint in ``out``, where there is one.
 
     Returns:
-        Where the adapter is, and its losses on the dev rows.
+        Where it is, its losses on the dev rows, and its cost.
 
     Raises:
-        EngineUnavailableError: The base model is not there.
+        EngineUnavailableError: The base model or a library is not there.
+        RecipeRefusedError: The recipe cannot be run on this base, or the checkpoint is another's.
+        CorpusUnreadableError: The corpus cannot be used.
     """
-    folder = base or prepare_base_model()
+    folder = find_base(recipe, base)
+    # Here and not above: torch is loaded when a run starts.
+    from model.training.adapting import load_for_training
+    from model.training.checkpoint import remove_checkpoint, restore_checkpoint, save_checkpoint
+    from model.training.lanes import prefix_tokens, soft_tokens
+    from model.training.loop import Trainer
+    from model.training.saving import digest_of_weights, save_trained
+
     model, tokenizer = load_for_training(folder, recipe)
-    rows = _rows(data / "train.jsonl", tokenizer)
-    dev_rows = _rows(data / "dev.jsonl", tokenizer)
-    out.mkdir(parents=True, exist_ok=True)
-
-    def report_and_save(step: int, loss: float, dev_loss: float | None) -> None:
-        if dev_loss is not None:
-            save_adapter(model, out, base_name=folder.name)
-        report(step, loss, dev_loss)
-
-    dev_losses = run_steps(model, rows, dev_rows, recipe, report_and_save)
-    write_card(
-        out,
-        {
-            "name": recipe.name,
-            "is_demo": recipe.is_demo,
-            "base": {"name": folder.name, "sha256": digest_of(folder)},
-            "data": json.loads((data / "corpus.json").read_text(encoding="utf-8")),
-            "recipe": recipe.model_dump(),
-            "prompt_template": TEMPLATE_VERSION,
-            "dev_loss_nats_per_token": dev_losses,
-            "adapter_sha256": _sha256(out / "adapter_model.safetensors"),
-            "versions": {name: version(name) for name in LIBRARIES},
-        },
-    )
-    return Trained(out, dev_losses, len(rows))
-
-
-def save_adapter(model: Any, out: Path, *, base_name: str) -> None:
-    """Save the adapter in bfloat16, naming its base by name and never by a path."""
-    import torch
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
-
-    weights = {
-        name: value.detach().to(torch.bfloat16).contiguous()
-        for name, value in get_peft_model_state_dict(model).items()
+    context = model.config.max_position_embeddings - soft_tokens(model) - prefix_tokens(model)
+    rows = read_training_data(data, tokenizer, recipe.prompt, tokens_max=context)
+    trainer = Trainer(model, rows.train, rows.dev, recipe)
+    told = {
+        "recipe": recipe.model_dump(mode="json"),
+        "data": rows.facts,
+        "base": {"name": folder.name, "sha256": digest_of(folder)},
     }
-    save_file(weights, out / "adapter_model.safetensors", metadata={"format": "pt"})
-    settings = json.loads(json.dumps(model.peft_config["default"].to_dict(), default=_plain))
-    settings |= {"base_model_name_or_path": base_name, "inference_mode": True}
-    text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
-    (out / "adapter_config.json").write_text(text, encoding="utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    if not (resume and restore_checkpoint(trainer, out, told)):
+        remove_checkpoint(out)
+    on_start(trainer.position.step, trainer.steps)
+
+    def save(is_best: bool) -> None:  # noqa: FBT001 - as Trainer.run calls it
+        places = [out] if is_best or recipe.early_stopping_patience is None else []
+        if recipe.keep_checkpoints:
+            places.append(out / "steps" / f"{trainer.position.step:06d}")
+        for place in places:
+            save_trained(model, tokenizer, place, base_name=folder.name, recipe=recipe)
+        write_curve(out, trainer.position)
+        save_checkpoint(trainer, out, told)
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    trainer.run(report, save)
+    trained = Trained(
+        folder=out,
+        dev_losses=trainer.position.dev_losses,
+        rows=len(rows.train),
+        steps=trainer.position.step,
+        kept_step=_kept_step(trainer, recipe),
+        parameters=sum(weights.numel() for weights in trainer.trained.values()),
+        wall_s=time.perf_counter() - wall,
+        cpu_s=time.process_time() - cpu,
+    )
+    write_card(out, _facts(recipe, trained, told, digest_of_weights(out)))
+    remove_checkpoint(out)
+    return trained
 
 
-def _plain(value: object) -> object:
-    return sorted(value) if isinstance(value, set | frozenset) else str(value)
+def find_base(recipe: Recipe, base: Path | None) -> Path:
+    """Return the folder of the base to train on.
+
+    Raises:
+        RecipeRefusedError: The recipe's base runs code of its own, or its folder was not given.
+    """
+    if base is None:
+        if recipe.base.needs_remote_code:
+            raise RecipeRefusedError(
+                f"the published folder of {recipe.base.name} runs code of its own when it is"
+                " loaded; prelim runs no such code: give a base of a native class with --base",
+                "base.needs_remote_code",
+            )
+        if recipe.base.name != DEMO_BASE:
+            raise RecipeRefusedError(
+                f"give the folder of {recipe.base.name} with --base", "base.name"
+            )
+        return prepare_base_model()
+    if _has_own_code(base):
+        raise RecipeRefusedError(
+            "its config.json names code of its own (auto_map); prelim runs no such code", str(base)
+        )
+    return base
 
 
-def _rows(path: Path, tokenizer: Any) -> list[TrainingRow]:
-    tokeniser = PromptTokeniser(tokenizer)
-    return [training_row(row, tokeniser, tokenizer.eos_token_id) for row in read_rows(path)]
+def _has_own_code(folder: Path) -> bool:
+    try:
+        return "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # what the folder lacks is told when it is loaded
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _kept_step(trainer: Trainer, recipe: Recipe) -> int:
+    position = trainer.position
+    return position.step if recipe.early_stopping_patience is None else position.best_step
+
+
+def _facts(recipe: Recipe, trained: Trained, told: dict[str, Any], digest: str) -> dict[str, Any]:
+    """Return what the card says: nothing of the clock, so that the same run makes the same card."""
+    return {
+        **told,
+        "name": recipe.name,
+        "is_demo": recipe.is_demo,
+        "prompt_template": version_of(recipe.prompt),
+        "steps": trained.steps,
+        "kept_step": trained.kept_step,
+        "trained_parameters": trained.parameters,
+        "dev_loss_nats_per_token": trained.dev_losses,
+        "adapter_sha256": digest,
+        "versions": {name: version(name) for name in LIBRARIES},
+    }

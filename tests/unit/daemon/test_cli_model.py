@@ -13,7 +13,7 @@ from daemon import cli_model
 from daemon.cli import app
 from daemon.errors import ConfigurationError
 from mappings.errors import PrelimError
-from model.errors import EngineUnavailableError
+from model.errors import EngineUnavailableError, RecipeRefusedError
 from tests.unit.model.tiny_base import make_corpus, make_tiny_base
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def test_a_recipe_that_cannot_be_read_is_refused_by_its_name(
     assert error.where == str(path)
 
 
-@pytest.mark.parametrize("name", ["train.jsonl", "corpus.json"])
+@pytest.mark.parametrize("name", ["train.jsonl", "dev.jsonl"])
 def test_a_folder_that_is_no_corpus_is_refused(name: str, corpus: Path, tmp_path: Path) -> None:
     (corpus / name).unlink()
 
@@ -145,6 +145,18 @@ def test_an_adapter_is_trained_then_scored_and_its_card_has_the_numbers(
     assert {row["system"] for row in rows} == set(scores["systems"])
     assert "2 reports of test" in table.stdout
     assert "missed_finding" in table.stdout
+
+
+@pytest.mark.parametrize("name", ["baichuan2-13b-lora", "llama3-8b-qlora"])
+def test_a_shipped_recipe_goes_by_its_name_and_is_refused_without_its_base(
+    name: str, corpus: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+
+    error = refused("train", "--data", corpus, "--out", tmp_path / "out", "--recipe", name)
+
+    assert isinstance(error, RecipeRefusedError)
+    assert error.where.startswith("base.")
 
 
 def test_the_shipped_recipe_is_where_the_command_looks_for_it() -> None:

@@ -24,12 +24,17 @@ def facts() -> dict[str, Any]:
         "is_demo": True,
         "base": {"name": "Tiny", "sha256": "cd" * 32},
         "data": {
-            "generator": "synth/1",
-            "seed": 3,
-            "counts": {"train": 12, "dev": 3, "test": 6},
-            "sha256": {"train": DIGEST, "dev": "", "test": ""},
+            "counts": {"train": 12, "dev": 3},
+            "sha256": {"train": DIGEST, "dev": ""},
+            "passed_over": {"impression_empty": 2},
+            "corpus": {"generator": "synth/1", "seed": 3},
+            "cleaning": None,
         },
-        "recipe": recipe.model_dump(),
+        "recipe": recipe.model_dump(mode="json"),
+        "steps": 2,
+        "kept_step": 1,
+        "trained_parameters": 1_234,
+        "dev_loss_nats_per_token": {"1": 0.5, "2": 0.75},
         "prompt_template": "impression/1",
         "adapter_sha256": "ef" * 32,
         "versions": {"torch": "2.13"},
@@ -54,8 +59,21 @@ def test_the_card_names_data_base_and_limits_and_warns(facts: dict[str, Any]) ->
     assert "Not for clinical use" in text
     assert f"sha256 `{DIGEST}`" in text
     assert "cd" * 32 in text
-    assert "all layers from the top" in text
+    assert "lora (rank 16, alpha 32, dropout 0.0, modules all, upper_layers all);" in text
+    assert "1,234 numbers" in text
+    assert "step 1, dev loss 0.5000" in text
+    assert "2 impression_empty" in text
+    assert "no ledger" in text
     assert "held-back" not in text
+
+
+def test_the_cleaning_of_the_data_is_told(facts: dict[str, Any]) -> None:
+    rules = [{"rule": "duplicate", "taken": 566}, {"rule": "too_long", "taken": 0}]
+    data = facts["data"] | {"cleaning": {"rows": 3287, "kept": 2122, "rules": rules}}
+
+    text = render_card(facts | {"data": data})
+
+    assert "3287 reports read, 2122 kept; taken: duplicate 566." in text
 
 
 def test_an_evaluation_is_added_and_replaces_an_older_one(

@@ -1,4 +1,4 @@
-"""The loop on a tiny random Llama: what is learned, what stays, and how the rate goes."""
+"""The loop on a tiny random Llama: what is learned, what stays, when it ends."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model.synth import read_rows
-from model.tokenising import PromptTokeniser
-from model.training.loop import _rate, dev_loss, impression_loss, load_for_training, run_steps
+pytest.importorskip("torch")
+
+from model.training.loop import Position, Trainer
 from model.training.recipe import Recipe
-from model.training.rows import TrainingRow, training_row
+from model.training.strategies import LoraStrategy
+from tests.unit.model.training.tiny_rows import load, training_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from model.training.rows import TrainingRow
 
 pytestmark = [
     pytest.mark.model,
@@ -22,106 +25,139 @@ pytestmark = [
     # peft calls names that transformers will drop in v6, torch names that Python will.
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
 ]
-pytest.importorskip("torch")
 
 RECIPE = Recipe(
-    name="tiny", steps=12, tokens_per_batch=900, learning_rate=0.02, warmup_steps=2, rank=4
+    name="tiny",
+    steps=12,
+    tokens_per_batch=900,
+    learning_rate=0.02,
+    warmup_steps=2,
+    strategy=LoraStrategy(rank=4),
 )
 
 
-@pytest.fixture
-def loaded(tiny_base: Path) -> tuple[Any, Any]:
-    return load_for_training(tiny_base, RECIPE)
+def trainer_of(tiny_base: Path, small_corpus: Path, **changes: object) -> Trainer:
+    recipe = Recipe.model_validate({**RECIPE.model_dump(), **changes})
+    model, tokenizer = load(tiny_base, recipe)
+    rows = training_rows(small_corpus, tokenizer)
+    return Trainer(model, rows[:4], rows[:2], recipe)
 
 
-@pytest.fixture
-def rows(loaded: tuple[Any, Any], small_corpus: Path) -> list[TrainingRow]:
-    tokenizer = loaded[1]
-    tokeniser = PromptTokeniser(tokenizer)
-    reports = read_rows(small_corpus / "train.jsonl")
-    return [training_row(report, tokeniser, tokenizer.eos_token_id) for report in reports][:4]
-
-
-def losses_by_hand(model: Any, row: TrainingRow) -> list[float]:  # noqa: ANN401 - a library's model
-    """The loss of each token of the impression, from the whole model's own output."""
-    import torch
-
-    ids = torch.tensor([row.token_ids])
-    with torch.no_grad():
-        odds = model(input_ids=ids).logits[0].log_softmax(-1)
-    learned = range(row.prompt_tokens, len(row.token_ids))
-    return [-odds[place - 1, row.token_ids[place]].item() for place in learned]
-
-
-def test_the_loss_is_that_of_the_impressions_tokens_and_of_no_other(
-    loaded: tuple[Any, Any], rows: list[TrainingRow]
-) -> None:
-    model = loaded[0]
-    by_hand = [losses_by_hand(model, row) for row in rows]
-
-    together = impression_loss(model, rows).item()
-
-    flat = [loss for losses in by_hand for loss in losses]
-    assert len({len(row.token_ids) for row in rows}) > 1, "padding must be tried too"
-    assert together == pytest.approx(sum(flat) / len(flat), rel=1e-4)
-
-
-def test_only_what_follows_the_prompt_is_a_target(
-    loaded: tuple[Any, Any], rows: list[TrainingRow]
-) -> None:
-    model, row = loaded[0], rows[0]
-    last_only = TrainingRow(row.token_ids, prompt_tokens=len(row.token_ids) - 1)
-
-    assert impression_loss(model, [last_only]).item() == pytest.approx(
-        losses_by_hand(model, row)[-1], rel=1e-4
-    )
+def weights_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a library's model
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
 
 
 def test_training_learns_the_impression_and_leaves_the_base_as_it_was(
-    loaded: tuple[Any, Any], rows: list[TrainingRow]
+    tiny_base: Path, small_corpus: Path
 ) -> None:
-    model = loaded[0]
-    before = {name: value.clone() for name, value in model.named_parameters()}
+    trainer = trainer_of(tiny_base, small_corpus)
+    before = weights_of(trainer.model)
     reported: list[tuple[int, float, float | None]] = []
 
-    dev_losses = run_steps(model, rows, rows[:2], RECIPE, lambda *numbers: reported.append(numbers))
+    trainer.run(lambda *numbers: reported.append(numbers))
 
-    changed = {name for name, value in model.named_parameters() if not value.equal(before[name])}
+    after = weights_of(trainer.model)
+    changed = {name for name, value in after.items() if not value.equal(before[name])}
     assert changed
     assert all("lora_" in name for name in changed)
     assert [step for step, _, _ in reported] == list(range(1, RECIPE.steps + 1))
     assert reported[-1][1] < reported[0][1]
-    assert dev_losses == {RECIPE.steps: reported[-1][2]}
+    assert trainer.position.dev_losses == {RECIPE.steps: reported[-1][2]}
 
 
-def test_the_dev_loss_learns_nothing_and_looks_at_no_more_rows_than_told(
-    loaded: tuple[Any, Any], rows: list[TrainingRow]
+def test_a_look_at_the_dev_rows_learns_nothing_and_takes_no_more_of_them_than_told(
+    tiny_base: Path, small_corpus: Path
 ) -> None:
-    model = loaded[0]
-    one = RECIPE.model_copy(update={"dev_rows": 1})
+    trainer = trainer_of(tiny_base, small_corpus, dev_rows=1)
+    other = trainer_of(tiny_base, small_corpus)
 
-    loss = dev_loss(model, rows, one)
+    loss = trainer._dev_loss()
 
-    assert loss == pytest.approx(impression_loss(model, rows[:1]).item(), rel=1e-5)
-    assert all(value.grad is None for value in model.parameters())
-    assert model.training
-
-
-def test_an_adapter_can_be_kept_to_the_upper_layers(tiny_base: Path) -> None:
-    upper = RECIPE.model_copy(update={"upper_layers": 1})
-
-    model, _ = load_for_training(tiny_base, upper)
-
-    trained = [name for name, value in model.named_parameters() if value.requires_grad]
-    assert trained
-    assert all(".layers.1." in name for name in trained)
+    assert len(trainer._dev_rows) == 1
+    assert loss != other._dev_loss()
+    assert all(value.grad is None for value in trainer.model.parameters())
+    assert trainer.model.training
 
 
-def test_the_learning_rate_rises_to_its_peak_and_falls_towards_zero() -> None:
-    shares = [_rate(step, RECIPE) for step in range(RECIPE.steps + 1)]
+def test_an_adapter_can_be_kept_to_the_upper_layers(tiny_base: Path, small_corpus: Path) -> None:
+    trainer = trainer_of(tiny_base, small_corpus, strategy=LoraStrategy(rank=4, upper_layers=1))
+
+    assert trainer.trained
+    assert all(".layers.1." in name for name in trainer.trained)
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_towards_zero(
+    tiny_base: Path, small_corpus: Path
+) -> None:
+    trainer = trainer_of(tiny_base, small_corpus)
+    shares = []
+    for step in range(RECIPE.steps + 1):
+        trainer.position.step = step
+        shares.append(trainer._rate())
 
     assert max(shares) == 1.0
     assert shares.index(1.0) == RECIPE.warmup_steps - 1
     assert shares[0] > 0
     assert shares[RECIPE.warmup_steps :] == sorted(shares[RECIPE.warmup_steps :], reverse=True)
     assert shares[-1] == 0.0
+
+
+def test_batches_gathered_into_one_step_learn_as_one_batch(
+    tiny_base: Path, small_corpus: Path
+) -> None:
+    one = trainer_of(tiny_base, small_corpus, packing=True, tokens_per_batch=5_000)
+    four = trainer_of(tiny_base, small_corpus, tokens_per_batch=1, accumulation=4)
+
+    (whole,) = next(one._groups())
+    parts = next(four._groups())
+    losses = (one._step([whole]), four._step(parts))
+
+    assert (len(whole), [len(part) for part in parts]) == (4, [1, 1, 1, 1])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for name, weights in one.trained.items():
+        assert weights.allclose(four.trained[name], atol=1e-5), name
+
+
+def test_epochs_go_through_the_data_so_often(tiny_base: Path, small_corpus: Path) -> None:
+    trainer = trainer_of(
+        tiny_base, small_corpus, steps=None, epochs=2, tokens_per_batch=1, accumulation=3
+    )
+    seen: list[TrainingRow] = [row for group in trainer._groups() for (row,) in group]
+
+    assert trainer.steps == 3  # 8 rows, one a batch, three a step
+    assert sorted(map(hash, seen)) == sorted(map(hash, [*trainer._rows, *trainer._rows]))
+
+
+def test_the_run_ends_when_the_dev_loss_gets_no_better(tiny_base: Path, small_corpus: Path) -> None:
+    trainer = trainer_of(
+        tiny_base, small_corpus, dev_every=1, early_stopping_patience=2, learning_rate=1.0
+    )
+    looks: list[bool] = []
+
+    trainer.run(lambda *_: None, looks.append)
+
+    best = min(trainer.position.dev_losses, key=trainer.position.dev_losses.__getitem__)
+    assert trainer.position.step < RECIPE.steps
+    assert (trainer.position.best_step, looks[-2:]) == (best, [False, False])
+    assert trainer.position.step == best + 2
+
+
+def test_in_bfloat16_what_is_trained_stays_in_float32(tiny_base: Path, small_corpus: Path) -> None:
+    import torch
+
+    trainer = trainer_of(tiny_base, small_corpus, dtype="bfloat16", steps=6)
+
+    trainer.run(lambda *_: None)
+
+    assert {value.dtype for value in trainer.trained.values()} == {torch.float32}
+    frozen = [value for value in trainer.model.parameters() if not value.requires_grad]
+    assert {value.dtype for value in frozen} == {torch.bfloat16}
+    assert trainer.position.losses[-1] < trainer.position.losses[0]
+
+
+def test_a_position_is_the_same_after_json() -> None:
+    import json
+
+    position = Position(step=4, losses=[1.0, 0.5], dev_losses={2: 0.75}, best_step=2)
+
+    assert Position.from_dict(json.loads(json.dumps(position.as_dict()))) == position

@@ -25,7 +25,7 @@ def test_a_shipped_recipe_can_be_used(path: Path) -> None:
     recipe = load_recipe(path)
 
     assert recipe.name == path.stem
-    assert recipe.steps > recipe.warmup_steps
+    assert recipe.steps is None or recipe.steps > recipe.warmup_steps
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_shipped_recipe_can_be_used(path: Path) -> None:
     [
         ("steps: 0", "steps"),
         ("learning_rate: 5", "learning_rate"),
-        ("rank: many", "rank"),
+        ("seed: many", "seed"),
         ("dtype: float16", "dtype"),
         ("stepz: 3", "stepz"),
     ],

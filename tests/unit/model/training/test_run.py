@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.engine import EngineConfiguration
+from model.errors import RecipeRefusedError
 from model.synth import read_rows
 from model.training import Recipe, run_training
+from model.training.recipe import BaseModelSpec
 from model.training.rows import prompt_of
+from model.training.run import find_base
+from model.training.strategies import FullStrategy, LoraStrategy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from model.training import Trained
@@ -34,12 +39,18 @@ RECIPE = Recipe(
     tokens_per_batch=900,
     learning_rate=0.01,
     warmup_steps=1,
-    rank=4,
-    upper_layers=1,
+    strategy=LoraStrategy(rank=4, upper_layers=1),
     dev_every=1,
     dev_rows=2,
 )
-NAMES = ["CARD.md", "adapter_config.json", "adapter_model.safetensors", "card.json"]
+NAMES = [
+    "CARD.md",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "card.json",
+    "curve.json",
+    "curve.svg",
+]
 
 
 @pytest.fixture
@@ -104,7 +115,7 @@ def test_the_card_holds_what_is_needed_to_make_the_adapter_again(
     train = hashlib.sha256((small_corpus / "train.jsonl").read_bytes()).hexdigest()
 
     assert card["data"]["sha256"]["train"] == train
-    assert card["recipe"] == RECIPE.model_dump()
+    assert card["recipe"] == RECIPE.model_dump(mode="json")
     assert card["base"]["name"] == "tiny-base"
     assert card["adapter_sha256"] == hashlib.sha256(weights).hexdigest()
     assert card["dev_loss_nats_per_token"].keys() == {"1", "2"}
@@ -112,16 +123,89 @@ def test_the_card_holds_what_is_needed_to_make_the_adapter_again(
     assert trained.rows == 12
 
 
-def test_a_run_that_is_cut_off_leaves_the_last_adapter(
-    tiny_base: Path, small_corpus: Path, tmp_path: Path
-) -> None:
-    def cut_off(step: int, loss: float, dev_loss: float | None) -> None:
-        if step == 1:
+def cut_off_after(step: int) -> Callable[[int, float, float | None], None]:
+    def report(done: int, loss: float, dev_loss: float | None) -> None:
+        if done == step:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        run_training(
-            RECIPE, data=small_corpus, out=tmp_path / "out", base=tiny_base, report=cut_off
-        )
+    return report
 
-    assert sorted(bytes_of(tmp_path / "out")) == NAMES[1:3]
+
+@pytest.mark.parametrize("strategy", [LoraStrategy(rank=4, dropout=0.2), FullStrategy()])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
+    strategy: LoraStrategy | FullStrategy, tiny_base: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    longer = {"steps": 6, "dev_every": 2, "accumulation": 2, "packing": True}
+    recipe = RECIPE.model_copy(update={**longer, "strategy": strategy})
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    run_training(recipe, data=small_corpus, out=whole, base=tiny_base)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_training(recipe, data=small_corpus, out=out, base=tiny_base, report=cut_off_after(3))
+    assert (out / "checkpoint").is_dir()
+    starts: list[tuple[int, int]] = []
+    resumed = run_training(
+        recipe,
+        data=small_corpus,
+        out=out,
+        base=tiny_base,
+        on_start=lambda *numbers: starts.append(numbers),
+        resume=True,
+    )
+
+    assert starts == [(2, 6)]
+    assert bytes_of(out) == bytes_of(whole)
+    assert resumed.steps == 6
+
+
+def test_another_runs_checkpoint_is_not_gone_on_from(
+    tiny_base: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        run_training(RECIPE, data=small_corpus, out=out, base=tiny_base, report=cut_off_after(1))
+    assert {"adapter_config.json", "adapter_model.safetensors"} < {p.name for p in out.iterdir()}
+    other = RECIPE.model_copy(update={"seed": 1})
+
+    with pytest.raises(RecipeRefusedError, match="checkpoint_of_another_run"):
+        run_training(other, data=small_corpus, out=out, base=tiny_base, resume=True)
+
+
+def test_a_run_that_stops_early_leaves_the_best_adapter_and_says_so(
+    tiny_base: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    changes = {"steps": 12, "learning_rate": 1.0, "early_stopping_patience": 2}
+    recipe = RECIPE.model_copy(update={**changes, "keep_checkpoints": True})
+
+    trained = run_training(recipe, data=small_corpus, out=tmp_path, base=tiny_base)
+
+    losses, weights = trained.dev_losses, "adapter_model.safetensors"
+    assert trained.kept_step == min(losses, key=losses.__getitem__)
+    assert trained.steps == trained.kept_step + 2
+    best = tmp_path / "steps" / f"{trained.kept_step:06d}"
+    last = tmp_path / "steps" / f"{trained.steps:06d}"
+    kept = (tmp_path / weights).read_bytes()
+    assert kept == (best / weights).read_bytes()
+    assert kept != (last / weights).read_bytes()
+    assert json.loads((tmp_path / "card.json").read_text())["kept_step"] == trained.kept_step
+
+
+def test_a_recipe_for_another_base_asks_for_its_folder() -> None:
+    spec = BaseModelSpec(name="Llama-3-8B")
+
+    with pytest.raises(RecipeRefusedError, match="give the folder of Llama-3-8B with --base"):
+        find_base(RECIPE.model_copy(update={"base": spec}), None)
+
+
+def test_no_base_runs_code_of_its_own(tmp_path: Path) -> None:
+    spec = BaseModelSpec(name="Baichuan2-13B", needs_remote_code=True)
+    recipe = RECIPE.model_copy(update={"base": spec})
+    (tmp_path / "config.json").write_text(json.dumps({"auto_map": {"AutoModel": "x.Y"}}))
+
+    with pytest.raises(RecipeRefusedError, match="runs no such code") as unnamed:
+        find_base(recipe, None)
+    with pytest.raises(RecipeRefusedError, match="auto_map"):
+        find_base(recipe, tmp_path)
+    assert unnamed.value.where == "base.needs_remote_code"
+    (tmp_path / "config.json").write_text("{}")
+    assert find_base(recipe, tmp_path) == tmp_path

@@ -1,0 +1,110 @@
+"""The reports of a run: read, tokenised, counted, and told about in the adapter's card.
+
+A row that cannot be asked or learned (no findings, no impression, longer than the base's context)
+is passed over and counted by its reason; the card never holds a text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from model.corpora.schema import read_corpus
+from model.errors import CorpusUnreadableError, PromptRefusedError
+from model.tokenising import PromptTokeniser
+from model.training.rows import TrainingRow, training_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model.corpora.schema import CorpusRow
+    from model.prompt import PromptPlan
+
+SPLITS = ("train", "dev")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Rows of both splits, and what the card says of them."""
+
+    train: list[TrainingRow] = field(repr=False)
+    dev: list[TrainingRow] = field(repr=False)
+    facts: dict[str, Any]
+
+
+def read_training_data(
+    folder: Path, tokenizer: Any, plan: PromptPlan, *, tokens_max: int
+) -> TrainingData:
+    """Read the corpus of a run.
+
+    Args:
+        folder: With train.jsonl and dev.jsonl, rows as ``CorpusRow``; corpus.json (of ``prelim
+            synth`` or ``prelim corpus split``) and ledger.json (of ``prelim clean``) where known.
+        tokenizer: Of the base.
+        plan: What of a report the prompt tells.
+        tokens_max: The longest row the base can take.
+
+    Raises:
+        CorpusUnreadableError: A file is missing or no corpus, or no row of it can be used.
+    """
+    reader = _Reader(PromptTokeniser(tokenizer), tokenizer.eos_token_id, plan, tokens_max)
+    rows = {split: reader.read(folder / f"{split}.jsonl") for split in SPLITS}
+    facts = {
+        "counts": {split: len(rows[split]) for split in SPLITS},
+        "sha256": {split: _sha256(folder / f"{split}.jsonl") for split in SPLITS},
+        "passed_over": dict(sorted(reader.passed_over.items())),
+        "corpus": _told(folder / "corpus.json"),
+        "cleaning": _told(folder / "ledger.json"),
+    }
+    return TrainingData(rows["train"], rows["dev"], facts)
+
+
+@dataclass(slots=True)
+class _Reader:
+    tokeniser: PromptTokeniser
+    end_id: int
+    plan: PromptPlan
+    tokens_max: int
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+    def read(self, path: Path) -> list[TrainingRow]:
+        rows: list[TrainingRow] = []
+        for report in read_corpus(path):
+            row = self._row(report)
+            if isinstance(row, str):
+                self.passed_over[row] += 1
+            else:
+                rows.append(row)
+        if not rows:
+            raise CorpusUnreadableError("no_usable_rows", str(path))
+        return rows
+
+    def _row(self, report: CorpusRow) -> TrainingRow | str:
+        """Return the row, or the reason why it cannot be used."""
+        if not report.impression.strip():
+            return "impression_empty"
+        try:
+            row = training_row(asdict(report), self.tokeniser, self.end_id, self.plan)
+        except PromptRefusedError as error:
+            return error.reason
+        if len(row.token_ids) > self.tokens_max:
+            return "longer_than_context"
+        return row
+
+
+def _told(path: Path) -> Any:
+    """Return what a JSON file beside the corpus says; None where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        raise CorpusUnreadableError("not_json", str(path)) from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
