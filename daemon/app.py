@@ -7,6 +7,7 @@ last. No sender waits for the model: an answer needs the disk alone.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from daemon.acknowledging import policy_of, rules_of
 from daemon.application_acks import ApplicationAcks
 from daemon.building import make_builder
 from daemon.careful_reading import CarefulReading
+from daemon.certificates import Certificates
 from daemon.clock import SystemClock
 from daemon.courtesy import Courtesy
 from daemon.door_metrics import DoorMetrics
@@ -88,8 +90,9 @@ class App:
         """
         self.settings = settings
         self.metrics = Metrics()
-        self.doors = Doors()
-        self.http = HttpSide(settings.http)
+        self.certificates = Certificates()
+        self.doors = Doors(self.certificates)
+        self.http = HttpSide(settings.http, self.certificates)
         self._fhir_intake: FhirDoorIntake | None = None
         self.journal: SqliteJournal
         self.pipeline: Pipeline
@@ -106,7 +109,7 @@ class App:
         self.fhir = FhirTarget(settings, self._clock)
         self.kafka = KafkaSide(settings, self._clock)
         self.kafka.join(self.outbound)
-        self.metrics.registry.register(DoorMetrics(self.doors, self.http, self._clock))
+        self.metrics.registry.register(DoorMetrics(self.doors, self.certificates, self._clock))
         self._prompt_of = PromptMaker(settings, self._sites)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
         self._stack = AsyncExitStack()
@@ -158,6 +161,7 @@ class App:
         stack.push_async_callback(self.journal.close)
         await self.journal.bind_target(str(settings.fhir.base_url or "embedded"))
         await self._start_http()
+        stack.callback(asyncio.create_task(self.certificates.run()).cancel)
         target = self.fhir.open(self.fhir_base_url, self.http.store_token)
         poster = await stack.enter_async_context(target)
         self.metrics.registry.register(target)
@@ -211,11 +215,6 @@ class App:
             is_open=lambda: self.http.is_taking,
         )
         return intake_routes(self._fhir_intake)
-
-    def reload_files(self) -> None:
-        """Take the files of certificates and tokens as they are now."""
-        self.doors.reload_certificates()
-        self.http.reload_files()
 
     @property
     def fhir_base_url(self) -> str:

@@ -55,7 +55,7 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, on_signal, number)
     listeners, http = settings.mllp.listeners.values(), settings.http
     if http.tls or http.tokens_file or any(listener.tls for listener in listeners):
-        loop.add_signal_handler(signal.SIGHUP, app.reload_files)
+        loop.add_signal_handler(signal.SIGHUP, app.certificates.reload)
     async with app:
         await stop.wait()
     # All is closed and durable. A thread that still reads a huge message must not hold the process.
@@ -84,6 +84,7 @@ def check_config(
     as_json: AsJson = False,
 ) -> None:
     """Print the effective settings. Exit 2 and the field's path when one is wrong."""
+    from daemon.certificates import Certificates
     from daemon.clock import SystemClock
     from daemon.doors import check_doors
     from daemon.fhir_secrets import check_fhir_files
@@ -101,7 +102,7 @@ def check_config(
     choose_engine(settings)
     PromptMaker(settings, sites)
     check_doors(settings.mllp)
-    HttpSide(settings.http)
+    HttpSide(settings.http, Certificates())
     notification_tls(settings.drafts.notify)
     check_fhir_files(settings.fhir)
     Outbound(settings, sites, SystemClock())

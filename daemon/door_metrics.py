@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from daemon.certificates import Certificates
     from daemon.clock import Clock
     from daemon.doors import Doors
-    from daemon.http_side import HttpSide
 
 _COUNTERS = {
     "connections_opened": "Connections taken",
@@ -35,13 +35,13 @@ class DoorMetrics(Collector):
 
     Args:
         doors: The doors.
-        http: A door too, as far as certificates go.
+        certificates: Those of all doors, HTTP's too.
         clock: For the time that a certificate has left.
     """
 
-    def __init__(self, doors: Doors, http: HttpSide, clock: Clock) -> None:
+    def __init__(self, doors: Doors, certificates: Certificates, clock: Clock) -> None:
         self._doors = doors
-        self._http = http
+        self._certificates = certificates
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
@@ -67,7 +67,6 @@ class DoorMetrics(Collector):
             "Until a door's certificate, or one of its chain, ends; negative when it has ended",
             labels=["door"],
         )
-        ends = {**self._doors.certificates_end(), **self._http.certificates_end()}
-        for door, ends_at in ends.items():
+        for door, ends_at in self._certificates.ends().items():
             left.add_metric([door], (ends_at - self._clock.now()).total_seconds())
         yield left

@@ -1,4 +1,4 @@
-"""The daemon's HTTP side: from its settings to open ports, its certificate and tokens kept fresh.
+"""The daemon's HTTP side: from its settings to open ports, and the tokens that are known there.
 
 Rule: our own poster never needs to know how others get in. Where the embedded store is guarded, it
 is served to the poster alone on a port of its own, on loopback, with a token made for this run.
@@ -7,7 +7,6 @@ is served to the poster alone on a port of its own, on loopback, with a token ma
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import secrets
 import ssl
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon.certificates import load_certificate
 from daemon.errors import ConfigurationError
 from interfaces.http_auth import Authority, read_token_digests
 from interfaces.http_limits import HttpLimits
@@ -24,18 +22,16 @@ from interfaces.loopback import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
+    from daemon.certificates import Certificates
     from daemon.config_http import Http
     from interfaces.http_server import Readiness
 
 log = structlog.get_logger()
-LOOK_S = 10.0
-"""Between two looks at the files of the certificate and of the tokens."""
 DOOR = "http"
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - compared with, not bound
 
@@ -45,22 +41,21 @@ class HttpSide:
 
     Args:
         settings: Checked settings.
-        look_s: Between two looks at the files.
+        certificates: Those of the daemon; they keep the tokens fresh as well.
 
     Raises:
         ConfigurationError: A file of the certificate or of the tokens cannot be used.
     """
 
-    def __init__(self, settings: Http, look_s: float = LOOK_S) -> None:
+    def __init__(self, settings: Http, certificates: Certificates) -> None:
         self.is_taking = False
         self.store_token: str | None = None
         self._settings = settings
-        self._look_s = look_s
-        self._certificate = load_certificate(DOOR, settings.tls, "http.tls")
+        self._certificate = certificates.load(DOOR, settings.tls, "http.tls")
         self._tokens = Tokens(settings)
+        certificates.watch(self._tokens.reload_if_changed)
         self._servers: list[HttpServer] = []
         self._store_port = 0
-        self._looking: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -83,16 +78,6 @@ class HttpSide:
     def store_url(self) -> str:
         """Where our own poster finds the embedded store."""
         return f"http://127.0.0.1:{self._store_port}{STORE_PATH}"
-
-    def certificates_end(self) -> dict[str, datetime]:
-        """Return when the certificate ends, if there is one."""
-        return {} if self._certificate is None else {DOOR: self._certificate.ends_at}
-
-    def reload_files(self) -> None:
-        """Take the files of the certificate and of the tokens as they are now."""
-        if self._certificate is not None:
-            self._certificate.reload()
-        self._tokens.reload_if_changed()
 
     async def start(
         self,
@@ -132,15 +117,10 @@ class HttpSide:
         is_apart = settings.is_guarded or tls is not None or ":" in settings.host  # not 127.0.0.1
         if store_app is not None and is_apart:
             await self._open_for_poster(ready, metrics_text, store_app)
-        self._looking = asyncio.create_task(self._look())
 
     async def stop(self, deadline_s: float) -> None:
         """Take no more requests, finish those under way, but only until the deadline."""
         self.is_taking = False
-        if self._looking is not None:
-            self._looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._looking
         await asyncio.gather(*(server.stop(deadline_s) for server in self._servers))
 
     async def _open_for_poster(
@@ -170,13 +150,6 @@ class HttpSide:
         if self._settings.tls is not None and self._settings.tls.client_ca is not None:
             context.verify_mode = ssl.CERT_OPTIONAL  # a token will do as well, and health is open
         return context
-
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(self._look_s)
-            if self._certificate is not None:
-                await asyncio.to_thread(self._certificate.reload_if_changed)
-            await asyncio.to_thread(self._tokens.reload_if_changed)
 
 
 class Tokens:

@@ -16,13 +16,13 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from daemon.certificates import Certificates
 from daemon.cli import app as command_line
 from daemon.clock import SystemClock
 from daemon.config import Settings, load_settings
-from daemon.config_http import Http
 from daemon.door_metrics import DoorMetrics
 from daemon.doors import Doors
-from daemon.http_side import HttpSide, Tokens
+from daemon.http_side import Tokens
 
 if TYPE_CHECKING:
     from tests.architecture.source_tree import Tree
@@ -76,7 +76,8 @@ def defined_metrics(tree: Tree) -> set[str]:
         if path.parts[0] == "daemon"
         for name in re.findall(r'"(prelim_[a-z_]+)"', tree.read(path))
     }
-    doors = DoorMetrics(Doors(), HttpSide(Http()), SystemClock())
+    certificates = Certificates()
+    doors = DoorMetrics(Doors(certificates), certificates, SystemClock())
     return written | {family.name for family in doors.collect()}
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 
 from daemon.app import App
+from daemon.certificates import Certificates
 from daemon.config import load_settings
 from daemon.config_mllp import Mllp
 from daemon.courtesy import Courtesy
@@ -217,3 +219,14 @@ async def post_report(app: App) -> None:
         url = f"{app.http.fhir_url}/DiagnosticReport"
         async with session.post(url, data=json.dumps(report)) as response:
             assert response.status == 503
+
+
+async def test_files_that_may_be_replaced_are_looked_at_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.app.Certificates", partial(Certificates, look_s=0.01))
+    looked, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    async with App(settings(tmp_path)) as app:
+        app.certificates.watch(lambda: loop.call_soon_threadsafe(looked.set))
+        await looked.wait()

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from daemon.certificates import Certificates
 from daemon.config_http import Http
 from daemon.config_mllp import Listener
 from daemon.door_metrics import DoorMetrics
@@ -19,8 +20,6 @@ from tests.unit.interfaces.mllp_peers import Handler
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from daemon.clock import Clock
-
 
 class NoonClock:
     def now(self) -> datetime:
@@ -30,14 +29,10 @@ class NoonClock:
         return 0.0
 
 
-def metrics_of(doors: Doors, clock: Clock, **http: object) -> Metrics:
-    metrics = Metrics()
-    metrics.registry.register(DoorMetrics(doors, HttpSide(Http.model_validate(http)), clock))
-    return metrics
-
-
 async def test_what_a_door_has_counted_is_shown(tmp_path: Path) -> None:
-    doors, clock = Doors(), NoonClock()
+    certificates, clock, metrics = Certificates(), NoonClock(), Metrics()
+    doors = Doors(certificates)
+    metrics.registry.register(DoorMetrics(doors, certificates, clock))
     pair = Authority(tmp_path, "authority").issue("door", ends=clock.now() + timedelta(hours=1))
     tls = {"certificate": pair.certificate, "key": pair.key}
     await doors.open("test", Listener.model_validate({"port": 0}), Handler())
@@ -51,7 +46,8 @@ async def test_what_a_door_has_counted_is_shown(tmp_path: Path) -> None:
     await plain_reader.read()
     plain_writer.close()
 
-    lines = metrics_of(doors, clock, tls=tls).render().decode().splitlines()
+    HttpSide(Http.model_validate({"tls": tls}), certificates)
+    lines = metrics.render().decode().splitlines()
 
     for line in (
         'prelim_mllp_connections_opened_total{door="test"} 1.0',

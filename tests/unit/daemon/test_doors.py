@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from daemon.certificates import Certificates
 from daemon.config_mllp import Listener, Mllp
 from daemon.doors import Doors, check_doors
 from daemon.errors import ConfigurationError
@@ -29,7 +30,7 @@ class Echo(Handler):
 
 @pytest.fixture
 async def doors() -> AsyncIterator[Doors]:
-    opened = Doors(look_s=0.01)
+    opened = Doors(Certificates())
     yield opened
     for name in list(opened):
         await opened.close(name, 1)
@@ -100,36 +101,24 @@ async def test_each_door_keeps_its_own_terms(doors: Doors, authority: Authority)
     assert (await ask(doors, "safe", client_context(authority)))[0] == b"\x0back:one\x1c\r"
 
 
-async def test_a_replaced_certificate_is_taken_without_a_restart(
-    doors: Doors, authority: Authority
-) -> None:
-    pair = authority.issue("door")
+async def test_a_replaced_certificate_is_taken_without_a_restart(authority: Authority) -> None:
+    certificates, pair = Certificates(look_s=0.01), authority.issue("door")
+    doors, looking = Doors(certificates), asyncio.create_task(certificates.run())
     await doors.open("safe", listener(pair), Echo())
     _, before = await ask(doors, "safe", client_context(authority))
 
     new = authority.issue("new", ends=datetime(2080, 1, 1, tzinfo=UTC))
     new.certificate.replace(pair.certificate)
     new.key.replace(pair.key)
-    while doors.certificates_end()["safe"].year != 2080:
+    while certificates.ends()["safe"].year != 2080:
         await asyncio.sleep(0.005)
 
     answer, after = await ask(doors, "safe", client_context(authority))
+    looking.cancel()
     assert answer == b"\x0back:one\x1c\r"
     assert after != before
-
-
-async def test_an_operator_can_have_certificates_read_at_once(authority: Authority) -> None:
-    doors, pair = Doors(look_s=3600), authority.issue("door")
-    await doors.open("safe", listener(pair), Echo())
-
-    new = authority.issue("new", ends=datetime(2081, 1, 1, tzinfo=UTC))
-    new.certificate.replace(pair.certificate)
-    new.key.replace(pair.key)
-    doors.reload_certificates()
-
-    assert doors.certificates_end()["safe"].year == 2081
     await doors.close("safe", 1)
-    assert doors.certificates_end() == {}
+    assert certificates.ends() == {}
     assert len(doors) == 0
 
 

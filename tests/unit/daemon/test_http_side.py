@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from daemon.certificates import Certificates
 from daemon.config_http import Http
 from daemon.errors import ConfigurationError
 from daemon.http_side import HttpSide
@@ -43,8 +45,12 @@ async def metrics_text() -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def open_side(look_s: float = 0.02, **settings: object) -> AsyncIterator[HttpSide]:
-    side = HttpSide(Http.model_validate({"port": 0, **settings}), look_s=look_s)
+async def open_side(
+    certificates: Certificates | None = None, **settings: object
+) -> AsyncIterator[HttpSide]:
+    certificates = certificates or Certificates(look_s=0.02)
+    side = HttpSide(Http.model_validate({"port": 0, **settings}), certificates)
+    looking = asyncio.create_task(certificates.run())
     await side.start(
         ready=ready,
         metrics_text=metrics_text,
@@ -55,6 +61,7 @@ async def open_side(look_s: float = 0.02, **settings: object) -> AsyncIterator[H
     try:
         yield side
     finally:
+        looking.cancel()
         await side.stop(1.0)
 
 
@@ -140,7 +147,7 @@ def test_a_file_of_tokens_that_cannot_be_used_stops_the_start(
         file.write_bytes(content)
 
     with pytest.raises(ConfigurationError) as caught:
-        HttpSide(Http.model_validate({"tokens_file": str(file)}))
+        HttpSide(Http.model_validate({"tokens_file": str(file)}), Certificates())
 
     assert (caught.value.reason, caught.value.where) == (reason, "http.tokens_file")
 
@@ -196,11 +203,12 @@ async def test_renewed_files_are_taken_at_once_when_that_is_asked_for(tmp_path: 
     tokens = tmp_path / "tokens"
     tokens.write_text("")
     tls = {"certificate": str(first.certificate), "key": str(first.key)}
-    async with open_side(look_s=3600, tls=tls, tokens_file=str(tokens)) as side:
+    certificates = Certificates(look_s=3600)
+    async with open_side(certificates, tls=tls, tokens_file=str(tokens)) as side:
         os.replace(second.key, first.key)  # noqa: PTH105 - as a renewal does
         os.replace(second.certificate, first.certificate)  # noqa: PTH105 - same
         tokens.write_text(f"ris {hashlib.sha256(TOKEN.encode()).hexdigest()}\n")
-        side.reload_files()
+        certificates.reload()
         url = f"{side.base_url}/fhir/x"
         after = await ask(url, tls=client_context(new), headers=bearer(TOKEN))
 
@@ -211,7 +219,7 @@ def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> No
     tls = {"certificate": tmp_path / "no.pem", "key": tmp_path / "no.key"}
 
     with pytest.raises(ConfigurationError) as caught:
-        HttpSide(Http.model_validate({"tls": tls}))
+        HttpSide(Http.model_validate({"tls": tls}), Certificates())
 
     assert caught.value.where == "http.tls.certificate"
 
