@@ -63,9 +63,7 @@ class KafkaSide:
         kafka = self._settings
         if not kafka.bootstrap:
             return
-        results = KafkaResults(kafka.results_topic, self._clock)
-        outbound.owed_when_posted.append(results.plan_posted)
-        outbound.owed_when_retracted.append(results.plan_retracted)
+        outbound.receivers.append(KafkaResults(kafka.results_topic, self._clock))
         self._sender = KafkaSender(
             broker_terms(kafka),
             is_idempotent=kafka.idempotent,

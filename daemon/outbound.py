@@ -12,27 +12,24 @@ from typing import TYPE_CHECKING
 
 from daemon.certificates import client_context
 from daemon.delivering import DeliverStep
-from daemon.delivery import DeliveryId, NewDelivery
+from daemon.delivery import DeliveryId
 from daemon.errors import ConfigurationError
 from daemon.mllp_carriers import Link, MllpCarrier, tls_of
+from daemon.oru_results import OruResults
 from daemon.stage import Stage, StagePlan
 from interfaces.errors import SendRetryError, UnframeableError
 from interfaces.loopback import is_loopback
-from mappings.hl7_oru_out import OruOptions, oru_control_id, render_oru
-from mappings.reasons import RetractReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from daemon.clock import Clock
     from daemon.config import Settings
     from daemon.delivering import Carrier
-    from daemon.delivery import DeliveryKind, PendingDelivery
+    from daemon.delivery import DeliveryKind, NewDelivery, PendingDelivery, Receiver
     from daemon.journal import Journal, PendingReport
     from daemon.metrics import Metrics
     from mappings.sites import SiteSet
-
-    Planner = Callable[[PendingReport], Sequence[NewDelivery]]
 
 DELIVERIES_IN_FLIGHT_MAX = 64
 NEVER_HELD: tuple[DeliveryKind, ...] = ("application_ack", "kafka_dead_letter")
@@ -42,8 +39,8 @@ NEVER_HELD: tuple[DeliveryKind, ...] = ("application_ack", "kafka_dead_letter")
 class Outbound:
     """What is owed to others and what carries it; those of ``mllp.send`` are in it from the start.
 
-    ``owed_when_posted`` and ``owed_when_retracted`` are asked in their order; ``carriers`` has one
-    for each kind that they make. Both are filled before ``start``.
+    ``receivers`` are asked in their order; ``carriers`` has one for each kind that they are owed.
+    Both are filled before ``start``.
 
     Args:
         settings: Checked settings.
@@ -57,7 +54,6 @@ class Outbound:
 
     def __init__(self, settings: Settings, sites: SiteSet, clock: Clock) -> None:
         self._settings = settings
-        self._sites = sites
         self._clock = clock
         for name, entry in settings.mllp.send.items():
             if (tls := tls_of(entry)) is not None:
@@ -65,37 +61,18 @@ class Outbound:
         for site in sites.sites:
             _check_target(settings, site.name, site.oru_target)
         self._links = {name: Link(entry) for name, entry in settings.mllp.send.items()}
-        self.owed_when_posted: list[Planner] = [self.plan_oru]
-        self.owed_when_retracted: list[Planner] = [self.plan_oru]
+        self.receivers: list[Receiver] = [OruResults(settings.mllp.send, sites, clock)]
         self.carriers: dict[DeliveryKind, Carrier] = {"oru": MllpCarrier(self._links)}
         self._stage: Stage[PendingDelivery] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def plan_posted(self, report: PendingReport) -> Sequence[NewDelivery]:
         """Return everything that is owed to others when a draft is posted."""
-        return [owed for plan in self.owed_when_posted for owed in plan(report)]
+        return [owed for each in self.receivers for owed in each.plan_posted(report)]
 
     def plan_retracted(self, report: PendingReport) -> Sequence[NewDelivery]:
         """Return everything that is owed to others when a posted draft is withdrawn."""
-        return [owed for plan in self.owed_when_retracted for owed in plan(report)]
-
-    def plan_oru(self, report: PendingReport) -> Sequence[NewDelivery]:
-        """Return the message that the site of a report wants of its draft, posted or withdrawn."""
-        target = self._sites.named(report.study.site).oru_target
-        if target is None or report.observation is None:
-            return ()
-        options = OruOptions(**self._settings.mllp.send[target].oru.model_dump())
-        why = report.retracted_for and RetractReason(report.retracted_for)
-        control_id = oru_control_id(report.report_id, is_withdrawal=bool(why))
-        payload = render_oru(
-            report.study,
-            report.observation,
-            options,
-            control_id=control_id,
-            now=self._clock.now(),
-            withdrawn_for=why or None,
-        )
-        return (NewDelivery("oru", target, payload, control_id),)
+        return [owed for each in self.receivers for owed in each.plan_retracted(report)]
 
     async def tell(self, target: str, payload: bytes) -> bool:
         """Send a message that nobody answers to an entry of ``mllp.send``.

@@ -22,11 +22,11 @@ from interfaces.errors import (
 from mappings.reasons import SkipReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from daemon.clock import Clock
     from daemon.config_fhir import PostRetry
-    from daemon.delivery import NewDelivery
+    from daemon.delivery import Receiver
     from daemon.journal import Journal, PendingReport
     from daemon.metrics import Metrics
     from mappings.domain import DraftObservation, PostReceipt
@@ -56,16 +56,6 @@ class Poster(Protocol):
         """
 
 
-class Owed(Protocol):
-    """Says what is to be sent to others."""
-
-    def plan_posted(self, report: PendingReport) -> Sequence[NewDelivery]:
-        """Return what a post causes."""
-
-    def plan_retracted(self, report: PendingReport) -> Sequence[NewDelivery]:
-        """Return what a retraction causes."""
-
-
 class PostStep:
     """The post step of the pipeline."""
 
@@ -77,7 +67,7 @@ class PostStep:
         retry: PostRetry,
         clock: Clock,
         metrics: Metrics,
-        owed: Owed,
+        owed: Receiver,
         wake_next: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the ports."""

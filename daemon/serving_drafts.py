@@ -49,7 +49,7 @@ class ServedDrafts:
 
     Args:
         settings: Checked settings.
-        outbound: Gets the planners and carriers of copies and notifications.
+        outbound: Gets the receivers and carriers of copies and notifications.
         base_url: Of /fhir; called when it is open, because its port may be chosen then.
         clock: The time of writes and events.
     """
@@ -140,10 +140,8 @@ class ServedDrafts:
         )
 
     def _owe(self, carrier: Mirror | Notifier) -> None:
-        outbound = self._outbound
-        outbound.owed_when_posted.append(carrier.plan_posted)
-        outbound.owed_when_retracted.append(carrier.plan_retracted)
-        outbound.carriers[carrier.kind] = carrier
+        self._outbound.receivers.append(carrier)
+        self._outbound.carriers[carrier.kind] = carrier
 
     def _known_url(self) -> str:
         known = self._settings.drafts.base_url

@@ -46,28 +46,15 @@ async def drafted(journal: SqliteJournal, clock: HandClock) -> PendingReport:
     return report
 
 
-async def test_a_site_with_a_receiver_owes_it_the_impression(
-    journal: SqliteJournal, clock: HandClock
-) -> None:
-    report = await drafted(journal, clock)
-    outbound = make(clock, ris={"oru": {"sending_application": "AI", "charset": "8859/1"}})
+class Told:
+    def __init__(self, posted: list[NewDelivery], retracted: list[NewDelivery]) -> None:
+        self.posted, self.retracted = posted, retracted
 
-    [owed] = outbound.plan_oru(report)
+    def plan_posted(self, _report: PendingReport) -> list[NewDelivery]:
+        return self.posted
 
-    segments = owed.payload.split(b"\r")
-    assert (owed.kind, owed.target) == ("oru", "ris")
-    assert owed.control_id == oru_control_id(report.report_id)
-    assert segments[0].startswith(b"MSH|^~\\&|AI||RIS||20261121080000+0000||ORU^R01^ORU_R01|")
-    assert segments[0].endswith(b"|8859/1")
-
-
-@pytest.mark.parametrize("sites", [SiteSet(), SiteSet((Site("demo"),))])
-async def test_a_site_without_a_receiver_owes_nothing(
-    journal: SqliteJournal, clock: HandClock, sites: SiteSet
-) -> None:
-    report = await drafted(journal, clock)
-
-    assert make(clock, sites).plan_oru(report) == ()
+    def plan_retracted(self, _report: PendingReport) -> list[NewDelivery]:
+        return self.retracted
 
 
 async def test_everybody_who_is_owed_something_gets_it_with_one_post(
@@ -77,26 +64,13 @@ async def test_everybody_who_is_owed_something_gets_it_with_one_post(
     outbound = make(clock)
     told = NewDelivery("kafka_result", "impressions", b"{}", "K1")
     withdrawn = NewDelivery("notification", "pacs", b"{}", "N1")
-    outbound.owed_when_posted.append(lambda _: [told])
-    outbound.owed_when_retracted.append(lambda _: [withdrawn])
+    outbound.receivers.append(Told([told], [withdrawn]))
 
-    assert [each.kind for each in outbound.plan_posted(report)] == ["oru", "kafka_result"]
-    assert [each.kind for each in outbound.plan_retracted(report)] == ["oru", "notification"]
+    posted = outbound.plan_posted(report)
+    retracted = outbound.plan_retracted(replace(report, retracted_for="report_cancelled"))
 
-
-async def test_a_receiver_hears_of_a_withdrawal_in_a_message_of_its_own(
-    journal: SqliteJournal, clock: HandClock
-) -> None:
-    report = await drafted(journal, clock)
-    outbound = make(clock)
-    [posted] = outbound.plan_posted(report)
-
-    [owed] = outbound.plan_retracted(replace(report, retracted_for="report_cancelled"))
-
-    assert (owed.kind, owed.target) == ("oru", "ris")
-    assert owed.control_id == oru_control_id(report.report_id, is_withdrawal=True)
-    assert owed.control_id != posted.control_id
-    assert b'|""||||||D' in owed.payload
+    assert [each.kind for each in posted] == ["oru", "kafka_result"]
+    assert [each.kind for each in retracted] == ["oru", "notification"]
 
 
 async def test_what_is_due_is_sent_and_what_becomes_due_when_it_is_woken(
