@@ -13,6 +13,7 @@ import typer
 from daemon import (
     cli_bench,
     cli_clean,
+    cli_compare,
     cli_corpus,
     cli_evaluate,
     cli_journal,
@@ -21,6 +22,7 @@ from daemon import (
     cli_serve,
     cli_site,
     cli_study,
+    cli_transfer,
 )
 from mappings.errors import PrelimError
 
@@ -46,10 +48,12 @@ for module in (
     cli_journal,
     cli_model,
     cli_evaluate,
+    cli_compare,
     cli_corpus,
     cli_clean,
     cli_bench,
     cli_study,
+    cli_transfer,
 ):
     module.add_commands(app)
 

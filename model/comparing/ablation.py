@@ -1,0 +1,171 @@
+"""One adapter asked in four ways: with neither modality nor site, with one of them, with both.
+
+MIRA's question, on reports of the house and of others. The adapter should have been taught all four
+(``prompt: {variant: mixed}`` in its recipe): one that was taught a single way is asked in ways that
+it never met, and loses by that alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from model.comparing.costs import Cost, Meter
+from model.engines.weights import CARD
+from model.errors import CorpusUnreadableError
+from model.evaluation.comparison import run_comparison
+from model.evaluation.intervals import holm
+from model.evaluation.reports import findings_of
+from model.prompt import VARIANTS, PromptPlan, SitePrompt, Variant, build_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from mappings.domain import Prompt
+    from model.corpora.schema import CorpusRow
+    from model.evaluation.comparison import Comparison, Source, Test
+
+AGAINST: Variant = "both"
+
+
+class Writer(Protocol):
+    """Whoever drafts; ``model/training/writer.py`` has the real one."""
+
+    def write(
+        self, prompts: Sequence[Prompt], *, advance: Callable[[int], None] = ...
+    ) -> list[list[str]]:
+        """Return the drafts of each prompt, in their order; the first of each is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSet:
+    """Reports to draft: the house's own (internal), or a file of others (external)."""
+
+    name: str
+    source: Source
+    reports: tuple[CorpusRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AblatedSet:
+    """Every variant on one set.
+
+    Attributes:
+        name: Of the set.
+        with_modality: Reports of the set that have a modality to tell.
+        with_site: Reports that have a style, or a site's name where names are told.
+        costs: By variant; None where its prompts are another's word for word, and so its drafts.
+        comparison: The numbers; a contender a variant.
+    """
+
+    name: str
+    with_modality: int
+    with_site: int
+    costs: Mapping[Variant, Cost | None]
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """All sets; ``tests`` by set, corrected by Holm-Bonferroni over all sets together.
+
+    ``plan`` says what every variant tells besides; its own variant is what the adapter was taught.
+    """
+
+    plan: PromptPlan
+    sets: tuple[AblatedSet, ...]
+    tests: tuple[tuple[str, Test], ...]
+
+
+def run_ablation(
+    sets: Sequence[ReportSet],
+    writer: Writer,
+    plan: PromptPlan,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Ablation:
+    """Draft every report of every set with each variant, and score.
+
+    Args:
+        sets: One or more, of one report or more.
+        writer: Base and adapter.
+        plan: Whether exam, indication and a site's name are told; its variant is replaced.
+        advance: Called with the number of drafts just written or taken over.
+
+    Raises:
+        PromptRefusedError: A report is too long for the base.
+    """
+    done = tuple(_ablate(one, writer, plan, advance) for one in sets)
+    return Ablation(plan, done, _corrected(done))
+
+
+def taught_plan(adapter: Path) -> PromptPlan:
+    """Read from its card how an adapter was taught to be asked; a card that says nothing is older
+    than plans, and means the default.
+
+    Raises:
+        CorpusUnreadableError: There is no card, or it cannot be read.
+    """
+    try:
+        card = json.loads((adapter / CARD).read_text(encoding="utf-8"))
+        return PromptPlan.model_validate(card["recipe"].get("prompt", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise CorpusUnreadableError("card_missing_or_unreadable", str(adapter)) from None
+
+
+def prompt_of(report: CorpusRow, plan: PromptPlan) -> Prompt:
+    """Ask for a report's impression as a plan says."""
+    return build_prompt(findings_of(report), site_prompt=SitePrompt(style=report.style), plan=plan)
+
+
+def _ablate(
+    asked: ReportSet, writer: Writer, plan: PromptPlan, advance: Callable[[int], None]
+) -> AblatedSet:
+    drafts: dict[str, list[str]] = {}
+    costs: dict[Variant, Cost | None] = {}
+    prompts: dict[Variant, list[Prompt]] = {
+        variant: [
+            prompt_of(report, plan.model_copy(update={"variant": variant}))
+            for report in asked.reports
+        ]
+        for variant in VARIANTS
+    }
+    for variant in VARIANTS:
+        same = next((one for one in drafts if _ask_the_same(prompts, one, variant)), None)
+        if same is not None:
+            drafts[variant], costs[variant] = drafts[same], None
+            advance(len(asked.reports))
+            continue
+        meter = Meter()
+        drafts[variant] = [texts[0] for texts in writer.write(prompts[variant], advance=advance)]
+        costs[variant] = meter.read()
+    return AblatedSet(
+        name=asked.name,
+        with_modality=_differing(prompts, "modality"),
+        with_site=_differing(prompts, "site"),
+        costs=costs,
+        comparison=run_comparison(asked.reports, drafts, source=asked.source, against=AGAINST),
+    )
+
+
+def _ask_the_same(prompts: Mapping[Variant, Sequence[Prompt]], one: str, other: Variant) -> bool:
+    pairs = zip(prompts[one], prompts[other], strict=True)  # type: ignore[index]
+    return all(first.pieces == second.pieces for first, second in pairs)
+
+
+def _differing(prompts: Mapping[Variant, Sequence[Prompt]], variant: Variant) -> int:
+    """Count the reports of which a variant tells something that ``none`` does not."""
+    pairs = zip(prompts["none"], prompts[variant], strict=True)
+    return sum(first.pieces != second.pieces for first, second in pairs)
+
+
+def _corrected(sets: Sequence[AblatedSet]) -> tuple[tuple[str, Test], ...]:
+    """Take the tests of all sets as one family."""
+    found = [(one.name, test) for one in sets for test in one.comparison.tests]
+    by_chance = holm([test.difference.randomisation_p for _, test in found])
+    by_rank = holm([test.difference.wilcoxon_p for _, test in found])
+    return tuple(
+        (name, replace(test, randomisation_p=chance, wilcoxon_p=rank))
+        for (name, test), chance, rank in zip(found, by_chance, by_rank, strict=True)
+    )

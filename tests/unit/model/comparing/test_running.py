@@ -1,0 +1,110 @@
+"""Cells are trained and tried, once; what cannot be run says why."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("numpy")
+pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+from model.comparing import running
+from model.comparing.running import Outcome, count_parameters, run_cells
+from model.errors import RecipeRefusedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.model.comparing.conftest import Ran
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+]
+
+
+def outcomes(ran: Ran) -> dict[str, Outcome | str]:
+    return {cell.name: told for cell, told in ran.compared.cells.items()}
+
+
+def test_each_cell_is_trained_and_drafts_every_report(ran: Ran) -> None:
+    for name in ("tiny-base lora", "tiny-base prompt"):
+        told = outcomes(ran)[name]
+        assert isinstance(told, Outcome)
+        assert 0 < told.parameters < told.base_parameters
+        assert told.training is not None
+        assert told.training.cpu_s > 0
+        assert told.dev_loss is not None
+        assert told.dev_loss > 0
+        assert len(told.drafts) == len(ran.asked.reports)
+        assert told.alone_s > 0
+
+
+def test_the_base_alone_is_asked_too(ran: Ran) -> None:
+    told = outcomes(ran)["tiny-base untrained"]
+
+    assert isinstance(told, Outcome)
+    assert (told.parameters, told.training, told.dev_loss) == (0, None, None)
+
+
+def test_a_base_that_is_missing_has_a_reason_instead(ran: Ran) -> None:
+    assert outcomes(ran)["gone lora"] == "folder_missing"
+
+
+def test_baselines_stand_beside_the_cells(ran: Ran) -> None:
+    whole = ran.compared.comparison.parts[0].contenders
+
+    assert set(whole) == {
+        *("constant", "nearest", "consensus", "extractive"),
+        *("tiny-base untrained", "tiny-base lora", "tiny-base prompt"),
+    }
+    assert {test.against for test in ran.compared.comparison.tests} == {"nearest"}
+
+
+def test_a_watcher_hears_of_each_run_and_its_length(ran: Ran) -> None:
+    assert ("tiny-base lora", 2) in ran.began
+    assert ("tiny-base lora, drafting", len(ran.asked.reports)) in ran.began
+
+
+def test_what_is_done_is_not_done_again(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train_again(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(running, "run_training", train_again)
+
+    assert run_cells(ran.cells, ran.asked) == ran.compared.cells
+
+
+def test_another_recipe_is_a_run_of_its_own_and_a_refused_one_says_why(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RecipeRefusedError("modules_not_in_base", "strategy.modules")
+
+    monkeypatch.setattr(running, "run_training", refuse)
+    cell = next(cell for cell in ran.cells if cell.name == "tiny-base lora")
+    assert cell.recipe is not None
+    other = replace(cell, recipe=cell.recipe.model_copy(update={"seed": 5}))
+
+    assert run_cells([other], ran.asked) == {other: "modules_not_in_base"}
+
+
+def test_drafts_are_their_owners_alone(ran: Ran) -> None:
+    files = list((ran.asked.out / "cells").glob("*/outcome.json"))
+
+    assert len(files) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_a_bases_numbers_are_counted_by_its_files(tiny_base: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+
+    assert count_parameters(tiny_base) == sum(one.numel() for one in model.parameters())
