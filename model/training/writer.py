@@ -82,6 +82,15 @@ class Writer:
         self._eos_ids = frozenset(_eos_ids(language_model(model), tokenizer))
         self._before = soft_tokens(model) + prefix_tokens(model)
 
+    @property
+    def parameters(self) -> int:
+        """Numbers of the whole model, those that were trained among them."""
+        return sum(weights.numel() for weights in self._model.parameters())
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a draft."""
+        return len(self._tokeniser.encode_text(text, is_trusted=False))
+
     def write(
         self,
         prompts: Sequence[Prompt],
@@ -270,7 +279,7 @@ def _with_adapter(model: Any, folder: Path) -> Any:
             told = set(file.keys())
     except LOAD_ERRORS:
         raise EngineUnavailableError("adapter_unreadable", "adapter") from None
-    if told != set(get_peft_model_state_dict(adapted)):
+    if told != set(get_peft_model_state_dict(adapted, save_embedding_layers=False)):
         # Made for another base: some names do not fit, and the library only warns.
         raise EngineUnavailableError("adapter_of_another_base", "adapter")
     return adapted.to(model.device)

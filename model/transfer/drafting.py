@@ -1,0 +1,156 @@
+"""Drafts of one writer for one institution, in pieces that a run that was cut off goes on from.
+
+Drafts are kept for their owner alone: they say what patients have. The file's first line tells what
+they were made of; another adapter, recipe or report makes it worthless, and it is written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from model.corpora.schema import open_private
+from model.evaluation.reports import findings_of
+from model.prompt import SitePrompt, build_prompt
+from model.transfer.costs import Pace, Usage, measure_alone, metered, summed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mappings.domain import Prompt
+    from model.corpora.schema import CorpusRow
+    from model.prompt import PromptPlan
+
+CHUNK_REPORTS = 64
+
+
+class DraftWriter(Protocol):
+    """What ``model/training/writer.py`` gives."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers of the whole model."""
+
+    def write(self, prompts: Sequence[Prompt]) -> list[list[str]]:
+        """Write the likeliest draft of each prompt."""
+
+    def count_tokens(self, text: str) -> int:
+        """Count a draft's tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A text for each report, and what writing them together took."""
+
+    drafts: tuple[str, ...] = field(repr=False)
+    pace: Pace
+
+
+def prompt_for(row: CorpusRow, plan: PromptPlan) -> Prompt:
+    """Ask for a report's impression as the writer was taught."""
+    return build_prompt(findings_of(row), site_prompt=SitePrompt(style=row.style), plan=plan)
+
+
+def key_of(*parts: str) -> str:
+    """Return one sha256 of what drafts are made of."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def draft_reports(
+    rows: Sequence[CorpusRow],
+    load: Callable[[], DraftWriter],
+    plan: PromptPlan,
+    *,
+    file: Path,
+    key: str,
+    report: Callable[[int, int], None] = lambda *_: None,
+) -> Drafted:
+    """Draft for each report, taking what ``file`` has already.
+
+    Args:
+        rows: One or more.
+        load: Gives the writer; not called where nothing is left to write.
+        plan: What a prompt tells.
+        file: Where drafts are kept.
+        key: What they are made of.
+        report: Called with the number of reports that are done, and of all.
+
+    Raises:
+        PromptRefusedError: A report is too long for the base.
+    """
+    chunks = _kept(file, key)
+    with open_private(file) as kept:  # without a last line that was cut off
+        kept.writelines(_line(told) for told in ({"key": key}, *chunks))
+    done = sum(len(chunk["drafts"]) for chunk in chunks)
+    report(done, len(rows))
+    while done < len(rows):
+        chunk = _write(rows[done : done + CHUNK_REPORTS], load(), plan)
+        with file.open("a", encoding="utf-8") as kept:
+            kept.write(_line(chunk))
+        chunks.append(chunk)
+        done += len(chunk["drafts"])
+        report(done, len(rows))
+    drafts = tuple(draft for chunk in chunks for draft in chunk["drafts"])
+    tokens = sum(chunk["tokens"] for chunk in chunks)
+    usage = summed([Usage(**chunk["usage"]) for chunk in chunks])
+    return Drafted(drafts, Pace(len(drafts), tokens, usage))
+
+
+def pace_alone(
+    rows: Sequence[CorpusRow],
+    load: Callable[[], DraftWriter],
+    plan: PromptPlan,
+    file: Path,
+    key: str,
+) -> tuple[Pace, int]:
+    """Time the writer on one report after the other, or read what was measured before.
+
+    Returns:
+        The pace, and the numbers of the model.
+    """
+    kept = _objects(file)
+    if not (kept and kept[0].get("key") == key):
+        writer = load()
+
+        def write(row: CorpusRow) -> int:
+            return writer.count_tokens(writer.write([prompt_for(row, plan)])[0][0])
+
+        write(rows[0])  # what is made at the first call belongs to no report
+        told = {"key": key, "parameters": writer.parameters, **asdict(measure_alone(write, rows))}
+        file.write_text(_line(told), encoding="utf-8")
+        kept = [told]
+    fields = {name: value for name, value in kept[0].items() if name not in {"key", "parameters"}}
+    return Pace(**{**fields, "usage": Usage(**fields["usage"])}), kept[0]["parameters"]
+
+
+def _write(rows: Sequence[CorpusRow], writer: DraftWriter, plan: PromptPlan) -> dict[str, Any]:
+    with metered() as meter:
+        drafts = [texts[0] for texts in writer.write([prompt_for(row, plan) for row in rows])]
+    tokens = sum(writer.count_tokens(draft) for draft in drafts)
+    return {"drafts": drafts, "tokens": tokens, "usage": asdict(meter.usage)}
+
+
+def _kept(file: Path, key: str) -> list[dict[str, Any]]:
+    """Return the pieces that are there and were made of the same."""
+    told = _objects(file)
+    return told[1:] if told and told[0].get("key") == key else []
+
+
+def _line(told: dict[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _objects(file: Path) -> list[dict[str, Any]]:
+    """Read whole lines; the last may have been cut off."""
+    if not file.is_file():
+        return []
+    found: list[dict[str, Any]] = []
+    for line in file.read_text(encoding="utf-8").split("\n"):
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found
