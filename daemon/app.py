@@ -42,6 +42,7 @@ from daemon.posting import PostStep
 from daemon.serve_lock import acquire_serve_lock
 from daemon.serving_drafts import ServedDrafts
 from daemon.site_files import load_sites
+from daemon.stage import Wakes
 from daemon.validating import make_structure_check
 from interfaces.fhir_door import intake_routes
 from mappings.fhir_judge import warm_judge
@@ -90,6 +91,7 @@ class App:
         """
         self.settings = settings
         self.metrics = Metrics()
+        self.wakes = Wakes()
         self.certificates = Certificates()
         self.doors = Doors(self.certificates)
         self.http = HttpSide(settings.http, self.certificates)
@@ -168,7 +170,7 @@ class App:
         self.supervisor.start()
         stack.push_async_callback(lambda: self.supervisor.stop(self._left_s()))
         stack.push_async_callback(self.kafka.close)
-        self.outbound.start(self.journal, self.metrics)
+        self.outbound.start(self.journal, self.metrics, self.wakes.delivering)
         stack.push_async_callback(lambda: self.outbound.drain(self._left_s()))
         self._start_pipeline(poster)
         stack.push_async_callback(lambda: self.pipeline.drain(self._left_s()))
@@ -211,7 +213,7 @@ class App:
             self.journal,
             clock=self._clock,
             metrics=self.metrics,
-            wake_next=lambda: self.pipeline.wake_mapping(),  # noqa: PLW0108 - made below
+            wake_next=self.wakes.mapping.set,
             is_open=lambda: self.http.is_taking,
         )
         return intake_routes(self._fhir_intake)
@@ -247,7 +249,7 @@ class App:
                 retry=settings.model.retry,
                 clock=self._clock,
                 metrics=self.metrics,
-                wake_next=lambda: self.pipeline.wake_posting(),  # noqa: PLW0108 - made below
+                wake_next=self.wakes.posting.set,
             ),
             post_step=PostStep(
                 self.journal,
@@ -256,7 +258,7 @@ class App:
                 clock=self._clock,
                 metrics=self.metrics,
                 owed=self.outbound,
-                wake_next=self.outbound.wake,
+                wake_next=self.wakes.delivering.set,
             ),
             limits=PipelineLimits(
                 drafts_in_flight_max=settings.model.requests_in_flight_max,
@@ -264,8 +266,9 @@ class App:
                 is_shadow=settings.fhir_write == "off",
                 may_post=lambda: poster.may_post,
                 wait_turn=Courtesy(self._is_answering, self._clock).wait_turn,
+                is_model_ready=lambda: self.supervisor.is_ready,
             ),
-            is_model_ready=lambda: self.supervisor.is_ready,
+            wakes=self.wakes,
             clock=self._clock,
         )
         self.pipeline.start()
@@ -279,9 +282,9 @@ class App:
         return self.doors.is_answering or (door is not None and door.is_answering)
 
     def _wake_after_mapping(self) -> None:
-        self.pipeline.wake_drafting()
-        self.pipeline.wake_posting()
-        self.outbound.wake()
+        self.wakes.drafting.set()
+        self.wakes.posting.set()
+        self.wakes.delivering.set()
 
     def _make_check(self) -> StructureCheck | None:
         made = make_structure_check(self._sites, self.metrics)
@@ -299,7 +302,7 @@ class App:
             application_acks=self.application_acks,
             clock=self._clock,
             metrics=self.metrics,
-            wake_next=self.pipeline.wake_mapping,
+            wake_next=self.wakes.mapping.set,
         )
         await self.doors.open(name, listener, intake)
         self._stack.push_async_callback(self._close_door, name)
@@ -308,12 +311,7 @@ class App:
         self.http.is_taking = False
 
     def _open_topics(self) -> None:
-        self.kafka.open_door(
-            self.journal,
-            self.metrics,
-            wake_mapping=self.pipeline.wake_mapping,
-            wake_outbox=self.outbound.wake,
-        )
+        self.kafka.open_door(self.journal, self.metrics, self.wakes)
         self._stack.push_async_callback(lambda: self.kafka.close_door(self._left_s()))
 
     async def _close_door(self, name: str) -> None:

@@ -25,14 +25,13 @@ from mappings.hl7_header import HeaderPolicy
 from mappings.kafka_record import TopicRules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from daemon.clock import Clock
     from daemon.config import Settings
     from daemon.config_kafka import Kafka
     from daemon.journal import Journal
     from daemon.metrics import Metrics
     from daemon.outbound import Outbound
+    from daemon.stage import Wakes
 
 NEEDED = ("aiokafka", "cramjam")
 
@@ -73,14 +72,7 @@ class KafkaSide:
         outbound.carriers["kafka_result"] = carrier
         outbound.carriers["kafka_dead_letter"] = carrier
 
-    def open_door(
-        self,
-        journal: Journal,
-        metrics: Metrics,
-        *,
-        wake_mapping: Callable[[], None],
-        wake_outbox: Callable[[], None],
-    ) -> None:
+    def open_door(self, journal: Journal, metrics: Metrics, wakes: Wakes) -> None:
         """Begin to read the topics, if there are any; a broker that is away is waited for."""
         kafka = self._settings
         if not kafka.topics:
@@ -91,8 +83,8 @@ class KafkaSide:
             self.dead_letters,
             clock=self._clock,
             metrics=metrics,
-            wake_mapping=wake_mapping,
-            wake_outbox=wake_outbox,
+            wake_mapping=wakes.mapping.set,
+            wake_outbox=wakes.delivering.set,
         )
         self._door = KafkaDoor(
             KafkaSource(source_terms(kafka)),

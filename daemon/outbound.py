@@ -89,8 +89,8 @@ class Outbound:
             return False
         return True
 
-    def start(self, journal: Journal, metrics: Metrics) -> None:
-        """Send what is due, and what becomes due, until ``drain``."""
+    def start(self, journal: Journal, metrics: Metrics, wakened: asyncio.Event) -> None:
+        """Send what is due, and what becomes due, until ``drain``; ``wakened`` says: look now."""
         step = DeliverStep(journal, self.carriers, clock=self._clock, metrics=metrics)
 
         async def due(limit: int, but_not: Collection[str]) -> Sequence[PendingDelivery]:
@@ -116,14 +116,10 @@ class Outbound:
                 ),
                 put_off=step.put_off,
                 in_flight_max=DELIVERIES_IN_FLIGHT_MAX,
+                wakened=wakened,
             )
         )
         self._task = asyncio.create_task(self._stage.run_stage())
-
-    def wake(self) -> None:
-        """Say that something may be due."""
-        if self._stage is not None:
-            self._stage.wake()
 
     async def drain(self, deadline_s: float) -> None:
         """Start no more, wait for what is on its way, and close the connections.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from daemon.journal import Journal, PendingMessage, PendingReport
     from daemon.mapping import MapStep
     from daemon.posting import PostStep
+    from daemon.stage import Wakes
 
 log = structlog.get_logger()
 MAPS_IN_FLIGHT_MAX = 64
@@ -32,12 +33,13 @@ MAPS_IN_FLIGHT_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class PipelineLimits:
-    """How much at once, whose turn it is, and whether anything is posted at all, or now."""
+    """How much at once, whose turn it is, and whether anything is drafted now, or posted."""
 
     drafts_in_flight_max: int
     posts_in_flight_max: int
     is_shadow: bool
     wait_turn: Callable[[], Awaitable[None]]
+    is_model_ready: Callable[[], bool]
     may_post: Callable[[], bool] = lambda: True
 
 
@@ -52,14 +54,14 @@ class Pipeline:
         draft_step: DraftStep,
         post_step: PostStep,
         limits: PipelineLimits,
-        is_model_ready: Callable[[], bool],
+        wakes: Wakes,
         clock: Clock,
     ) -> None:
         """Plan the stages; nothing runs yet."""
         self._journal = journal
         self._clock = clock
         self._limits = limits
-        self._is_model_ready = is_model_ready
+        self._wakes = wakes
         self._tasks: list[asyncio.Task[None]] = []
         self._map = self._map_stage(map_step)
         self._draft = self._draft_stage(draft_step)
@@ -75,6 +77,7 @@ class Pipeline:
                 exclusive=lambda _pending: None,
                 put_off=step.put_off,
                 in_flight_max=MAPS_IN_FLIGHT_MAX,
+                wakened=self._wakes.mapping,
                 wait_turn=self._limits.wait_turn,
             )
         )
@@ -89,6 +92,7 @@ class Pipeline:
                 exclusive=lambda _report: None,
                 put_off=step.put_off,
                 in_flight_max=self._limits.drafts_in_flight_max,
+                wakened=self._wakes.drafting,
                 wait_turn=self._limits.wait_turn,
             )
         )
@@ -105,21 +109,10 @@ class Pipeline:
                 exclusive=lambda report: report.report_key,
                 put_off=step.put_off,
                 in_flight_max=self._limits.posts_in_flight_max,
+                wakened=self._wakes.posting,
                 wait_turn=self._limits.wait_turn,
             )
         )
-
-    def wake_mapping(self) -> None:
-        """A message was stored."""
-        self._map.wake()
-
-    def wake_drafting(self) -> None:
-        """A message was mapped."""
-        self._draft.wake()
-
-    def wake_posting(self) -> None:
-        """A report was drafted, or a draft is to be taken back."""
-        self._post.wake()
 
     def start(self) -> None:
         """Run the stages until ``drain``."""
@@ -142,7 +135,9 @@ class Pipeline:
         return await self._journal.pending_messages(limit)
 
     async def _due_drafts(self, limit: int, but_not: Collection[str]) -> Sequence[PendingReport]:
-        return await self._due(State.MAPPED, limit, but_not) if self._is_model_ready() else ()
+        return (
+            await self._due(State.MAPPED, limit, but_not) if self._limits.is_model_ready() else ()
+        )
 
     async def _due_posts(self, limit: int, but_not: Collection[str]) -> Sequence[PendingReport]:
         if self._limits.is_shadow or not self._limits.may_post():

@@ -8,7 +8,7 @@ report is put off so that it cannot stop the next one.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
@@ -25,6 +25,16 @@ async def _at_once() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Wakes:
+    """One for each stage, set by whoever makes work for it: a stage need not look in vain."""
+
+    mapping: asyncio.Event = field(default_factory=asyncio.Event)
+    drafting: asyncio.Event = field(default_factory=asyncio.Event)
+    posting: asyncio.Event = field(default_factory=asyncio.Event)
+    delivering: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
 class StagePlan(Generic[Work]):
     """What a stage does.
 
@@ -36,6 +46,7 @@ class StagePlan(Generic[Work]):
         exclusive: What no two steps may share at once (the report key), or None.
         put_off: Called when a step failed unexpectedly, with the error's class name.
         in_flight_max: Steps at once.
+        wakened: Set when there may be work.
         wait_turn: Awaited before a step, so that a burst of steps gives way to the doors.
         poll_s: Look again after this even if nobody woke us: another process may have replayed.
     """
@@ -47,6 +58,7 @@ class StagePlan(Generic[Work]):
     exclusive: Callable[[Work], Hashable | None]
     put_off: Callable[[Work, str], Awaitable[None]]
     in_flight_max: int
+    wakened: asyncio.Event = field(default_factory=asyncio.Event)
     wait_turn: Callable[[], Awaitable[None]] = _at_once
     poll_s: float = 1.0
 
@@ -57,19 +69,15 @@ class Stage(Generic[Work]):
     def __init__(self, plan: StagePlan[Work]) -> None:
         """Start with nothing claimed."""
         self._plan = plan
+        self._wakened = plan.wakened
         self._claims: dict[str, Hashable | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._wakened = asyncio.Event()
         self._is_stopping = False
 
     @property
     def in_flight(self) -> int:
         """Steps running now."""
         return len(self._claims)
-
-    def wake(self) -> None:
-        """Say that there may be work."""
-        self._wakened.set()
 
     async def run_stage(self) -> None:
         """Claim and start steps until ``drain``."""
@@ -95,7 +103,7 @@ class Stage(Generic[Work]):
             How many steps were cancelled. Their reports stay in their state, for the next start.
         """
         self._is_stopping = True
-        self.wake()
+        self._wakened.set()
         if not self._tasks:
             return 0
         _done, late = await asyncio.wait(set(self._tasks), timeout=deadline_s)
@@ -134,7 +142,7 @@ class Stage(Generic[Work]):
             await self._put_off(work, type(error).__name__)
         finally:
             del self._claims[identity]
-            self.wake()
+            self._wakened.set()
 
     async def _put_off(self, work: Work, error_class: str) -> None:
         log.error("pipeline.step_failed", stage=self._plan.name, error_class=error_class)

@@ -15,6 +15,7 @@ from daemon.journal_sqlite import open_journal
 from daemon.kafka_side import KafkaSide
 from daemon.metrics import Metrics
 from daemon.outbound import Outbound
+from daemon.stage import Wakes
 from mappings.sites import SiteSet
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ async def running_side(
     outbound = Outbound(settings, SiteSet(), clock)
     kafka.join(outbound)
     async with open_journal(data / "journal.sqlite", clock=clock) as journal:
-        outbound.start(journal, metrics)
-        kafka.open_door(journal, metrics, wake_mapping=lambda: None, wake_outbox=outbound.wake)
+        wakes = Wakes()
+        outbound.start(journal, metrics, wakes.delivering)
+        kafka.open_door(journal, metrics, wakes)
         try:
             yield Side(kafka, journal, metrics)
         finally:

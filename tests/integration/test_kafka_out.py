@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -65,7 +66,8 @@ async def test_a_posted_draft_is_told_once_under_its_report_key_and_again_when_r
         kafka, outbound = KafkaSide(settings, clock), Outbound(settings, SiteSet(), clock)
         kafka.join(outbound)
         async with open_journal(tmp_path / "data" / "journal.sqlite", clock=clock) as journal:
-            outbound.start(journal, metrics)
+            wakened = asyncio.Event()
+            outbound.start(journal, metrics, wakened)
             report_id = await bring_to(journal, State.DRAFTED)
             (report,) = await journal.pending_reports(State.DRAFTED, now=clock.now(), limit=9)
             draft = report.observation
@@ -75,7 +77,7 @@ async def test_a_posted_draft_is_told_once_under_its_report_key_and_again_when_r
             await journal.record_posted(
                 report_id, reference="O/1", version_id="1", outcome="created", deliveries=owed
             )
-            outbound.wake()
+            wakened.set()
             records = await read_topic(broker, topic, 2)
 
             async def is_all_sent() -> bool:

@@ -79,7 +79,8 @@ async def test_what_is_due_is_sent_and_what_becomes_due_when_it_is_woken(
     async with ReceivingEngine() as engine:
         outbound = make(clock, port=engine.port)
         report = await drafted(journal, clock)
-        outbound.start(journal, Metrics())
+        wakened = asyncio.Event()
+        outbound.start(journal, Metrics(), wakened)
         await journal.record_posted(
             report.report_id,
             reference="O/1",
@@ -87,7 +88,7 @@ async def test_what_is_due_is_sent_and_what_becomes_due_when_it_is_woken(
             outcome="created",
             deliveries=outbound.plan_posted(report),
         )
-        outbound.wake()
+        wakened.set()
         await engine.arrived.wait()
         while await journal.deliveries_due():
             await asyncio.sleep(0.001)  # nothing to wait on: the journal tells nobody
@@ -122,7 +123,7 @@ async def test_no_draft_is_sent_in_shadow_or_while_posting_is_paused(
         shadow = {"write": "off"} if held_by == "shadow" else {}
         outbound = make(clock, port=engine.port, fhir=shadow)
         outbound.carriers["application_ack"] = AcknowledgmentCarrier(acknowledge)
-        outbound.start(journal, Metrics())
+        outbound.start(journal, Metrics(), asyncio.Event())
         await told.wait()
         await outbound.drain(5)
 

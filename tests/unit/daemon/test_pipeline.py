@@ -11,6 +11,7 @@ from daemon.courtesy import Courtesy
 from daemon.journal import NewReport
 from daemon.lifecycle import Event, State
 from daemon.pipeline import Pipeline, PipelineLimits
+from daemon.stage import Wakes
 from mappings.domain import DraftObservation, ReportKey
 from tests.unit.daemon.journal_samples import bring_to, state_of
 
@@ -42,6 +43,7 @@ class Steps:
         self.began: list[State] = []
         self.posted = asyncio.Semaphore(0)
         self.drafted = asyncio.Semaphore(0)
+        self.wakes = Wakes()
 
     def pipeline(
         self,
@@ -61,10 +63,11 @@ class Steps:
                 drafts_in_flight_max=2,
                 posts_in_flight_max=2,
                 is_shadow=is_shadow,
+                is_model_ready=lambda: is_model_ready,
                 may_post=lambda: may_post,
                 wait_turn=wait_turn or Courtesy(lambda: False, clock).wait_turn,
             ),
-            is_model_ready=lambda: is_model_ready,
+            wakes=self.wakes,
             clock=clock,
         )
 
@@ -143,7 +146,7 @@ async def test_in_shadow_everything_runs_and_nothing_is_posted(
     pipeline = steps.pipeline(clock, is_shadow=True)
     pipeline.start()
     await steps.drafted.acquire()
-    pipeline.wake_posting()
+    steps.wakes.posting.set()
     await pipeline.drain(5)
 
     assert (await journal.counts())[State.DRAFTED] == 1
@@ -163,7 +166,7 @@ async def test_no_draft_is_begun_before_a_model_is_ready(
 
     pipeline = steps.pipeline(clock, is_model_ready=False)
     pipeline.start()
-    pipeline.wake_drafting()
+    steps.wakes.drafting.set()
     await pipeline.drain(5)
 
     assert (await journal.counts())[State.MAPPED] == 1
@@ -232,7 +235,7 @@ async def test_nothing_is_posted_or_taken_back_while_it_must_not_be(
     pipeline = steps.pipeline(clock, is_shadow=held_by == "shadow", may_post=held_by != "server")
     pipeline.start()
     await steps.drafted.acquire()  # the stages have run
-    pipeline.wake_posting()
+    steps.wakes.posting.set()
     await pipeline.drain(5)
 
     assert steps.began == []
