@@ -57,8 +57,8 @@ class Finding(Scoped):
     """A kind of finding, by the English corpus's name for it.
 
     ``words`` are lower-case beginnings of words that name it. ``rank`` orders an impression; what
-    is below 20 is left out of it and needs no summary. ``no`` are the sentences that deny it. Of one
-    that ``is_followed`` an earlier size may be told.
+    is below 20 is left out of it and needs no summary. ``no`` are the sentences that deny it. Of
+    one that ``is_followed`` an earlier size may be told.
     """
 
     name: str
