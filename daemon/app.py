@@ -234,7 +234,7 @@ class App:
                 self.journal,
                 plan=lambda raw: plan_reports(raw, self._sites),
                 metrics=self.metrics,
-                wake_next=self._wake_after_mapping,
+                wake_next=self.wakes.after_mapping,
                 check=self._make_check(),
                 owed=self._owed_when_read,
                 guard=CarefulReading(self.journal, started_at=self._clock.now()).guard,
@@ -280,11 +280,6 @@ class App:
     def _is_answering(self) -> bool:
         door = self._fhir_intake
         return self.doors.is_answering or (door is not None and door.is_answering)
-
-    def _wake_after_mapping(self) -> None:
-        self.wakes.drafting.set()
-        self.wakes.posting.set()
-        self.wakes.delivering.set()
 
     def _make_check(self) -> StructureCheck | None:
         made = make_structure_check(self._sites, self.metrics)

@@ -33,6 +33,11 @@ class Wakes:
     posting: asyncio.Event = field(default_factory=asyncio.Event)
     delivering: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def after_mapping(self) -> None:
+        """Say that a message was read: there may be something to draft, take back, or tell."""
+        for wakened in (self.drafting, self.posting, self.delivering):
+            wakened.set()
+
 
 @dataclass(frozen=True, slots=True)
 class StagePlan(Generic[Work]):
