@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field, HttpUrl, model_validator
 
-from daemon.config_values import Area, ClientTls, Count, Seconds
+from daemon.config_values import Area, ClientTls, Count, Seconds, Uri
 
 WriteSetting: TypeAlias = Literal["off", "put", "conditional-create", "transaction", "auto"]
 _NEEDED = {
@@ -102,10 +102,10 @@ class Fhir(Area):
     )
     timeout_s: Seconds = Field(30, description="one request")
     posts_in_flight_max: Count = Field(8, description="posts at once; never two of one report")
-    identifier_system: str = Field(
-        "urn:prelim:report-key", min_length=1, description="system of Observation.identifier"
+    identifier_system: Uri = Field(
+        "urn:prelim:report-key", description="system of Observation.identifier"
     )
-    identifier_systems: dict[str, str] = Field(
+    identifier_systems: dict[str, Uri] = Field(
         default_factory=dict,
         description="FHIR system (URI) of an assigning authority, by its name as reports have it",
     )

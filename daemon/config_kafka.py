@@ -5,14 +5,25 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from daemon.config_values import Area, ClientTls, Count, Seconds, SendRetry
 from interfaces.loopback import is_loopback
 from mappings.hl7_header import VERSIONS
 
 MIB = 1024 * 1024
-Server = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:/@]+):[0-9]{1,5}$")]
+PORT_MAX = 65_535
+
+
+def _have_port(server: str) -> str:
+    if not 0 < int(server.rpartition(":")[2]) <= PORT_MAX:
+        raise ValueError(f"a port is 1 to {PORT_MAX}")
+    return server
+
+
+Server = Annotated[
+    str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:/@]+):[0-9]{1,5}$"), AfterValidator(_have_port)
+]
 Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 Suffix = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$")]
 

@@ -12,6 +12,8 @@ SecondsOrOff = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+# Absolute, and without what FHIR's search takes for the end of a token.
+Uri = Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:[^\s|,$\\]+$")]
 
 
 class Area(BaseModel):

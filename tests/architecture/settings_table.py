@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from daemon.config import Settings, find_area
@@ -13,6 +12,7 @@ from daemon.config import Settings, find_area
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 
@@ -30,7 +30,7 @@ def describe_settings(model: type[BaseModel] = Settings, prefix: str = "") -> It
     """Yield every leaf setting in the order of the code."""
     for name, field in model.model_fields.items():
         path, kind = prefix + name, field.annotation
-        if get_origin(kind) is dict and issubclass(get_args(kind)[1], BaseModel):
+        if get_origin(kind) is dict and find_area(get_args(kind)[1]) is not None:
             path, kind = f"{path}.NAME", get_args(kind)[1]
         if (area := find_area(kind)) is not None:
             yield from describe_settings(area, f"{path}.")

@@ -33,6 +33,8 @@ def test_by_default_there_is_no_kafka() -> None:
         {**LOCAL, "topics": {"..": {}}},
         {"bootstrap": ["http://kafka:9092"]},
         {"bootstrap": ["user@kafka:9092"]},
+        {"bootstrap": ["127.0.0.1:0"]},
+        {"bootstrap": ["127.0.0.1:65536"]},
         {**LOCAL, "backlog": {"pause_above": 10, "resume_below": 20}},
         {**LOCAL, "times": {"session_s": 6, "heartbeat_s": 3}},
         {**LOCAL, "sasl": {"username": "u"}},
@@ -51,6 +53,7 @@ def test_what_makes_no_sense_is_refused(values: dict[str, Any]) -> None:
     [
         {**LOCAL, "topics": {"reports": {}}},
         {"bootstrap": ["[::1]:9092"]},
+        {"bootstrap": ["127.0.0.1:65535"]},
         {**FAR, "tls": {}},
         {**FAR, "allow_plain": True},
         {**FAR, "tls": {}, "sasl": {"username": "u", "password_file": "/p"}},
