@@ -48,7 +48,7 @@ def _save_adapter(model: Any, out: Path, base_name: str) -> None:
     dtype = torch.bfloat16 if settings.peft_type == PeftType.LORA else torch.float32
     weights = {
         name: value.detach().to(dtype).contiguous()
-        for name, value in get_peft_model_state_dict(model).items()
+        for name, value in get_peft_model_state_dict(model, save_embedding_layers=False).items()
     }
     save_file(weights, out / ADAPTER, metadata={"format": "pt"})
     told = json.loads(json.dumps(settings.to_dict(), default=_plain))

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 import model.training
+from model.base_model import NAME as DEMO_BASE
 from model.training import load_recipe
 
 RECIPES = Path(model.training.__file__).parent / "recipes"
@@ -45,6 +46,34 @@ def test_a_wrong_field_is_named(wrong: str, field: str, tmp_path: Path) -> None:
         load(f"{kept}\n{wrong}\n", tmp_path)
 
     assert [error["loc"] for error in caught.value.errors()] == [(field,)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("epochs: 3", "steps or epochs"),
+        ("strategy: {kind: prefix}\ngradient_checkpointing: true", "prefix tuning cannot"),
+        ("strategy: {kind: dora}", "does not match any of the expected tags"),
+        ("strategy: {kind: freeze, rank: 4}", "Extra inputs"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(line: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=said):
+        load(f"{GOOD}{line}\n", tmp_path)
+
+
+def test_a_shipped_recipe_for_another_base_says_whose_licence_must_be_accepted() -> None:
+    recipes = [load_recipe(path) for path in sorted(RECIPES.glob("*.yaml"))]
+    others = [recipe for recipe in recipes if recipe.base.name != DEMO_BASE]
+
+    assert {one.base.name for one in others} == {
+        "Baichuan2-13B-Chat",
+        "ChatGLM-6B",
+        "Meta-Llama-3-8B-Instruct",
+    }
+    assert all("icen" in one.base.note and "accepted" in one.base.note for one in others)
+    native = {one.name for one in recipes if not one.base.needs_remote_code}
+    assert native == {"chatradio-single-site", "demo", "llama3-8b-qlora", "mira-site-modality"}
 
 
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
