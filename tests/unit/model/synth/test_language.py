@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 ALL = list(product(("de", "es", "fr", "ro", "zh"), Region))
 BOOKS = [(language, region) for language, region in ALL if region in regions_of(language)]
 # Letters that a language cannot be written without, and what stands there when they were lost.
-LETTERS = {"de": "äöüß", "es": "áéíóúñ", "fr": "éèêœà", "ro": "ăâîșț", "zh": "左右侧见"}
+LETTERS = {"de": "äöüß", "es": "áéíóúñ", "fr": "éèêœà", "ro": "ăâîșț", "zh": "侧见未影"}
 LOST = {
     "de": r"(?i)\b(?:fuer|ueber|groess\w*|gross\w*|maessig\w*)\b",
     "es": r"(?i)\b(?:lesion|torax|pulmon|pequeno|cm2)\b",
     "fr": r"(?i)\b(?:epanchement|modere|oedeme|a gauche|a droite)\b",
-    "ro": r"[şţŞŢ]|(?i:\b(?:dreapta|stanga|fara|leziune focala)\b(?<!dreapta))",
+    "ro": r"[\u015f\u0163\u015e\u0162]|(?i:\b(?:stang\w?|fara|evidentiaza)\b)",
     "zh": r"[,;:]|[a-z]{3,}",
 }
 PIECES = re.compile(r"[一-鿿]|[^\W\d_]+")
@@ -51,7 +51,7 @@ def sentences(language: str, region: Region, *, is_held_back: bool) -> Iterable[
 
 def terms(text: str) -> set[str]:
     """The words of a sentence by their first five letters; Chinese by its characters."""
-    return {piece[:5] for piece in PIECES.findall(re.sub(r"\{\w+\}\w*", " ", text.casefold()))}
+    return {piece[:5] for piece in PIECES.findall(re.sub(r"\{\w+\}[a-z]*", " ", text.casefold()))}
 
 
 def slots_filled(kind: Finding, grammar: Language) -> set[str]:
@@ -78,7 +78,7 @@ def told(kind: Finding, text: str, language: str, region: Region) -> tuple[bool,
 
 
 def test_there_are_five_languages_of_seven_regions_and_two_sites_each() -> None:
-    assert set(languages()) <= {"de", "es", "fr", "ro", "zh"}
+    assert set(languages()) == {"de", "es", "fr", "ro", "zh"}
     for language in languages():
         assert len(regions_of(language)) == 7
         assert len({style.site for style in language_named(language).styles}) >= 2

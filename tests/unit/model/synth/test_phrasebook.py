@@ -57,7 +57,7 @@ def sides_in(language: str, text: str) -> set[str]:
         side
         for side, forms in language_named(language).sides.items()
         if any(
-            re.search(rf"(?<![^\W一-鿿]){re.escape(form)}", text, re.IGNORECASE)
+            re.search(rf"(?<![^\W\d一-鿿]){re.escape(form)}", text, re.IGNORECASE)
             for form in forms.values()
         )
     }
