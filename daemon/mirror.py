@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal, cast
 from daemon.config_values import SendRetry
 from daemon.delivery import NewDelivery
 from interfaces.errors import SendRetryError
-from interfaces.fhir_store import read_body
 from mappings.fhir_elements import canonical_json
 from mappings.fhir_retraction import retracted
 
@@ -82,7 +81,7 @@ class Mirror:
     def _keep(self, resource: Mapping[str, object]) -> bool:
         kind, id_ = str(resource["resourceType"]), str(resource["id"])
         held = self._store.read(kind, id_)
-        if held is not None and _without_store_parts(read_body(held)) == resource:
+        if held is not None and _without_store_parts(held.resource()) == resource:
             return False
         self._store.update(resource, id_)
         return True

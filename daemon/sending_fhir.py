@@ -20,7 +20,8 @@ from interfaces.fhir_credentials import Bearer
 from interfaces.fhir_http import FhirHttp
 from mappings.errors import ResourceRefusedError
 from mappings.fhir_in_header import peek_resource
-from mappings.fhir_write import issue_codes, read_object
+from mappings.fhir_json import find_object
+from mappings.fhir_write import issue_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,10 +113,7 @@ async def _post_one(http: FhirHttp, index: int, path: str, payload: bytes) -> _R
 
 def _reason(body: bytes) -> str | None:
     """Return the issue types of an OperationOutcome: of its words no other is repeated."""
-    try:
-        return ",".join(issue_codes(read_object(body))) or None
-    except (ValueError, RecursionError):
-        return None
+    return ",".join(issue_codes(find_object(body))) or None
 
 
 def _print(result: _Result, *, as_json: bool) -> None:

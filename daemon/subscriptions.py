@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_store import Stored, read_body
+from interfaces.fhir_store import Stored
 from interfaces.fhir_store_search import matches
 from mappings.errors import SubscriptionRefusedError
 from mappings.fhir_elements import canonical_json
@@ -212,7 +212,7 @@ class Subscriptions:
         if not found.matches:
             return Event(number, at, None)
         draft = found.matches[0]
-        return Event(number, at, read_body(draft), is_first=draft.version == 1)
+        return Event(number, at, draft.resource(), is_first=draft.version == 1)
 
     async def move(self, id_: str, state: SubscriptionState, reason: str | None = None) -> None:
         """Let a Subscription go to another state; one that is gone stays gone."""
@@ -259,7 +259,7 @@ class Subscriptions:
         return held
 
     def _hold(self, stored: Stored) -> None:
-        resource = read_body(stored)
+        resource = stored.resource()
         self._held[stored.id] = Held(
             id=stored.id,
             resource=resource,
@@ -270,5 +270,5 @@ class Subscriptions:
 
 
 def _told(stored: Stored) -> Stored:
-    body = canonical_json(mask_headers(read_body(stored)))
+    body = canonical_json(mask_headers(stored.resource()))
     return Stored(stored.type, stored.id, stored.version, stored.updated_at, body)

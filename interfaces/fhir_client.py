@@ -26,6 +26,7 @@ from interfaces.fhir_transactions import TransactionWrites
 from mappings.domain import PostOutcome
 from mappings.fhir_audit_event import Write
 from mappings.fhir_elements import canonical_json
+from mappings.fhir_json import read_object
 from mappings.fhir_write import (
     Create,
     LeaveAlone,
@@ -34,7 +35,6 @@ from mappings.fhir_write import (
     Update,
     plan_retraction,
     plan_write,
-    read_object,
     rename,
     with_names,
 )

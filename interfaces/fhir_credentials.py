@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from interfaces.errors import PostRefusedError, PostRetryError
-from interfaces.fhir_replies import accepted, read_json
+from interfaces.fhir_replies import accepted
 from interfaces.loopback import is_loopback
+from mappings.fhir_json import find_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -246,7 +247,7 @@ def _read_url(text: object) -> SplitResult | None:
 def _token_answer(reply: Reply) -> Mapping[str, object]:
     """Read an answer about tokens: a no is for an operator to settle, and drafts wait for that."""
     try:
-        answer = read_json(accepted(reply, "token").body)
+        answer = find_object(accepted(reply, "token").body)
     except PostRefusedError:
         raise PostRetryError("unauthorised", "token") from None
     if answer is None:

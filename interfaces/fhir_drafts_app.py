@@ -33,7 +33,6 @@ from interfaces.fhir_endpoints import (
     read_body,
     stored_headers,
 )
-from interfaces.fhir_store import read_body as read_stored_body
 from interfaces.fhir_store_app import read_stored
 from interfaces.fhir_store_search import CURSOR, parameters
 from interfaces.fhir_subscriptions_app import subscription_routes
@@ -202,13 +201,13 @@ def _shape(pairs: Pairs) -> tuple[str, str | None]:
 
 
 def _cut(stored: Stored, elements: frozenset[str]) -> dict[str, object]:
-    return subset(read_stored_body(stored), elements)
+    return subset(stored.resource(), elements)
 
 
 def _match(stored: Stored, url: str, elements: frozenset[str] | None) -> dict[str, object]:
     return {
         "fullUrl": f"{url}/{stored.id}",
-        "resource": read_stored_body(stored) if elements is None else _cut(stored, elements),
+        "resource": stored.resource() if elements is None else _cut(stored, elements),
         "search": {"mode": "match"},
     }
 

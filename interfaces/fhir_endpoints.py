@@ -22,7 +22,7 @@ from starlette.responses import Response
 from interfaces.errors import RequestRefusedError
 from mappings.errors import GuardViolationError
 from mappings.fhir_elements import FHIR_JSON, canonical_json
-from mappings.fhir_write import read_object
+from mappings.fhir_json import find_object
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -121,10 +121,9 @@ async def read_resource(request: Request, kind: str) -> dict[str, object]:
     Raises:
         RequestRefusedError: 415, 413 or 400.
     """
-    try:
-        resource = read_object(await read_body(request, JSON_TYPES))
-    except (ValueError, RecursionError):  # their text quotes the input
-        raise RequestRefusedError(400, "structure", "body_not_json") from None
+    resource = find_object(await read_body(request, JSON_TYPES))
+    if resource is None:
+        raise RequestRefusedError(400, "structure", "body_not_json")
     if resource.get("resourceType") != kind:
         raise RequestRefusedError(400, "invalid", "type_differs_from_url", "resourceType")
     return resource

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interfaces.errors import PostRefusedError, PostRetryError
-from mappings.fhir_write import Fate, issue_codes, judge_status, parse_retry_after_s, read_object
+from mappings.fhir_json import find_object
+from mappings.fhir_write import Fate, issue_codes, judge_status, parse_retry_after_s
 
 if TYPE_CHECKING:
     from interfaces.fhir_http import Reply
@@ -33,7 +34,7 @@ def accepted(reply: Reply, where: str) -> Reply:
     if fate is Fate.DONE:
         return reply
     if fate is Fate.REFUSED:
-        codes = ",".join(issue_codes(read_json(reply.body)))
+        codes = ",".join(issue_codes(find_object(reply.body)))
         raise PostRefusedError(f"http_{reply.status}", f"{where}: {codes}" if codes else where)
     retry_after_s = parse_retry_after_s(reply.retry_after, reply.date)
     reason = "unauthorised" if fate is Fate.UNAUTHORISED else f"http_{reply.status}"
@@ -48,15 +49,7 @@ def resource_of(reply: Reply, where: str, kind: str) -> dict[str, object]:
             say): the server itself may be back later.
         PostRefusedError: A no for good.
     """
-    document = read_json(accepted(reply, where).body)
+    document = find_object(accepted(reply, where).body)
     if document is None or document.get("resourceType") != kind:
         raise PostRetryError("reply_unreadable", where)
     return document
-
-
-def read_json(body: bytes) -> dict[str, object] | None:
-    """Return a JSON object, or None for anything else."""
-    try:
-        return read_object(body)
-    except (ValueError, RecursionError):
-        return None

@@ -24,6 +24,7 @@ from interfaces.fhir_replies import (
 )
 from mappings.domain import PostOutcome, PostReceipt
 from mappings.fhir_elements import canonical_json
+from mappings.fhir_json import read_object
 from mappings.fhir_task import cancelled
 from mappings.fhir_write import (
     Create,
@@ -33,7 +34,6 @@ from mappings.fhir_write import (
     read_etag,
     read_location,
     read_matches,
-    read_object,
     update_of,
     with_names,
 )

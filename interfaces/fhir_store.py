@@ -57,6 +57,11 @@ class Stored:
     updated_at: str
     body: bytes = field(repr=False)
 
+    def resource(self) -> dict[str, object]:
+        """Return it as JSON types."""
+        document: dict[str, object] = json.loads(self.body)
+        return document
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -281,9 +286,3 @@ class FhirStore:
             "INSERT INTO moment VALUES (?, ?, ?, ?, ?)",
             [(*owner, *row) for row in date_rows(whole)],
         )
-
-
-def read_body(stored: Stored) -> dict[str, object]:
-    """Return a stored resource as JSON types."""
-    document: dict[str, object] = json.loads(stored.body)
-    return document

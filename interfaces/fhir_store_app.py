@@ -28,7 +28,7 @@ from interfaces.fhir_endpoints import (
     read_resource,
     stored_headers,
 )
-from interfaces.fhir_store import FhirStore, Page, Stored, read_body
+from interfaces.fhir_store import FhirStore, Page, Stored
 from interfaces.fhir_store_search import CURSOR, parameters
 from mappings.fhir_elements import FHIR_JSON
 from mappings.fhir_guard import KNOWN_TYPES, check_r4
@@ -162,7 +162,7 @@ def _searchset(page: Page, query: list[tuple[str, str]], url: str) -> dict[str, 
         bundle["entry"] = [
             {
                 "fullUrl": f"{url}/{stored.id}",
-                "resource": read_body(stored),
+                "resource": stored.resource(),
                 "search": {"mode": "match"},
             }
             for stored in page.matches

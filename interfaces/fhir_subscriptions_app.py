@@ -26,7 +26,6 @@ from interfaces.fhir_endpoints import (
     read_resource,
     stored_headers,
 )
-from interfaces.fhir_store import read_body as read_stored_body
 from mappings.fhir_elements import FHIR_JSON
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ class _Subscriptions:
         entries = [
             {
                 "fullUrl": f"{url}/{stored.id}",
-                "resource": read_stored_body(stored),
+                "resource": stored.resource(),
                 "search": {"mode": "match"},
             }
             for stored in found

@@ -16,16 +16,9 @@ from interfaces.errors import PostRefusedError, PostRetryError
 from interfaces.fhir_replies import CONFLICT, MINIMAL, PRECONDITION_FAILED, resource_of
 from interfaces.fhir_single_writes import SingleWrites
 from mappings.domain import PostOutcome, PostReceipt
+from mappings.fhir_json import read_object
 from mappings.fhir_transaction import Replaced, build_transaction
-from mappings.fhir_write import (
-    Create,
-    Unchanged,
-    Update,
-    read_etag,
-    read_location,
-    read_object,
-    with_names,
-)
+from mappings.fhir_write import Create, Unchanged, Update, read_etag, read_location, with_names
 
 if TYPE_CHECKING:
     from interfaces.fhir_http import FhirHttp

@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from interfaces.errors import PostRetryError
 from interfaces.fhir_credentials import post_form
-from interfaces.fhir_replies import read_json
+from mappings.fhir_json import find_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -142,5 +142,5 @@ def _kid(key: ECKey | RSAKey, key_file: KeyFile) -> str:
 
 
 def _is_client_unknown(reply: Reply) -> bool:
-    answer = read_json(reply.body) if reply.status in _NO else None
+    answer = find_object(reply.body) if reply.status in _NO else None
     return answer is not None and answer.get("error") == "invalid_client"

@@ -1,6 +1,6 @@
 """Reads the parts of a FHIR resource as they stand in its JSON, whatever they should have been.
 
-A part of the wrong kind is no part: nothing here raises. Whether a resource is valid is judged by
+A part of the wrong kind is no part, and raises nothing. Whether a resource is valid is judged by
 fhir_judge.py, once, at the door.
 
 Standard: FHIR JSON; data types Coding, CodeableConcept, CodeableReference, Identifier.
@@ -8,8 +8,9 @@ Standard: FHIR JSON; data types Coding, CodeableConcept, CodeableReference, Iden
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 Node: TypeAlias = Mapping[str, object]
 """A resource, or a part of one."""
@@ -21,6 +22,26 @@ class Coding(NamedTuple):
     system: str
     code: str
     display: str
+
+
+def read_object(text: bytes) -> dict[str, object]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: Not JSON, or not an object. Its text may quote the input.
+    """
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the same fate as no JSON
+    return cast("dict[str, object]", document)
+
+
+def find_object(text: bytes) -> dict[str, object] | None:
+    """Read a JSON object of another's; None for anything else."""
+    try:
+        return read_object(text)
+    except (ValueError, RecursionError):  # their text quotes the input
+        return None
 
 
 def word(node: Node, *names: str) -> str:

@@ -9,16 +9,15 @@ Standard: FHIR R4 RESTful API (conditional create, version-aware update), RFC 91
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import cast
 
 from mappings.fhir_elements import canonical_json
+from mappings.fhir_json import read_object
 from mappings.fhir_retraction import may_be_drafted_again
 
 RETRY_AFTER_S_MAX = 86_400.0
@@ -254,18 +253,6 @@ def _renamed(name: str, value: object, names: Mapping[str, str]) -> object:
     if name == "reference" and isinstance(value, str):
         return names.get(value, value)
     return value
-
-
-def read_object(text: bytes) -> dict[str, object]:
-    """Read a JSON object.
-
-    Raises:
-        ValueError: Not JSON, or not an object. Its text may quote the input.
-    """
-    document = json.loads(text)
-    if not isinstance(document, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - the same fate as no JSON
-    return cast("dict[str, object]", document)
 
 
 def _id_of(value: object) -> str | None:

@@ -24,11 +24,11 @@ from daemon.lifecycle import State
 from interfaces import fhir_credentials
 from interfaces.errors import PostRefusedError, PostRetryError
 from interfaces.fhir_http import FhirHttp
-from interfaces.fhir_replies import read_json
 from interfaces.http_server import HttpServer
 from interfaces.mllp_client import MllpClient
 from interfaces.smart_auth import KeyFile, public_keys
 from mappings.domain import PostOutcome
+from mappings.fhir_json import find_object
 from tests.integration.sekmet import free_loopback_port, running_sekmet
 from tests.unit.daemon.test_app import ORU
 from tests.unit.mappings.fhir_samples import draft_of, key_of
@@ -270,7 +270,7 @@ async def test_the_daemon_posts_as_a_smart_client_whose_keys_the_server_reads_fr
             while not (await app.journal.counts()).get(State.POSTED):
                 await asyncio.sleep(0.05)
         async with FhirHttp(f"http://127.0.0.1:{daemon_port}", timeout_s=10) as http:
-            ready = read_json((await http.exchange("GET", "readyz")).body)
+            ready = find_object((await http.exchange("GET", "readyz")).body)
             metrics = (await http.exchange("GET", "metrics")).body.decode()
 
     assert ready is not None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from interfaces.errors import RequestRefusedError
-from interfaces.fhir_store import FhirStore, read_body
+from interfaces.fhir_store import FhirStore
 from tests.unit.mappings.fhir_samples import draft_of, key_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_an_update_makes_the_next_version_and_keeps_the_older(store: FhirStore) 
     assert store.read("Observation", "x") == second
     assert store.read("Observation", "x", 1) == first
     assert store.read("Observation", "x", 3) is None
-    assert read_body(second)["meta"] == {
+    assert second.resource()["meta"] == {
         **observation()["meta"],
         "versionId": "2",
         "lastUpdated": "2026-03-04T12:00:00.000Z",

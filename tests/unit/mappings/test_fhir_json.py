@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.fhir_json import Coding, codings, kind_of, name_of, part, parts, word
+from mappings.fhir_json import Coding, codings, find_object, kind_of, name_of, part, parts, word
 
 
 @pytest.mark.parametrize("value", [None, 7, True, "text", ["text"], [None]])
@@ -47,3 +47,12 @@ def test_a_concept_is_called_by_its_text_then_a_display_then_a_code() -> None:
 
 def test_a_resource_without_a_type_has_none() -> None:
     assert kind_of({"resourceType": ["Bundle"]}) == ""
+
+
+@pytest.mark.parametrize("text", [b"", b"[1]", b"<html>", b"\xff", b"[" * 100_000])
+def test_what_is_no_object_is_none(text: bytes) -> None:
+    assert find_object(text) is None
+
+
+def test_an_object_of_anothers_is_read() -> None:
+    assert find_object(b'{"resourceType": "Task"}') == {"resourceType": "Task"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mappings.fhir_json import read_object
 from mappings.fhir_write import (
     Create,
     Fate,
@@ -24,7 +25,6 @@ from mappings.fhir_write import (
     read_etag,
     read_location,
     read_matches,
-    read_object,
     rename,
     with_names,
 )
