@@ -21,7 +21,7 @@ from interfaces.fhir_http import FhirHttp
 from mappings.errors import ResourceRefusedError
 from mappings.fhir_in_header import peek_resource
 from mappings.fhir_json import find_object
-from mappings.fhir_write import issue_codes
+from mappings.fhir_wire import issue_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

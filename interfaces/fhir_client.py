@@ -27,6 +27,7 @@ from mappings.domain import PostOutcome
 from mappings.fhir_audit_event import Write
 from mappings.fhir_elements import canonical_json
 from mappings.fhir_json import read_object
+from mappings.fhir_wire import rename, with_names
 from mappings.fhir_write import (
     Create,
     LeaveAlone,
@@ -35,8 +36,6 @@ from mappings.fhir_write import (
     Update,
     plan_retraction,
     plan_write,
-    rename,
-    with_names,
 )
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from interfaces.errors import PostRefusedError, PostRetryError, ServerAwayError
 from interfaces.fhir_breaker import Breaker, BreakerLimits
 from interfaces.http_faults import why_unanswered
 from mappings.fhir_elements import FHIR_JSON
-from mappings.fhir_write import Fate, judge_status, parse_retry_after_s
+from mappings.fhir_wire import Fate, judge_status, parse_retry_after_s
 
 if TYPE_CHECKING:
     import ssl

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from interfaces.errors import PostRefusedError, PostRetryError
 from mappings.fhir_json import find_object
-from mappings.fhir_write import Fate, issue_codes, judge_status, parse_retry_after_s
+from mappings.fhir_wire import Fate, issue_codes, judge_status, parse_retry_after_s
 
 if TYPE_CHECKING:
     from interfaces.fhir_http import Reply

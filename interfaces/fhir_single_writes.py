@@ -26,17 +26,8 @@ from mappings.domain import PostOutcome, PostReceipt
 from mappings.fhir_elements import canonical_json
 from mappings.fhir_json import read_object
 from mappings.fhir_task import cancelled
-from mappings.fhir_write import (
-    Create,
-    Unchanged,
-    Update,
-    criteria_of,
-    read_etag,
-    read_location,
-    read_matches,
-    update_of,
-    with_names,
-)
+from mappings.fhir_wire import criteria_of, read_etag, read_location, read_matches, with_names
+from mappings.fhir_write import Create, Unchanged, Update, update_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,8 @@ from interfaces.fhir_single_writes import SingleWrites
 from mappings.domain import PostOutcome, PostReceipt
 from mappings.fhir_json import read_object
 from mappings.fhir_transaction import Replaced, build_transaction
-from mappings.fhir_write import Create, Unchanged, Update, read_etag, read_location, with_names
+from mappings.fhir_wire import read_etag, read_location, with_names
+from mappings.fhir_write import Create, Unchanged, Update
 
 if TYPE_CHECKING:
     from interfaces.fhir_http import FhirHttp

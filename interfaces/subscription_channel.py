@@ -19,7 +19,7 @@ from yarl import URL
 from interfaces.errors import SendRefusedError, SendRetryError
 from interfaces.http_faults import why_unanswered
 from interfaces.loopback import is_loopback
-from mappings.fhir_write import parse_retry_after_s
+from mappings.fhir_wire import parse_retry_after_s
 
 if TYPE_CHECKING:
     import ssl

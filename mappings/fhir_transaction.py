@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from mappings.fhir_elements import canonical_json
 from mappings.fhir_guard import check_resource
 from mappings.fhir_json import read_object
-from mappings.fhir_write import criteria_of, rename
+from mappings.fhir_wire import criteria_of, rename
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
