@@ -145,14 +145,17 @@ def ablate(  # noqa: PLR0913, PLR0917 - an option each
     adapter with `prompt: {variant: mixed}` in its recipe, so that it knows all four.
     """
     _require_libraries()
-    from model.comparing.ablation import run_ablation, taught_plan
+    from model.comparing.ablation import run_ablation
     from model.comparing.ablation_page import ablation_as_dict, ablation_page, sections_of
     from model.comparing.pages import write_page
+    from model.engines.weights import taught_plan
     from model.prompt import VARIANTS
     from model.training.writer import load_writer
 
     sets = _sets(data, split, external or [], limit)
-    plan = _told(taught_plan(adapter), exam=exam, indication=indication, site_name=site_names)
+    plan = _told(
+        taught_plan(adapter, "--adapter"), exam=exam, indication=indication, site_name=site_names
+    )
     writer = load_writer(adapter, base, threads=threads)
     with _progress() as progress:
         total = len(VARIANTS) * sum(len(one.reports) for one in sets)

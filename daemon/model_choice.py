@@ -13,8 +13,9 @@ from mappings.sites import SiteSet
 from model.batching import BatchLimits
 from model.engine import EngineConfiguration, ServerConfiguration
 from model.engines.openai_server import OpenAiServer
+from model.engines.weights import taught_plan
 from model.errors import EngineUnavailableError
-from model.prompt import SitePrompt, build_prompt
+from model.prompt import DEFAULT_PLAN, SitePrompt, build_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +126,8 @@ def make_supervisor(
 class PromptMaker:
     """Asks for an impression with the adapter, style and limits of the report's site.
 
-    The adapter is the site's for the exam, else the settings' default one.
+    The adapter is the site's for the exam, else the settings' default one; it is asked as it was
+    taught.
     """
 
     def __init__(self, settings: Settings, sites: SiteSet | None = None) -> None:
@@ -133,6 +135,7 @@ class PromptMaker:
 
         Raises:
             SiteMappingError: A site names an adapter that is not there.
+            EngineUnavailableError: An adapter's card asks for a prompt that is not known here.
         """
         chosen = settings.model
         self._sites = sites or SiteSet()
@@ -142,17 +145,23 @@ class PromptMaker:
             _check_adapters(self._sites, adapters)
         self._adapter = chosen.default_adapter or next(iter(adapters), None)
         self._output_tokens_max = chosen.output_tokens_max
+        folders = _adapter_folders(settings) if chosen.engine == "transformers" else {}
+        self._plans = {
+            name: taught_plan(folder, f"model.adapters.{name}") for name, folder in folders.items()
+        }
 
     def __call__(self, findings: Findings) -> Prompt:
         """Return the prompt for one report."""
         site = self._sites.named(findings.site)
         own = site.adapter_for(findings.exam) if self._has_adapters else None
         style = site.style_for(findings.exam)
+        adapter = own or self._adapter
         return build_prompt(
             findings,
             site_prompt=None if style is None else SitePrompt(style),
-            adapter=own or self._adapter,
+            adapter=adapter,
             output_tokens_max=self._output_tokens_max,
+            plan=self._plans.get(adapter or "", DEFAULT_PLAN),
         )
 
 

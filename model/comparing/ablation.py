@@ -7,13 +7,10 @@ it never met, and loses by that alone.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from model.comparing.costs import Cost, Meter
-from model.engines.weights import CARD
-from model.errors import CorpusUnreadableError
 from model.evaluation.comparison import run_comparison
 from model.evaluation.intervals import holm
 from model.evaluation.reports import findings_of
@@ -21,7 +18,6 @@ from model.prompt import VARIANTS, PromptPlan, SitePrompt, Variant, build_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from mappings.domain import Prompt
     from model.corpora.schema import CorpusRow
@@ -98,20 +94,6 @@ def run_ablation(
     """
     done = tuple(_ablate(one, writer, plan, advance) for one in sets)
     return Ablation(plan, done, _corrected(done))
-
-
-def taught_plan(adapter: Path) -> PromptPlan:
-    """Read from its card how an adapter was taught to be asked; a card that says nothing is older
-    than plans, and means the default.
-
-    Raises:
-        CorpusUnreadableError: There is no card, or it cannot be read.
-    """
-    try:
-        card = json.loads((adapter / CARD).read_text(encoding="utf-8"))
-        return PromptPlan.model_validate(card["recipe"].get("prompt", {}))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise CorpusUnreadableError("card_missing_or_unreadable", str(adapter)) from None
 
 
 def prompt_of(report: CorpusRow, plan: PromptPlan) -> Prompt:

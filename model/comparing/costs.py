@@ -6,7 +6,6 @@ A GPU's is asked of torch, where work was done on one.
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 from dataclasses import dataclass
@@ -36,7 +35,6 @@ class Meter:
 
     def __init__(self) -> None:
         """Forget the peak of the work before, and start."""
-        gc.collect()
         self._has_peak = _forget_peak()
         if (cuda := _cuda()) is not None:
             cuda.reset_peak_memory_stats()

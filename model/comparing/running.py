@@ -7,6 +7,7 @@ corpus or base makes another one.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import re
@@ -156,6 +157,7 @@ def _outcome_of(cell: Cell, asked: Asked, base_digest: str, watch: Watch) -> Out
     if (found := _read_outcome(folder / OUTCOME)) is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
+    gc.collect()  # what the run before held is no part of this one's peak
     outcome = _run(cell, asked, folder, watch)
     beside = folder / f"{OUTCOME}.part"
     with open_private(beside) as file:

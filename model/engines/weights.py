@@ -9,7 +9,10 @@ import hashlib
 import json
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from model.errors import EngineUnavailableError
+from model.prompt import DEFAULT_PLAN, PromptPlan
 
 CARD = "card.json"
 
@@ -59,6 +62,22 @@ def digest_of(folder: Path) -> str:
 def is_marked_demo(folder: Path) -> bool:
     """Whether the folder's card says that the weights are for show."""
     return _read_json(folder / CARD).get("is_demo") is True
+
+
+def taught_plan(folder: Path, where: str) -> PromptPlan:
+    """Return how an adapter was taught to be asked, by its card; the default where it says nothing.
+
+    Raises:
+        EngineUnavailableError: ``prompt_plan_unknown``: the card is of another version of prelim.
+    """
+    recipe = _read_json(folder / CARD).get("recipe")
+    told = recipe.get("prompt") if isinstance(recipe, dict) else None
+    if told is None:
+        return DEFAULT_PLAN
+    try:
+        return PromptPlan.model_validate(told)
+    except ValidationError:
+        raise EngineUnavailableError("prompt_plan_unknown", where) from None
 
 
 def has_bfloat16() -> bool:

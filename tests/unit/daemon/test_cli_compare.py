@@ -185,7 +185,7 @@ def test_two_external_files_of_one_name_are_refused(
     assert error.where == "--external"
 
 
-def test_an_adapter_without_a_card_is_refused(corpus: Path, tmp_path: Path) -> None:
+def test_a_folder_without_an_adapter_is_refused(corpus: Path, base: Path, tmp_path: Path) -> None:
     options = ("--data", corpus, "--adapter", tmp_path, "--out", tmp_path / "out")
 
-    assert refused("ablate", *options).reason == "card_missing_or_unreadable"
+    assert refused("ablate", *options, "--base", base).where == "base"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +140,38 @@ def test_a_site_chooses_adapter_and_style_by_the_exam(tmp_path: Path) -> None:
     styled = [piece for piece in of_mr.pieces if "Numbered list." in piece.text]
     assert [piece.is_trusted for piece in styled] == [False]
     assert not any("Numbered" in piece.text for piece in (*of_ct.pieces, *elsewhere.pieces))
+
+
+def test_each_adapter_is_asked_as_its_card_says_that_it_was_taught(tmp_path: Path) -> None:
+    plans = {"ct": {"variant": "none", "indication": False}, "mr": {"variant": "mixed"}}
+    for name, plan in plans.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "card.json").write_text(json.dumps({"recipe": {"prompt": plan}}))
+    adapters = {name: tmp_path / name for name in plans}
+    model = {"base": tmp_path, "adapters": adapters, "default_adapter": "ct"}
+    settings = load_settings(overrides={"model": model}, environment={})
+    mr = DraftingRule(modalities=frozenset({Modality.MR}), adapter="mr", style="Short.")
+    prompt_of = PromptMaker(settings, sites_with(mr, DraftingRule(style="Short.")))
+
+    of_mr, of_ct = (
+        prompt_of(Findings("Clear.", "Cough", Exam(modality=modality), "anna", "en"))
+        for modality in (Modality.MR, Modality.CT)
+    )
+
+    told = {prompt.adapter: "".join(one.text for one in prompt.pieces) for prompt in (of_mr, of_ct)}
+    assert all(text in told["mr"] for text in ("MRI report", "Short.", "Cough"))
+    assert not any(text in told["ct"] for text in ("CT report", "Short.", "Cough"))
+
+
+def test_an_adapter_that_was_taught_a_prompt_unknown_here_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text('{"recipe": {"prompt": {"variant": "later"}}}')
+    model = {"base": tmp_path, "adapters": {"ct": tmp_path}}
+    settings = load_settings(overrides={"model": model}, environment={})
+
+    with pytest.raises(EngineUnavailableError) as caught:
+        PromptMaker(settings)
+
+    assert (caught.value.reason, caught.value.where) == ("prompt_plan_unknown", "model.adapters.ct")
 
 
 def test_an_adapter_that_no_setting_has_stops_the_start(tmp_path: Path) -> None:

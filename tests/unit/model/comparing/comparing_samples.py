@@ -27,7 +27,7 @@ REPORTS = tuple(
         findings=f"Small left effusion, {number} mm.",
         impression="Small left effusion.",
     )
-    for number in range(1, 13)
+    for number in range(1, 11)
 )
 ABROAD = tuple(replace(one, site="unknown", style=None) for one in REPORTS)
 

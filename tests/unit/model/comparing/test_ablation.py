@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("numpy")
 
-from model.comparing.ablation import Ablation, run_ablation, taught_plan
-from model.errors import CorpusUnreadableError
+from model.comparing.ablation import run_ablation
 from model.evaluation.intervals import holm
 from model.prompt import VARIANTS, PromptPlan
 from tests.unit.model.comparing.comparing_samples import REPORTS, KnowingWriter, set_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from model.comparing.ablation import Ablation
+
+pytestmark = pytest.mark.timeout(120)
 
 
 def test_each_variant_is_asked_and_scored_on_each_set(ablation: Ablation) -> None:
@@ -36,8 +36,8 @@ def test_prompts_that_another_variant_asked_already_are_not_written_again(
     assert all(cost is not None for cost in here.costs.values())
     assert {variant for variant, cost in abroad.costs.items() if cost is None} == {"site", "both"}
     assert len(writer.asked) == (4 + 2) * len(REPORTS)
-    assert (here.with_modality, here.with_site) == (12, 12)
-    assert (abroad.with_modality, abroad.with_site) == (12, 0)
+    assert (here.with_modality, here.with_site) == (10, 10)
+    assert (abroad.with_modality, abroad.with_site) == (10, 0)
 
 
 def test_the_plan_says_what_every_variant_tells_besides() -> None:
@@ -55,22 +55,3 @@ def test_all_sets_are_one_family_of_tests_against_both(ablation: Ablation) -> No
     assert {name for name, _ in ablation.tests} == {"here", "abroad"}
     raw = [test.difference.randomisation_p for _, test in ablation.tests]
     assert [test.randomisation_p for _, test in ablation.tests] == holm(raw)
-
-
-def test_an_adapters_card_says_how_it_was_taught(tmp_path: Path) -> None:
-    card = tmp_path / "card.json"
-    card.write_text(json.dumps({"recipe": {"prompt": {"variant": "mixed", "exam": False}}}))
-    told = taught_plan(tmp_path)
-    card.write_text(json.dumps({"recipe": {"steps": 1000}}))
-
-    assert told == PromptPlan(variant="mixed", exam=False)
-    assert taught_plan(tmp_path) == PromptPlan()
-
-
-@pytest.mark.parametrize("card", [None, "[]", "{", '{"recipe": {"prompt": {"variant": "x"}}}'])
-def test_an_adapter_without_a_readable_card_is_refused(tmp_path: Path, card: str | None) -> None:
-    if card is not None:
-        (tmp_path / "card.json").write_text(card)
-
-    with pytest.raises(CorpusUnreadableError, match="card_missing_or_unreadable"):
-        taught_plan(tmp_path)

@@ -17,8 +17,10 @@ from model.engines.weights import (
     is_marked_demo,
     require_plain_lora,
     require_safetensors,
+    taught_plan,
 )
 from model.errors import EngineUnavailableError
+from model.prompt import PromptPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,3 +221,31 @@ def test_a_system_that_does_not_tell_has_no_bfloat16(
     monkeypatch.setattr(weights, "Path", lambda _: tmp_path / "none")
 
     assert has_bfloat16() is False
+
+
+@pytest.mark.parametrize(
+    ("card", "plan"),
+    [
+        (None, PromptPlan()),
+        ("[]", PromptPlan()),
+        ('{"recipe": {"steps": 1000}}', PromptPlan()),
+        (
+            '{"recipe": {"prompt": {"variant": "mixed", "exam": false}}}',
+            PromptPlan(variant="mixed", exam=False),
+        ),
+    ],
+)
+def test_an_adapters_card_says_how_it_was_taught_to_be_asked(
+    tmp_path: Path, card: str | None, plan: PromptPlan
+) -> None:
+    if card is not None:
+        (tmp_path / "card.json").write_text(card)
+
+    assert taught_plan(tmp_path, WHERE) == plan
+
+
+def test_a_prompt_plan_of_another_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text('{"recipe": {"prompt": {"tone": "kind"}}}')
+
+    with pytest.raises(EngineUnavailableError, match="prompt_plan_unknown"):
+        taught_plan(tmp_path, WHERE)
