@@ -45,21 +45,44 @@ def synth(
     train: Annotated[int, typer.Option(min=0, help="Reports to train on.")] = 8000,
     dev: Annotated[int, typer.Option(min=0, help="Reports to watch training by.")] = 120,
     test: Annotated[int, typer.Option(min=0, help="Reports of unseen templates.")] = 300,
+    languages: Annotated[
+        str,
+        typer.Option(help="Codes with commas between; they take turns, one named twice has two."),
+    ] = "en",
     as_json: AsJson = False,
 ) -> None:
     """Write a synthetic corpus: invented reports whose sides, sizes and negations are known."""
     from model.synth import Counts, write_corpus
 
+    asked = _read_languages(languages)
     counts = Counts(train=train, dev=dev, test=test)
     with Progress(console=ERRORS, transient=True) as progress:
         task = progress.add_task("writing reports", total=train + dev + test)
         corpus = write_corpus(
-            out, seed=seed, counts=counts, advance=lambda n: progress.advance(task, n)
+            out,
+            seed=seed,
+            counts=counts,
+            languages=asked,
+            advance=lambda n: progress.advance(task, n),
         )
     if as_json:
         print_json({"folder": str(out), "seed": seed, "sha256": corpus.digests})
     else:
         _print_corpus(corpus)
+
+
+def _read_languages(told: str) -> tuple[str, ...]:
+    """Read --languages.
+
+    Raises:
+        ConfigurationError: One is not spoken, or none is given.
+    """
+    from model.synth import LANGUAGES
+
+    asked = tuple(one.strip() for one in told.split(",") if one.strip())
+    if not asked or set(asked) - set(LANGUAGES):
+        raise ConfigurationError(f"not some of {', '.join(LANGUAGES)}", "--languages")
+    return asked
 
 
 def _print_corpus(corpus: Corpus) -> None:

@@ -16,7 +16,7 @@ from mappings.domain import Draft, EngineIdentity, FinishReason, Modality, Regio
 from model.engine import EngineConfiguration
 from model.engines.extractive import ExtractiveEngine
 from model.prompt import TEMPLATE_VERSION
-from model.synth.lexicon import lexicon
+from model.synth.lexicon import group_of, lexicon
 from model.training.rows import prompt_of
 from model.worker import load_engine
 
@@ -121,8 +121,7 @@ def draft_reference(rows: Sequence[Mapping[str, Any]]) -> list[Draft]:
 
 
 def _normal_sentence(row: Mapping[str, Any]) -> str:
-    is_ct = Modality(row["modality"]) is Modality.CT
-    return lexicon(Region(row["region"])).normal["CT" if is_ct else "XR"]
+    return lexicon(Region(row["region"])).normal[group_of(Modality(row["modality"]))]
 
 
 def _bag(row: Mapping[str, Any]) -> Counter[str]:

@@ -4,6 +4,6 @@ No sentence here is taken from a real report and no patient is meant. The corpus
 teaches the demo adapter its manners; it says nothing about accuracy on patients.
 """
 
-from model.synth.corpus import Corpus, Counts, read_rows, write_corpus
+from model.synth.corpus import LANGUAGES, Corpus, Counts, read_rows, write_corpus
 
-__all__ = ["Corpus", "Counts", "read_rows", "write_corpus"]
+__all__ = ["LANGUAGES", "Corpus", "Counts", "read_rows", "write_corpus"]

@@ -2,7 +2,11 @@
 
 One folder a region: exams.yaml (what is ordered, why, where things lie), organs.yaml (what is said
 when nothing is wrong), findings.yaml (what can be wrong); frames.yaml is shared.
-Everything under ``held_back`` is met only in the test split: training must never see it.
+Everything under ``held_back`` is met only in the test split: training must never see it. It is a
+sentence never seen, made of terms that were: what no one taught can only be guessed.
+
+``in`` names the techniques and ``parts`` the parts of the body that a row belongs to; without them
+it belongs to all.
 
 A phrase is a noun phrase that goes into a frame; one that ends with a full stop is a sentence of
 its own. Slots: {place} {side} {severity} {Severity} {size}. A place that names a side brings
@@ -13,24 +17,58 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mappings.domain import Modality, Region
 
-Group = Literal["XR", "CT"]
+Group = Literal["XR", "CT", "MR", "US", "MG"]
+Groups = Annotated[
+    tuple[Group, ...], BeforeValidator(lambda told: (told,) if isinstance(told, str) else told)
+]
 REPORTED_RANK_MIN = 20
 WORDS = Path(__file__).parent / "words"
-REGIONS = (Region.CHEST, Region.ABDOMEN, Region.MUSCULOSKELETAL)
+REGIONS = (
+    Region.CHEST,
+    Region.ABDOMEN,
+    Region.MUSCULOSKELETAL,
+    Region.HEAD,
+    Region.SPINE,
+    Region.BREAST,
+    Region.NECK,
+)
+"""Neck is neck and face."""
 
 
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Kind(_Row):
+def group_of(modality: Modality) -> Group:
+    """Return a modality's technique: computed and digital radiography are one."""
+    others: dict[Modality, Group] = {
+        Modality.CT: "CT",
+        Modality.MR: "MR",
+        Modality.US: "US",
+        Modality.MG: "MG",
+    }
+    return others.get(modality, "XR")
+
+
+class _Fitting(_Row):
+    groups: Groups = Field((), alias="in")
+    parts: tuple[str, ...] = ()
+
+    def fits(self, exam: ExamKind) -> bool:
+        """Whether a report of this exam may hold it."""
+        return (not self.groups or exam.group in self.groups) and (
+            not self.parts or exam.part in self.parts
+        )
+
+
+class Kind(_Fitting):
     """A kind of finding. ``rank`` orders an impression; below 20 it is left out of it.
 
     ``is_alone`` is for what cannot be beside anything wrong with the organ, as its removal.
@@ -39,7 +77,6 @@ class Kind(_Row):
     name: str
     organ: str
     rank: int
-    group: Group | None = Field(None, alias="in")
     words: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     place: str | None = None
@@ -64,21 +101,20 @@ class Kind(_Row):
         return self.words or (self.name,)
 
 
-class Normal(_Row):
+class Normal(_Fitting):
     """A sentence of health. ``denies`` names the findings it rules out; ``beside`` lets it stand
     next to something wrong in the same organ; ``asked`` answers what the exam was ordered for;
     ``covers`` are other organs that it calls healthy too.
     """
 
     text: str
-    group: Group | None = Field(None, alias="in")
     denies: tuple[str, ...] = ()
     beside: bool = False
     asked: bool = False
     covers: tuple[str, ...] = ()
 
 
-class Organ(_Row):
+class Organ(_Fitting):
     """What is looked at together; ``label`` heads its paragraph at sites that use headings.
 
     ``deniable`` gives the findings that a report may rule out, each in the words of a denial.
@@ -86,7 +122,6 @@ class Organ(_Row):
 
     label: str
     deniable: dict[str, str] = {}
-    group: Group | None = Field(None, alias="in")
     normal: tuple[Normal, ...] = Field(min_length=1)
     held_back: tuple[Normal, ...] = Field(min_length=1)
 
@@ -102,8 +137,8 @@ class ExamKind(_Row):
 
     @property
     def group(self) -> Group:
-        """Radiography or CT."""
-        return "CT" if self.modality is Modality.CT else "XR"
+        """The technique that it is done with."""
+        return group_of(self.modality)
 
 
 class Lexicon(_Row):
@@ -117,6 +152,14 @@ class Lexicon(_Row):
     organs: dict[str, Organ]
     findings: tuple[Kind, ...]
 
+    def kinds_for(self, exam: ExamKind) -> list[Kind]:
+        """What can be wrong in this exam; a place must lie in the part of the body it shows."""
+        return [
+            kind
+            for kind in self.findings
+            if kind.fits(exam) and (kind.place is None or exam.part in self.places[kind.place])
+        ]
+
 
 class Change(_Row):
     """What is said of an earlier size, in the findings and in the impression."""
@@ -126,14 +169,16 @@ class Change(_Row):
 
 
 class Style(_Row):
-    """How a site writes: the prompt's style, headings, line wraps (0: none), units, numbering."""
+    """How a site writes: the prompt's style, the organs' headings, line wraps (0: none), units,
+    and whether an impression is a numbered list, lines or sentences.
+    """
 
     site: str
     style: str | None
-    labels: bool
+    labels: Literal["none", "capitals", "words"]
     wrap: int
     unit: Literal["mm", "cm", "mixed"]
-    list: bool
+    items: Literal["numbers", "lines", "sentences"]
 
 
 class Frames(_Row):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from model.synth.denials import drawn_denial, is_same_name
-from model.synth.lexicon import ExamKind, Kind, Lexicon, Normal, frames, lexicon
+from model.synth.lexicon import ExamKind, Kind, Lexicon, Normal, Organ, frames, lexicon
 from model.synth.wording import capitalised, drawn_size, filled, sentence
 
 if TYPE_CHECKING:
@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     from model.synth.lexicon import Style
 
 Side = Literal["left", "right", "bilateral"]
-# How many things are wrong, of 100 reports: 22 normal, 30 with one, ...
-WRONG_COUNT_WEIGHTS = (22, 30, 27, 14, 7)
+# How many things are wrong, of 100 reports: 22 normal, 34 with one, ...
+WRONG_COUNT_WEIGHTS = (22, 34, 28, 12, 4)
+# One report in so many says something trivial too, has its gravest finding in two places; one
+# finding in so many has a further sentence, its earlier size, its image's number.
+TRIVIAL_ONE_IN = 4
+SECOND_ONE_IN = 6
+DETAIL_ONE_IN = 8
+CHANGE_ONE_IN = 9
+REFERENCE_ONE_IN = 8
 NAMES_A_SIDE: tuple[Side, ...] = ("left", "right", "bilateral")
 
 
@@ -74,7 +81,7 @@ def compose_report(
 
     Args:
         rng: All chance comes from here: the same state gives the same report.
-        region: Chest, abdomen or musculoskeletal.
+        region: One of the lexicon's.
         style: How the site writes.
         is_held_back: Use only the sentences that training never sees.
 
@@ -107,7 +114,7 @@ def compose_report(
 def _stated(scene: _Scene) -> list[Stated]:
     """Draw what is wrong, most important first; of one kind at most one in each place."""
     rng = scene.rng
-    kinds = [kind for kind in scene.words.findings if kind.group in (None, scene.exam.group)]
+    kinds = scene.words.kinds_for(scene.exam)
     count = rng.choices(range(len(WRONG_COUNT_WEIGHTS)), WRONG_COUNT_WEIGHTS)[0]
     reported = [kind for kind in kinds if kind.is_reported]
     drawn: list[Kind] = []
@@ -118,10 +125,10 @@ def _stated(scene: _Scene) -> list[Stated]:
     trivial = [
         kind for kind in kinds if not (kind.is_reported or (kind.is_alone and kind.organ in wrong))
     ]
-    if rng.randrange(3) == 0:
+    if trivial and rng.randrange(TRIVIAL_ONE_IN) == 0:
         drawn.append(rng.choice(trivial))
     stated = [_state(scene, kind) for kind in drawn]
-    if stated and stated[0].kind.is_reported and rng.randrange(4) == 0:
+    if stated and stated[0].kind.is_reported and rng.randrange(SECOND_ONE_IN) == 0:
         second = _state(scene, stated[0].kind)
         if second.place != stated[0].place:
             stated.append(second)
@@ -157,8 +164,8 @@ def _state(scene: _Scene, kind: Kind) -> Stated:
 
 def _names(kind: Kind, values: dict[str, str], side: Side) -> bool:
     """Whether what will be written names this side."""
-    if kind.place:
-        return side in values["place"].split()
+    if side in values.get("place", "").split():
+        return True
     return side in kind.sides and values["side"] == side
 
 
@@ -179,7 +186,7 @@ def _framed(scene: _Scene, kind: Kind, phrase: str) -> tuple[str, str | None]:
         frame, frame_id = _frame(scene, phrase)
         verb = "are" if kind.plural else "is"
         text = frame.format_map({"np": phrase, "Np": capitalised(phrase), "is": verb})
-    if kind.size and scene.exam.group == "CT" and scene.rng.randrange(5) == 0:
+    if kind.size and scene.exam.group in ("CT", "MR") and not scene.rng.randrange(REFERENCE_ONE_IN):
         numbers = {"series": scene.rng.randint(2, 6), "image": scene.rng.randint(12, 190)}
         text = text[:-1] + scene.rng.choice(frames().references).format_map(numbers) + "."
     return text, frame_id
@@ -195,7 +202,7 @@ def _frame(scene: _Scene, phrase: str) -> tuple[str, str]:
 
 def _detailed(scene: _Scene, stated: Stated) -> Stated:
     """Now and then, say more of a mass than an impression repeats."""
-    if not stated.kind.is_area or scene.exam.group != "CT" or scene.rng.randrange(5):
+    if not stated.kind.is_area or scene.exam.group != "CT" or scene.rng.randrange(DETAIL_ONE_IN):
         return stated
     details = frames().details_held_back if scene.is_held_back else frames().details
     detail = scene.rng.choice(details).format(number=scene.rng.randint(8, 90))
@@ -205,7 +212,7 @@ def _detailed(scene: _Scene, stated: Stated) -> Stated:
 def _compared(scene: _Scene, stated: Stated) -> Stated:
     """Now and then, say how big it was before."""
     rng = scene.rng
-    if rng.randrange(7):
+    if rng.randrange(CHANGE_ONE_IN):
         return stated
     change = rng.choice(frames().changes_held_back if scene.is_held_back else frames().changes)
     assert stated.size_mm
@@ -230,7 +237,7 @@ def _healthy(scene: _Scene, stated: list[Stated]) -> list[tuple[str, Normal, str
         others = [row for row in rows if not row[1].asked]
         if name in wrong_organs:
             others = [row for row in others if row[1].beside]
-        count = scene.rng.choice((0, 1, 1, 1, 2))
+        count = scene.rng.choice((0, 0, 1, 1, 1))
         healthy += answers + _distinct(healthy + answers, others, count)
         healthy += _denied(scene, stated, healthy, name)
     return healthy
@@ -240,10 +247,10 @@ def _denied(
     scene: _Scene, stated: list[Stated], said: list[tuple[str, Normal, str]], name: str
 ) -> list[tuple[str, Normal, str]]:
     """Rule out up to two findings of an organ, in a sentence of their own."""
-    organ, group = scene.words.organs[name], scene.exam.group
-    if organ.group not in (None, group):
+    organ = scene.words.organs[name]
+    if not organ.fits(scene.exam):
         return []
-    kinds = [kind for kind in scene.words.findings if kind.group in (None, group)]
+    kinds = scene.words.kinds_for(scene.exam)
     text = " ".join(one.text for one in stated).lower()
     there = {kind.name for kind in kinds if any(stem in text for stem in kind.stems)}
     denied = {one for _, normal, _ in said for one in normal.denies}
@@ -260,8 +267,8 @@ def _denied(
 
 def _candidates(scene: _Scene, stated: list[Stated], name: str) -> list[tuple[str, Normal, str]]:
     """All that may be said of an organ in this exam without denying what is there, shuffled."""
-    organ, group = scene.words.organs[name], scene.exam.group
-    if organ.group not in (None, group):
+    organ = scene.words.organs[name]
+    if not organ.fits(scene.exam):
         return []
     wrong = {one.kind.name for one in stated}
     wrong_organs = {one.kind.organ for one in stated}
@@ -269,7 +276,7 @@ def _candidates(scene: _Scene, stated: list[Stated], name: str) -> list[tuple[st
     rows = [
         (name, normal, f"{scene.words.region}/{name}{mark}/{index}")
         for index, normal in enumerate(shelf)
-        if normal.group in (None, group)
+        if normal.fits(scene.exam)
         and not any(is_same_name(denied, one) for denied in normal.denies for one in wrong)
         and not wrong_organs & set(normal.covers)
     ]
@@ -308,19 +315,25 @@ def _findings(
         well = [normal.text for organ_name, normal, _ in healthy if organ_name == name]
         said = well + wrong if rng.randrange(3) == 0 else wrong + well
         if said:
-            label = f"{organ.label}: " if style.labels else ""
-            paragraphs.append((label + " ".join(said), bool(wrong)))
-    if not style.labels and rng.randrange(4) == 0:
+            paragraphs.append((_label(organ, style) + " ".join(said), bool(wrong)))
+    if style.labels == "none" and rng.randrange(4) == 0:
         paragraphs.sort(key=lambda paragraph: not paragraph[1])
     lines = [text for text, _ in paragraphs]
     ids: list[str] = []
     if rng.randrange(6) == 0:
         opening, id_ = _picked(scene, frames().openings, frames().openings_held_back, "opening")
         lines, ids = [opening, *lines], [id_]
-    if not style.labels:
+    if style.labels == "none":
         lines = [" ".join(lines)]
     wrapper = textwrap.TextWrapper(style.wrap or sys.maxsize, break_on_hyphens=False)
     return "\n".join(wrapper.fill(line) for line in lines), ids
+
+
+def _label(organ: Organ, style: Style) -> str:
+    """The heading of an organ's paragraph."""
+    if style.labels == "none":
+        return ""
+    return f"{organ.label if style.labels == 'capitals' else organ.label.capitalize()}: "
 
 
 def _impression(scene: _Scene, stated: list[Stated]) -> str:
@@ -331,6 +344,8 @@ def _impression(scene: _Scene, stated: list[Stated]) -> str:
     """
     items = [sentence(one.summary) for one in stated if one.kind.is_reported]
     items = items or [scene.words.normal[scene.exam.group]]
-    if not scene.style.list or len(items) == 1:
+    if scene.style.items == "sentences" or len(items) == 1:
         return " ".join(items)
+    if scene.style.items == "lines":
+        return "\n".join(f"- {item}" for item in items)
     return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))

@@ -59,6 +59,16 @@ def test_synth_writes_a_corpus_and_prints_its_digests(tmp_path: Path) -> None:
     assert [line.split()[-1] for line in lines] == list(printed["sha256"].values())
 
 
+def test_synth_writes_in_the_languages_asked_for_and_refuses_others(tmp_path: Path) -> None:
+    options = ("--out", tmp_path, "--train", 14, "--dev", 0, "--test", 0)
+
+    call("synth", *options, "--languages", "en,de")
+
+    rows = map(json.loads, (tmp_path / "train.jsonl").read_text().splitlines())
+    assert [row["language"] for row in rows] == ["en"] * 7 + ["de"] * 7
+    assert refused("synth", *options, "--languages", "en,xx").where == "--languages"
+
+
 @pytest.mark.parametrize(
     ("line", "where"),
     [("steps: 0", "steps"), ("stepz: 3", "stepz"), ("learning_rate: fast", "learning_rate")],

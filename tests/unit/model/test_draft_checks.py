@@ -16,11 +16,10 @@ from mappings.domain import (
     Findings,
     FinishReason,
     Laterality,
-    Region,
 )
 from model.draft_checks import check_draft, is_withheld
 from model.engines.extractive import extract_impression
-from model.synth.lexicon import frames
+from model.synth.lexicon import REGIONS, frames
 from model.synth.report import compose_report
 
 IDENTITY = EngineIdentity(
@@ -238,11 +237,13 @@ SWAP = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 
 def synthetic_reports(count: int) -> list[tuple[Findings, str]]:
     rng = random.Random(7)  # noqa: S311 - invented reports
-    regions = (Region.CHEST, Region.ABDOMEN, Region.MUSCULOSKELETAL)
     made = []
     for index in range(count):
         report = compose_report(
-            rng, regions[index % 3], rng.choice(frames().styles), is_held_back=index % 2 == 0
+            rng,
+            REGIONS[index % len(REGIONS)],
+            rng.choice(frames().styles),
+            is_held_back=index % 2 == 0,
         )
         exam = Exam(display=report.exam_display)
         findings = Findings(report.findings, report.indication, exam, "site", "en")
@@ -252,19 +253,19 @@ def synthetic_reports(count: int) -> list[tuple[Findings, str]]:
 
 def test_extractive_drafts_and_99_of_100_synthetic_impressions_pass() -> None:
     refused = []
-    for findings, impression in synthetic_reports(300):
+    for findings, impression in synthetic_reports(210):
         extracted, is_whole = extract_impression(findings.text, 100_000)
 
         assert is_whole
         assert reasons(findings, extracted) == {}, (findings.text, extracted)
         if reasons(findings, impression):
             refused.append((findings.text, impression))
-    assert len(refused) <= 3, refused
+    assert len(refused) <= 2, refused
 
 
 def test_nine_of_ten_synthetic_impressions_with_a_wrong_side_or_size_are_caught() -> None:
     sides, sizes = [], []
-    for findings, impression in synthetic_reports(300):
+    for findings, impression in synthetic_reports(210):
         if re.search(r"\b(?:left|right)\b", impression, re.IGNORECASE):
             swapped = re.sub(r"\b([Ll]eft|[Rr]ight)\b", lambda word: SWAP[word[1]], impression)
             sides.append(bool(reasons(findings, swapped)))

@@ -12,6 +12,7 @@ import pytest
 from mappings.domain import Region
 from model.synth import Counts, read_rows, write_corpus
 from model.synth.corpus import SPLITS, report_row
+from model.synth.lexicon import REGIONS, frames
 from model.training.rows import findings_of, prompt_of
 
 if TYPE_CHECKING:
@@ -82,9 +83,29 @@ def test_a_patient_has_one_report(corpus: Corpus) -> None:
 
 
 def test_regions_take_turns() -> None:
-    regions = [report_row(0, "train", index)["region"] for index in range(6)]
+    regions = [report_row(0, "train", index)["region"] for index in range(14)]
 
-    assert regions == ["chest", "abdomen", "musculoskeletal"] * 2
+    assert regions == [region.value for region in REGIONS] * 2
+    assert set(regions) == {
+        "chest", "abdomen", "musculoskeletal", "head", "spine", "breast", "neck"
+    }  # fmt: skip
+
+
+def test_the_corpus_has_all_its_techniques_and_sites() -> None:
+    rows = [report_row(0, "train", index) for index in range(140)]
+
+    assert {row["modality"] for row in rows} == {"CR", "CT", "DX", "MG", "MR", "US"}
+    assert len({row["site"] for row in rows}) == len(frames().styles)
+    assert {row["language"] for row in rows} == {"en"}
+
+
+def test_a_language_named_twice_gets_two_turns_of_the_regions() -> None:
+    languages = ("en", "en", "de")
+    rows = [report_row(0, "train", index, languages) for index in range(42)]
+
+    assert Counter(row["language"] for row in rows) == {"en": 28, "de": 14}
+    assert {row["region"] for row in rows if row["language"] == "de"} == set(REGIONS)
+    assert rows[0] == report_row(0, "train", 0)
 
 
 def test_progress_counts_every_report(tmp_path: Path) -> None:

@@ -49,6 +49,42 @@ def test_no_held_back_sentence_is_also_shown_in_training(region: Region) -> None
 
 
 @pytest.mark.parametrize("region", REGIONS)
+def test_each_held_back_sentence_uses_a_term_that_two_training_sentences_use(
+    region: Region,
+) -> None:
+    for kind in lexicon(region).findings:
+        terms = [re.compile(rf"\b{re.escape(stem)}", re.IGNORECASE) for stem in kind.stems]
+        taught = [term for term in terms if sum(map(bool, map(term.search, kind.phrases))) > 1]
+
+        for phrase in kind.held_back:
+            assert any(term.search(phrase) for term in taught), (kind.name, phrase)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_each_region_has_at_least_a_dozen_kinds_of_finding_in_two_techniques(
+    region: Region,
+) -> None:
+    words = lexicon(region)
+
+    assert len({kind.name for kind in words.findings if kind.is_reported}) >= 12
+    assert {exam.group for exam in words.exams} == set(words.normal)
+    assert len(words.normal) >= 2
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_each_exam_has_something_that_can_be_wrong_and_something_to_say_when_nothing_is(
+    region: Region,
+) -> None:
+    words = lexicon(region)
+    for exam in words.exams:
+        organs = [organ for organ in words.organs.values() if organ.fits(exam)]
+
+        assert any(kind.is_reported for kind in words.kinds_for(exam)), exam.code
+        for shelf in ("normal", "held_back"):
+            assert any(row.fits(exam) for organ in organs for row in getattr(organ, shelf))
+
+
+@pytest.mark.parametrize("region", REGIONS)
 def test_each_table_speaks_only_of_organs_places_and_findings_that_are_there(
     region: Region,
 ) -> None:
@@ -99,4 +135,5 @@ def test_the_sites_write_in_different_ways() -> None:
     styles = frames().styles
 
     assert len({style.site for style in styles}) == len(styles)
-    assert {style.list for style in styles} == {True, False}
+    assert {style.items for style in styles} == {"numbers", "lines", "sentences"}
+    assert {style.labels for style in styles} == {"none", "capitals", "words"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+from functools import cache
 
 import pytest
 
-from mappings.domain import Modality, Region
+from mappings.domain import Region
 from model.evaluation.truth import judge, sizes_mm
 from model.normality import is_abnormal
 from model.sentences import split_sentences
@@ -16,19 +17,20 @@ from model.synth.lexicon import REGIONS, Normal, frames, lexicon
 from model.synth.report import Composed, compose_report
 
 SPLITS = ("train", "test")
-MANY = range(240)
+MANY = range(280)
 
 
 def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311 - a corpus is no secret
 
 
+@cache
 def reports(*, is_held_back: bool) -> list[Composed]:
     return [
         compose_report(
             chance(index),
-            REGIONS[index % 3],
-            frames().styles[index % 4],
+            REGIONS[index % len(REGIONS)],
+            frames().styles[index % len(frames().styles)],
             is_held_back=is_held_back,
         )
         for index in MANY
@@ -86,9 +88,8 @@ def test_a_report_with_nothing_due_gets_its_regions_normal_sentence() -> None:
 
     assert normal
     for one in normal:
-        group = "CT" if one.exam.modality is Modality.CT else "XR"
-        sentences = {lexicon(region).normal[group] for region in REGIONS}
-        assert any(sentence in one.impression for sentence in sentences)
+        sentences = {lexicon(region).normal.get(one.exam.group) for region in REGIONS}
+        assert one.impression in sentences
 
 
 def _due(report: Composed) -> list[bool]:
@@ -134,23 +135,27 @@ def test_the_findings_answer_what_was_asked_when_it_is_not_there() -> None:
         if one.exam.asks and not any(one.exam.asks in stated.kind.name for stated in one.stated)
     ]
 
-    assert {one.exam.asks for one in asked} == {"fracture", "appendicitis", "pulmonary embolism"}
+    assert len({one.exam.asks for one in asked}) >= 6
     assert sum(one.exam.asks in one.denied for one in asked) > 0.9 * len(asked)
 
 
 def test_no_organ_is_called_healthy_beside_something_wrong_in_it() -> None:
+    covering = all_covering()
+
+    assert covering
     for report in reports(is_held_back=False):
         wrong = {stated.kind.organ for stated in report.stated}
-        for normal in all_normals():
+        for normal in covering:
             assert not wrong & set(normal.covers) or normal.text not in report.findings
 
 
-def all_normals() -> list[Normal]:
+def all_covering() -> list[Normal]:
     return [
         normal
         for region in REGIONS
         for organ in lexicon(region).organs.values()
-        for normal in (*organ.normal, *organ.held_back)
+        for normal in organ.normal
+        if normal.covers
     ]
 
 

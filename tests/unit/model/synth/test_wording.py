@@ -10,7 +10,7 @@ from model.evaluation.truth import sizes_mm
 from model.synth.lexicon import Style
 from model.synth.wording import capitalised, drawn_size, filled, sentence
 
-MM = Style(site="s", style=None, labels=False, wrap=0, unit="mm", list=False)
+MM = Style(site="s", style=None, labels="none", wrap=0, unit="mm", items="sentences")
 CM = MM.model_copy(update={"unit": "cm"})
 MIXED = MM.model_copy(update={"unit": "mixed"})
 
