@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
-    from daemon.journal import Journal, PendingMessage
+    from daemon.journal import PendingMessage
+    from daemon.journal_ports import PipelineJournal
 
 STARTS_MAX = 3
 """Starts that a message may end before it is rejected."""
@@ -26,7 +27,7 @@ STARTS_MAX = 3
 class CarefulReading:
     """Guards the reading of what came before ``started_at``; what came since is read as it is."""
 
-    def __init__(self, journal: Journal, *, started_at: datetime) -> None:
+    def __init__(self, journal: PipelineJournal, *, started_at: datetime) -> None:
         """Take the start of this run."""
         self._journal = journal
         self._started_at = started_at

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from daemon.delivery import DeliveryTrail
-    from daemon.journal import AuditEntry, Journal, ReportTrail, Row, Trail
+    from daemon.journal import AuditEntry, ReportTrail, Row, Trail
+    from daemon.journal_ports import OperatorJournal
 
 PLAIN_WIDTH = 400
 Id = Annotated[str, typer.Argument(help="Id of a message or of one of its reports.")]
@@ -55,7 +56,7 @@ def messages(
 ) -> None:
     """List what arrived, and where each report stands."""
 
-    async def read(journal: Journal) -> None:
+    async def read(journal: OperatorJournal) -> None:
         rows = await journal.rows(
             state=state, accession_number=accession, since=_instant(since), limit=limit
         )
@@ -71,7 +72,7 @@ def messages(
 def show(id_: Id, config: Config = None, data: Data = None, as_json: AsJson = False) -> None:
     """Show one message's whole trail: reports, texts, audit entries. Holds patient data."""
 
-    async def read(journal: Journal) -> None:
+    async def read(journal: OperatorJournal) -> None:
         trail = await journal.trail(id_)
         if as_json:
             print_json(_trail(trail))
@@ -92,7 +93,7 @@ def replay(
     Exit 1 when one of the ids could not be; the others are.
     """
 
-    async def write(journal: Journal) -> bool:
+    async def write(journal: OperatorJournal) -> bool:
         records = [await _replay_one(journal, id_) for id_ in ids]
         for record in records:
             print_json(record) if as_json else _print_replay(record)
@@ -102,7 +103,7 @@ def replay(
         raise typer.Exit(1)
 
 
-async def _replay_one(journal: Journal, id_: str) -> dict[str, object]:
+async def _replay_one(journal: OperatorJournal, id_: str) -> dict[str, object]:
     try:
         before, after = await journal.replay(id_, actor=_actor())
     except IllegalTransitionError as error:
@@ -143,7 +144,7 @@ def verify(
 ) -> None:
     """Recompute the audit chain. Exit 1 and the first broken entry when it is not whole."""
 
-    async def read(journal: Journal) -> bool:
+    async def read(journal: OperatorJournal) -> bool:
         verdict = await journal.verify_chain(head=head)
         if as_json:
             print_json(asdict(verdict))
@@ -161,7 +162,7 @@ def verify(
 def _with_journal(
     config: Any,  # noqa: ANN401 - typer resolves Config at run time
     data: Any,  # noqa: ANN401 - same
-    work: Callable[[Journal], Awaitable[Any]],
+    work: Callable[[OperatorJournal], Awaitable[Any]],
     *,
     is_write: bool = False,
 ) -> Any:  # noqa: ANN401 - what the work returns
@@ -181,7 +182,7 @@ def _with_journal(
 
 
 def _set_paused(config: Any, data: Any, *, is_paused: bool) -> None:  # noqa: ANN401 - as above
-    async def write(journal: Journal) -> None:
+    async def write(journal: OperatorJournal) -> None:
         await journal.set_paused(is_paused=is_paused, actor=_actor())
 
     _with_journal(config, data, write, is_write=True)

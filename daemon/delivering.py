@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.delivery import DeliveryKind, PendingDelivery
-    from daemon.journal import Journal
+    from daemon.journal_ports import OutboxJournal
     from daemon.metrics import Metrics
 
 log = structlog.get_logger()
@@ -60,7 +60,7 @@ class DeliverStep:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: OutboxJournal,
         carriers: Mapping[DeliveryKind, Carrier],
         *,
         clock: Clock,

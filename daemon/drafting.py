@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.config import DraftRetry
-    from daemon.journal import Journal, PendingReport
+    from daemon.journal import PendingReport
+    from daemon.journal_ports import PipelineJournal
     from daemon.metrics import Metrics
     from mappings.domain import Draft, DraftObservation, Findings, Prompt, StudyReport
 
@@ -59,7 +60,7 @@ class DraftStep:
 
     def __init__(  # noqa: PLR0913 - one port each
         self,
-        journal: Journal,
+        journal: PipelineJournal,
         *,
         drafter: Drafter,
         plan: Callable[[StudyReport], Findings | Skip],

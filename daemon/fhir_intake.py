@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from daemon.clock import Clock
-    from daemon.journal_resources import ReceivedResource, ResourceIdentity
+    from daemon.journal_ports import DoorJournal
+    from daemon.journal_resources import ReceivedResource
     from daemon.metrics import Metrics
     from interfaces.fhir_door import FhirArrival
-    from mappings.domain import MessageId
     from mappings.fhir_in_header import Condition
 
 log = structlog.get_logger()
@@ -58,26 +58,12 @@ class _Judged:
     conditions: Sequence[Condition]
 
 
-class ResourceJournal(Protocol):
-    """What the door needs of the journal."""
-
-    async def receive_resource(
-        self, raw: RawReport, *, peer: str, identity: ResourceIdentity
-    ) -> ReceivedResource:
-        """Store a message as RECEIVED, or find it, or what its conditions name, there already."""
-
-    async def refuse(
-        self, raw: RawReport, *, peer: str, reason: str, where: str | None
-    ) -> MessageId:
-        """Keep the bytes of a message that the door answered with no, as REJECTED."""
-
-
 class FhirDoorIntake:
     """Takes the bodies of the FHIR door; any number at once."""
 
     def __init__(
         self,
-        journal: ResourceJournal,
+        journal: DoorJournal,
         *,
         clock: Clock,
         metrics: Metrics,

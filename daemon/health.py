@@ -14,7 +14,7 @@ from interfaces.http_server import Readiness
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from daemon.journal import Journal
+    from daemon.journal_ports import HealthJournal
     from daemon.metrics import Metrics
     from daemon.model_supervisor import ModelSupervisor
 
@@ -24,7 +24,7 @@ class Health:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: HealthJournal,
         supervisor: ModelSupervisor,
         metrics: Metrics,
         *,

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from daemon.acknowledging import AckRules
     from daemon.application_acks import ApplicationAcks
     from daemon.clock import Clock
-    from daemon.journal import Journal, Received
+    from daemon.journal import Received
+    from daemon.journal_ports import DoorJournal
     from daemon.metrics import Metrics
     from interfaces.mllp_contract import Later
     from mappings.hl7_batch import Batch
@@ -69,7 +70,7 @@ class MllpIntake:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: DoorJournal,
         *,
         policy: HeaderPolicy,
         rules: AckRules,

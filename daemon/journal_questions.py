@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class JournalQuestions:
-    """See ``daemon.journal.Journal`` for what each method promises."""
+    """See ``daemon.journal_ports`` for what each method promises."""
 
     def __init__(self, reader: reads.JournalReader) -> None:
         self._reader = reader

@@ -1,4 +1,4 @@
-"""The journal in one SQLite file: the port of daemon/journal.py, embedded, with no server.
+"""The journal in one SQLite file: the ports of journal_ports.py, embedded, with no server.
 
 Writes go to the one writer thread (journal_writer.py); questions stand in journal_questions.py.
 What a write does stands in journal_messages.py and journal_reports.py; this file only joins them.
@@ -87,7 +87,7 @@ def open_journal(
 
 
 class SqliteJournal(JournalQuestions):
-    """See ``daemon.journal.Journal`` for what each method promises."""
+    """See ``daemon.journal_ports`` for what each method promises."""
 
     def __init__(
         self,

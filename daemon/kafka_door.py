@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.config_kafka import KafkaBacklog
-    from daemon.journal import Journal
+    from daemon.journal_ports import DoorJournal
     from interfaces.kafka_contract import Lag
     from mappings.kafka_offsets import Jump
     from mappings.kafka_record import KafkaRecord
@@ -103,7 +103,7 @@ class KafkaDoor:
         self,
         source: Source,
         keeper: Keeper,
-        journal: Journal,
+        journal: DoorJournal,
         *,
         clock: Clock,
         backlog: KafkaBacklog,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from daemon.clock import Clock
-    from daemon.journal import Journal
     from daemon.journal_batches import Taken
+    from daemon.journal_ports import DoorJournal
     from daemon.kafka_dead_letters import DeadLetters
     from daemon.metrics import Metrics
     from mappings.kafka_record import KafkaRecord, ReadRecord, TopicRules
@@ -45,7 +45,7 @@ class KafkaIntake:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: DoorJournal,
         rules: Mapping[str, TopicRules],
         dead_letters: DeadLetters,
         *,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from daemon.clock import Clock
     from daemon.config import Settings
     from daemon.config_kafka import Kafka
-    from daemon.journal import Journal
+    from daemon.journal_ports import DoorJournal
     from daemon.metrics import Metrics
     from daemon.outbound import Outbound
     from daemon.stage import Wakes
@@ -72,7 +72,7 @@ class KafkaSide:
         outbound.carriers["kafka_result"] = carrier
         outbound.carriers["kafka_dead_letter"] = carrier
 
-    def open_door(self, journal: Journal, metrics: Metrics, wakes: Wakes) -> None:
+    def open_door(self, journal: DoorJournal, metrics: Metrics, wakes: Wakes) -> None:
         """Begin to read the topics, if there are any; a broker that is away is waited for."""
         kafka = self._settings
         if not kafka.topics:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from daemon.delivery import NewDelivery
-    from daemon.journal import Journal, PendingMessage
+    from daemon.journal import PendingMessage
+    from daemon.journal_ports import PipelineJournal
     from daemon.metrics import Metrics
     from mappings.domain import RawReport
     from mappings.message_plan import PlannedReport
@@ -86,7 +87,7 @@ class MapStep:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: PipelineJournal,
         *,
         plan: Callable[[RawReport], Sequence[NewReport]],
         metrics: Metrics,

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from daemon.config import Settings
     from daemon.delivering import Carrier
     from daemon.delivery import DeliveryKind, NewDelivery, PendingDelivery, Receiver
-    from daemon.journal import Journal, PendingReport
+    from daemon.journal import PendingReport
+    from daemon.journal_ports import OutboxJournal
     from daemon.metrics import Metrics
     from mappings.sites import SiteSet
 
@@ -89,7 +90,7 @@ class Outbound:
             return False
         return True
 
-    def start(self, journal: Journal, metrics: Metrics, wakened: asyncio.Event) -> None:
+    def start(self, journal: OutboxJournal, metrics: Metrics, wakened: asyncio.Event) -> None:
         """Send what is due, and what becomes due, until ``drain``; ``wakened`` says: look now."""
         step = DeliverStep(journal, self.carriers, clock=self._clock, metrics=metrics)
 

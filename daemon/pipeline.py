@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.drafting import DraftStep
-    from daemon.journal import Journal, PendingMessage, PendingReport
+    from daemon.journal import PendingMessage, PendingReport
+    from daemon.journal_ports import PipelineJournal
     from daemon.mapping import MapStep
     from daemon.posting import PostStep
     from daemon.stage import Wakes
@@ -48,7 +49,7 @@ class Pipeline:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: PipelineJournal,
         *,
         map_step: MapStep,
         draft_step: DraftStep,

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from daemon.clock import Clock
     from daemon.config_fhir import PostRetry
     from daemon.delivery import Receiver
-    from daemon.journal import Journal, PendingReport
+    from daemon.journal import PendingReport
+    from daemon.journal_ports import PipelineJournal
     from daemon.metrics import Metrics
     from mappings.domain import DraftObservation, PostReceipt
 
@@ -61,7 +62,7 @@ class PostStep:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: PipelineJournal,
         *,
         poster: Poster,
         retry: PostRetry,

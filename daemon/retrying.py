@@ -14,7 +14,8 @@ from daemon.lifecycle import Event, IllegalTransitionError
 
 if TYPE_CHECKING:
     from daemon.clock import Clock
-    from daemon.journal import Journal, PendingReport
+    from daemon.journal import PendingReport
+    from daemon.journal_ports import PipelineJournal
     from daemon.metrics import Metrics
 
 log = structlog.get_logger()
@@ -56,7 +57,13 @@ class Retrying:
     """
 
     def __init__(
-        self, stage: str, journal: Journal, *, attempts_max: int, clock: Clock, metrics: Metrics
+        self,
+        stage: str,
+        journal: PipelineJournal,
+        *,
+        attempts_max: int,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         """Take the stage's name and how many claims a report has in it."""
         self._stage = stage

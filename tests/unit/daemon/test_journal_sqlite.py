@@ -15,8 +15,6 @@ from tests.unit.daemon.journal_samples import PEER, StepClock, make_raw, receive
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from daemon.journal import Journal
-
 
 async def test_64_messages_at_once_need_far_fewer_than_64_transactions(tmp_path: Path) -> None:
     async with open_journal(tmp_path / "journal.db", clock=StepClock()) as journal:
@@ -94,7 +92,7 @@ async def test_a_journal_that_is_closed_says_so(tmp_path: Path) -> None:
 
 
 async def test_it_is_the_journal_that_the_port_describes(tmp_path: Path) -> None:
-    journal: Journal = open_journal(tmp_path / "journal.db", clock=StepClock())
+    journal = open_journal(tmp_path / "journal.db", clock=StepClock())
 
     await journal.close()
 
