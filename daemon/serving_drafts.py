@@ -20,7 +20,7 @@ from daemon.notification_log import NotificationLog
 from daemon.notifying import Notifier
 from daemon.subscriptions import Subscriptions
 from interfaces.client_tls import ClientTls
-from interfaces.fhir_drafts_app import draft_routes
+from interfaces.fhir_draft_routes import draft_routes
 from interfaces.fhir_store_app import build_store
 from interfaces.loopback import LOOPBACK_HOSTS
 from interfaces.subscription_channel import EndpointRules, SubscriptionChannel

@@ -1,7 +1,7 @@
 """The embedded store over HTTP: the part of the FHIR R4 RESTful API that writing a draft needs.
 
 Every error is an OperationOutcome that names a reason and a place, never a value. Nothing is
-deleted here. Whoever reads drafts uses ``fhir_drafts_app.py``.
+deleted here. Whoever reads drafts uses ``fhir_draft_routes.py``.
 
 Standard: FHIR R4 RESTful API: read, vread, search-type, create, conditional create, update (as
 create, version aware), capabilities.

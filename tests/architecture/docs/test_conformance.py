@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from interfaces.fhir_drafts_app import SERVED
+from interfaces.fhir_draft_routes import SERVED
 from interfaces.fhir_store_search import parameters, tokens_of
 from mappings.domain import Identifier, Standard
 from mappings.errors import MessageRefusedError

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from starlette.applications import Starlette
 
-from interfaces.fhir_subscriptions_app import subscription_routes
+from interfaces.fhir_subscription_routes import subscription_routes
 from tests.unit.interfaces.drafts_client import DraftsClient
 from tests.unit.interfaces.fhir_servers import serving
 from tests.unit.interfaces.subscription_desk import MemoryDesk

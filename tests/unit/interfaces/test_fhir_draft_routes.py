@@ -12,7 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from interfaces.fhir_drafts_app import PAGES_MAX, SERVED, draft_routes
+from interfaces.fhir_draft_routes import PAGES_MAX, SERVED, draft_routes
 from interfaces.fhir_store import FhirStore
 from tests.unit.interfaces.drafts_client import DraftsClient
 from tests.unit.interfaces.fhir_servers import serving

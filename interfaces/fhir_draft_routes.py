@@ -35,7 +35,7 @@ from interfaces.fhir_endpoints import (
 )
 from interfaces.fhir_store_app import read_stored
 from interfaces.fhir_store_search import CURSOR, parameters
-from interfaces.fhir_subscriptions_app import subscription_routes
+from interfaces.fhir_subscription_routes import subscription_routes
 from mappings.fhir_capability_statement import build_capability_statement
 from mappings.fhir_elements import FHIR_JSON, canonical_json
 from mappings.fhir_subsets import SUMMARIES, chosen_elements, subset
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from interfaces.fhir_store import FhirStore, Page, Stored
-    from interfaces.fhir_subscriptions_app import SubscriptionDesk
+    from interfaces.fhir_subscription_routes import SubscriptionDesk
 
     Pairs = list[tuple[str, str]]
 
