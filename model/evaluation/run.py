@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from model.evaluation.scores import MEANING, count_scores, mean_scores, score_draft
+from model.evaluation.scores import (
+    MEANING,
+    count_scores,
+    mean_scores,
+    score_draft,
+    score_parts,
+)
 from model.evaluation.systems import (
     draft_constant,
     draft_extractive,
@@ -17,6 +22,7 @@ from model.evaluation.systems import (
     load_adapter,
 )
 from model.synth import read_rows
+from model.synth.corpus import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +43,8 @@ class Evaluation:
         sha256: Of the split's whole file.
         systems: System, metric, value; None where there was nothing to count.
         counts: Metric and its n, the same for every system.
+        other_languages: Reports of the split that are not judged: the truth is read in English.
+        parts: The chief numbers by site, modality, region and language.
         drafts: For reading: report, system, texts and faults, one object a draft.
     """
 
@@ -45,6 +53,8 @@ class Evaluation:
     sha256: str
     systems: dict[str, dict[str, float | None]]
     counts: dict[str, int]
+    other_languages: int
+    parts: dict[str, dict[str, dict[str, Any]]]
     drafts: tuple[dict[str, Any], ...] = field(repr=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,6 +65,8 @@ class Evaluation:
             "sha256": self.sha256,
             "systems": self.systems,
             "counts": self.counts,
+            "other_languages": self.other_languages,
+            "parts": self.parts,
             "meaning": MEANING,
         }
 
@@ -74,7 +86,7 @@ def run_evaluation(
         data: A corpus folder.
         adapter: Folder of the adapter; None measures the baselines alone, without torch.
         base: Folder of the base model; None for the demo base.
-        limit: Take the first so many reports; None takes all. Regions take turns in a corpus.
+        limit: Take the first so many English reports; None takes all. Regions take turns.
         split: Part of the corpus; training never saw the sentences of ``test``.
         advance: Called with the number of the adapter's drafts just written: the baselines take
             no time.
@@ -87,7 +99,8 @@ def run_evaluation(
         PromptRefusedError: A report is too long for the base.
     """
     path = data / f"{split}.jsonl"
-    rows = list(islice(read_rows(path), limit))
+    everyone = list(read_rows(path))
+    rows = [row for row in everyone if row["language"] == ENGLISH][:limit]
     drafts: dict[str, list[Draft]] = {}
     if adapter is not None:
         drafts["adapter"] = draft_with_adapter(rows, load_adapter(adapter, base), advance)
@@ -103,6 +116,8 @@ def run_evaluation(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         systems={name: mean_scores(scores) for name, scores in scored.items()},
         counts=count_scores(scored["reference"]),
+        other_languages=sum(row["language"] != ENGLISH for row in everyone),
+        parts=score_parts(rows, scored),
         drafts=tuple(
             _readable(row, name, draft, score)
             for name, written in drafts.items()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from model.draft_checks import check_draft, is_withheld
@@ -27,7 +28,8 @@ MEANING = {
     "missed_finding": "share of the findings due in an impression that the draft does not name"
     " with their side and size",
     "false_finding": "share of reports whose draft names a finding that is not there",
-    "false_abnormal": "share of reports with nothing to report whose draft states something"
+    "missed_abnormal": "share of reports with something to report whose draft names nothing of it",
+    "invented_abnormal": "share of reports with nothing to report whose draft states something"
     " abnormal all the same",
     "number_check": "share of reports where the draft check refuses a number",
     "side_check": "share of reports where the draft check refuses a side",
@@ -43,6 +45,17 @@ MEANING = {
 }
 """What each number of an evaluation is. Sides, sizes and findings are judged by the corpus's exact
 truth (model/evaluation/truth.py), the checks by the findings' text alone (model/checks)."""
+
+PARTS = ("site", "modality", "region", "language")
+PART_METRICS = (
+    "rouge_l",
+    "wrong_side",
+    "wrong_number",
+    "missed_finding",
+    "missed_abnormal",
+    "invented_abnormal",
+)
+"""What is told of each site, modality, region and language."""
 
 Share = tuple[float, int]
 """What one report adds to a mean: a sum and how much it weighs."""
@@ -73,7 +86,8 @@ def score_draft(row: Mapping[str, Any], draft: Draft) -> Scored:
         "wrong_number": (judgement.has_wrong_number, 1),
         "missed_finding": (len(judgement.missed), judgement.reported),
         "false_finding": (judgement.has_false_finding, 1),
-        "false_abnormal": (judgement.is_false_abnormal, int(judgement.is_normal)),
+        "missed_abnormal": (judgement.is_missed_abnormal, int(not judgement.is_normal)),
+        "invented_abnormal": (judgement.is_invented_abnormal, int(judgement.is_normal)),
         "number_check": ("number_not_in_findings" in refused, 1),
         "side_check": ("side_not_in_findings" in refused, 1),
         "finding_check": ("finding_not_in_findings" in refused, 1),
@@ -96,6 +110,30 @@ def mean_scores(scored: Sequence[Scored]) -> dict[str, float | None]:
     return {
         name: round(sum(one.shares[name][0] for one in scored) / n, 4) if n else None
         for name, n in weights.items()
+    }
+
+
+def score_parts(
+    rows: Sequence[Mapping[str, Any]], scored: Mapping[str, Sequence[Scored]]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return part, value (such as ``region``, ``chest``), then ``reports`` and ``systems``."""
+    return {
+        part: {
+            value: _score_part([str(row[part]) == value for row in rows], scored)
+            for value in sorted({str(row[part]) for row in rows})
+        }
+        for part in PARTS
+    }
+
+
+def _score_part(is_in: Sequence[bool], scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
+    means = {name: mean_scores(list(compress(scores, is_in))) for name, scores in scored.items()}
+    return {
+        "reports": sum(is_in),
+        "systems": {
+            name: {metric: found[metric] for metric in PART_METRICS}
+            for name, found in means.items()
+        },
     }
 
 

@@ -36,13 +36,18 @@ _DENIED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the truth says of one draft; ``reported`` counts what an impression must name."""
+    """What the truth says of one draft; ``reported`` counts what an impression must name.
+
+    ``is_missed_abnormal``: there is something to name, and the draft names nothing of it.
+    ``is_invented_abnormal``: there is nothing, and the draft states something abnormal.
+    """
 
     is_normal: bool
     has_wrong_side: bool
     has_wrong_number: bool
     has_false_finding: bool
-    is_false_abnormal: bool
+    is_missed_abnormal: bool
+    is_invented_abnormal: bool
     reported: int
     missed: tuple[str, ...]
 
@@ -83,7 +88,8 @@ def judge(row: Mapping[str, Any], draft: str) -> Judgement:
         has_wrong_side=any(_is_side_wrong(*pair, sides) for pair in named),
         has_wrong_number=any(_is_size_wrong(*pair, sizes) for pair in named),
         has_false_finding=any(one.kinds for one in strangers),
-        is_false_abnormal=not reported and any(one.is_abnormal for one in strangers),
+        is_missed_abnormal=bool(reported) and not any(_named(one, reported) for one in statements),
+        is_invented_abnormal=not reported and any(one.is_abnormal for one in strangers),
         reported=len(reported),
         missed=tuple(
             one["name"] for one in reported if not any(_states(said, one) for said in statements)

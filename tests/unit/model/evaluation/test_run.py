@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.evaluation import MEANING, run_evaluation
+from model.synth import Counts, write_corpus
 from model.training import Recipe, run_training
 from model.training.card import add_evaluation
 
@@ -37,6 +38,15 @@ def test_a_limit_takes_the_first_reports_and_another_split_its_own(small_corpus:
 
     assert evaluation.reports == 2
     assert {row["report_id"].split("-")[2] for row in evaluation.drafts} == {"dev"}
+
+
+def test_reports_in_other_languages_are_counted_and_not_judged(tmp_path: Path) -> None:
+    write_corpus(tmp_path, counts=Counts(train=0, dev=0, test=9), languages=("en", "de"))
+
+    evaluation = run_evaluation(data=tmp_path, adapter=None)
+
+    assert (evaluation.reports, evaluation.other_languages) == (7, 2)
+    assert set(evaluation.as_dict()["parts"]["language"]) == {"en"}
 
 
 def test_without_training_reports_there_is_no_neighbour(small_corpus: Path, tmp_path: Path) -> None:

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from mappings.domain import FinishReason
-from model.evaluation.scores import MEANING, count_scores, mean_scores, rouge_l, score_draft
+from model.evaluation.scores import (
+    MEANING,
+    PART_METRICS,
+    PARTS,
+    count_scores,
+    mean_scores,
+    rouge_l,
+    score_draft,
+    score_parts,
+)
 from model.evaluation.systems import draft_constant, draft_reference
 from model.synth.corpus import report_row
 
@@ -40,8 +49,8 @@ def test_calling_everything_normal_is_beaten_by_the_reference(rows: list[dict[st
     constant, reference = means(rows, draft_constant(rows)), means(rows, draft_reference(rows))
 
     assert constant["rouge_l"] < reference["rouge_l"]  # type: ignore[operator]
-    assert constant["missed_finding"] == 1.0
-    assert constant["false_abnormal"] == constant["wrong_side"] == 0.0
+    assert constant["missed_finding"] == constant["missed_abnormal"] == 1.0
+    assert constant["invented_abnormal"] == constant["wrong_side"] == 0.0
 
 
 def test_each_number_has_its_own_n(rows: list[dict[str, Any]]) -> None:
@@ -52,7 +61,7 @@ def test_each_number_has_its_own_n(rows: list[dict[str, Any]]) -> None:
 
     assert counts["rouge_l"] == counts["withheld"] == 60
     assert counts["missed_finding"] == sum(map(len, due)) > 0
-    assert counts["false_abnormal"] == due.count([]) > 0
+    assert counts["invented_abnormal"] == due.count([]) > 0
 
 
 def test_half_of_the_findings_missed_is_a_half(rows: list[dict[str, Any]]) -> None:
@@ -69,10 +78,29 @@ def test_half_of_the_findings_missed_is_a_half(rows: list[dict[str, Any]]) -> No
     assert mean_scores([score_draft(row, half)])["missed_finding"] == 0.5
 
 
+def test_each_part_is_scored_by_itself_and_the_parts_make_the_whole(
+    rows: list[dict[str, Any]],
+) -> None:
+    scored = [score_draft(*pair) for pair in zip(rows, draft_constant(rows), strict=True)]
+
+    parts = score_parts(rows, {"constant": scored})
+
+    assert tuple(parts) == PARTS
+    assert set(parts["language"]) == {"en"}
+    whole = mean_scores(scored)
+    for values in parts.values():
+        assert sum(one["reports"] for one in values.values()) == len(rows)
+        told = [(one["reports"], one["systems"]["constant"]) for one in values.values()]
+        assert all(tuple(means) == PART_METRICS for _, means in told)
+        assert sum(n * means["rouge_l"] for n, means in told) / len(rows) == pytest.approx(
+            whole["rouge_l"], abs=1e-3
+        )
+
+
 def test_nothing_to_count_gives_no_number(rows: list[dict[str, Any]]) -> None:
     abnormal = [row for row in rows if any(one["is_reported"] for one in row["truth"])]
 
-    assert means(abnormal, draft_reference(abnormal))["false_abnormal"] is None
+    assert means(abnormal, draft_reference(abnormal))["invented_abnormal"] is None
     assert set(means([], []).values()) == {None}
 
 

@@ -21,7 +21,8 @@ FAULTLESS = {
     "has_wrong_side": False,
     "has_wrong_number": False,
     "has_false_finding": False,
-    "is_false_abnormal": False,
+    "is_missed_abnormal": False,
+    "is_invented_abnormal": False,
     "missed": (),
 }
 
@@ -139,11 +140,22 @@ def test_a_normal_report_called_abnormal_is_counted_even_in_unknown_words() -> N
 
     assert faults("No acute cardiopulmonary abnormality.", truth, NORMAL) == {}
     assert faults("Mild degenerative change of the spine.", truth, NORMAL) == {}
-    assert faults("Abnormal density in the lung.", truth, NORMAL) == {"is_false_abnormal": True}
+    assert faults("Abnormal density in the lung.", truth, NORMAL) == {"is_invented_abnormal": True}
     assert faults("Small pneumothorax.", truth, NORMAL) == {
-        "is_false_abnormal": True,
+        "is_invented_abnormal": True,
         "has_false_finding": True,
     }
+
+
+def test_an_abnormal_report_is_missed_when_nothing_that_is_due_is_named() -> None:
+    def is_missed(draft: str) -> bool:
+        return "is_missed_abnormal" in faults(draft)
+
+    assert is_missed("No acute cardiopulmonary abnormality.")
+    assert is_missed("Mild degenerative change of the spine.")
+    assert is_missed("Large pneumothorax.")
+    assert not is_missed("Pleural effusion.")
+    assert not is_missed("Small right pleural effusion.")
 
 
 def test_what_names_no_finding_is_held_to_the_reports_text() -> None:

@@ -59,7 +59,7 @@ def test_the_impression_is_faultless_by_the_truth(split: str) -> None:
         assert not judged.has_wrong_side, row["report_id"]
         assert not judged.has_wrong_number, row["report_id"]
         assert not judged.has_false_finding, row["report_id"]
-        assert not judged.is_false_abnormal, row["report_id"]
+        assert not judged.is_invented_abnormal, row["report_id"]
 
 
 @pytest.mark.parametrize("split", SPLITS)
