@@ -64,7 +64,7 @@ class Modality(StrEnum):
 
 
 class Region(StrEnum):
-    """The body region of an exam, coarse enough to choose a prompt by."""
+    """The body region of an exam, coarse enough to choose a prompt by; neck is neck and face."""
 
     ABDOMEN = "abdomen"
     BREAST = "breast"

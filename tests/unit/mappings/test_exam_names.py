@@ -14,6 +14,8 @@ from mappings.tables import read_table
         ("CT CHEST WITHOUT CONTRAST", "en", ("CT", "chest", None)),
         ("MR TOMOGRAPHY KNEE RIGHT", "en", ("MR", "musculoskeletal", "right")),
         ("Computed tomography of the head", "en", ("CT", "head", None)),
+        ("CT MAXILLOFACIAL WITHOUT CONTRAST", "en", ("CT", "neck", None)),
+        ("XR SINUSES", "en", ("DX", "neck", None)),
         ("Röntgen Thorax p.a. und seitlich", "de", ("DX", "chest", None)),
         ("Thoraxröntgen", "de", ("DX", "chest", None)),
         ("MRT Kniegelenk links", "de", ("MR", "musculoskeletal", "left")),

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from mappings.domain import Region
-from model.synth.lexicon import REGIONS, Kind, Lexicon, frames, kind_named, lexicon
+from mappings.exam_names import read_name
+from model.synth.lexicon import REGIONS, Kind, Lexicon, frames, group_of, kind_named, lexicon
 
 SLOTS = {"place", "side", "severity", "Severity", "size"}
 
@@ -82,6 +83,15 @@ def test_each_exam_has_something_that_can_be_wrong_and_something_to_say_when_not
         assert any(kind.is_reported for kind in words.kinds_for(exam)), exam.code
         for shelf in ("normal", "held_back"):
             assert any(row.fits(exam) for organ in organs for row in getattr(organ, shelf))
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_name_of_each_exam_tells_its_own_region_and_technique_or_none(region: Region) -> None:
+    for exam in lexicon(region).exams:
+        told = read_name(exam.display.format(SIDE="LEFT"), "en")
+
+        assert told.region in {region, None}, exam.display
+        assert told.modality is None or group_of(told.modality) == exam.group, exam.display
 
 
 @pytest.mark.parametrize("region", REGIONS)
