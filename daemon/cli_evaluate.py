@@ -21,6 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import model
+from daemon.cli_drafting import draft, notes_of, read_drafting_recipe
 from daemon.cli_options import AsJson, print_json
 from daemon.errors import ConfigurationError
 from model.errors import EngineUnavailableError
@@ -28,6 +29,7 @@ from model.errors import EngineUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from model.drafting import DraftingRecipe
     from model.evaluation import Evaluation
     from model.evaluation.comparison import Comparison, WeightedMetric
 
@@ -61,6 +63,17 @@ Train = Annotated[
     Path | None,
     typer.Option(help="JSONL of other reports, for the neighbours and for what is unseen."),
 ]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        help="YAML of a drafting recipe (model/drafting/recipes): drafts by --train's reports and,"
+        " where it says so, an adapter trained on them once and kept; or --adapter's.",
+    ),
+]
+Ablate = Annotated[
+    bool, typer.Option("--ablate", help="Draft also by the recipe without each of its parts.")
+]
 Against = Annotated[
     str | None, typer.Option(help="The system that the tests hold all others against.")
 ]
@@ -89,6 +102,8 @@ class Asked:
     against: str | None
     encoder: Path | None
     limit: int | None
+    recipe: Path | None
+    is_ablated: bool
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -102,6 +117,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
     base: Base = None,
     systems: Systems = None,
     train: Train = None,
+    recipe: RecipeFile = None,
+    ablate: Ablate = False,
     against: Against = None,
     encoder: Encoder = None,
     limit: Limit = None,
@@ -111,7 +128,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
     as_json: AsJson = False,
 ) -> None:
     """Score drafts beside baselines: a synthetic corpus by its truth, all else by the reference."""
-    if data.is_dir() and systems is None and html is None:
+    if data.is_dir() and systems is None and html is None and recipe is None:
         judged = _judge(data, adapter or SHIPPED_ADAPTER, base, limit, is_card=card)
         _write_drafts(drafts, judged.drafts)
         if as_json:
@@ -121,7 +138,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
         return
     if card:
         raise ConfigurationError("only_for_a_corpus_judged_by_its_truth", "--card")
-    compared = _compare(Asked(data, adapter, base, systems, train, against, encoder, limit))
+    asked = (data, adapter, base, systems, train, against, encoder, limit, recipe, ablate)
+    compared = _compare(Asked(*asked))
     _write_drafts(drafts, compared.drafts)
     from model.evaluation.report import as_dict, write_report
 
@@ -170,15 +188,28 @@ def _compare(asked: Asked) -> Comparison:
     reports = read_reports(file)[: asked.limit]
     train = [] if train_file is None else read_reports(train_file)
     names, own = _read_systems(asked, has_train=bool(train))
+    recipe = _read_recipe(asked, (*names, *dict(own)), has_train=bool(train))
     if ADAPTER in names:
         _require("model", *MODEL_LIBRARIES)
     against = asked.against or ("nearest" if "nearest" in names else None)
-    if asked.against is not None and asked.against not in (*names, *dict(own)):
+    everyone = (*names, *dict(own), *([] if recipe is None else [recipe.name]))
+    if asked.against is not None and asked.against not in everyone:
         raise ConfigurationError("no_such_system", "--against")
     metrics, notes = _weighted_metrics(asked.encoder)
     with _drafting(len(reports) if ADAPTER in names else 0) as advance:
         means = Means(train, asked.adapter or SHIPPED_ADAPTER, asked.base, own, advance)
         drafts = draft_all(names, reports, means)
+    if recipe is not None:
+        drafted = draft(
+            recipe,
+            reports,
+            train,
+            adapter=asked.adapter,
+            base=asked.base,
+            is_ablated=asked.is_ablated,
+        )
+        drafts |= drafted.drafts
+        notes += notes_of(drafted)
     return run_comparison(
         reports,
         drafts,
@@ -202,7 +233,8 @@ def _read_systems(
 
     if asked.systems is None:
         names = [name for name in BASELINES if has_train or name not in NEED_TRAINING]
-        return names + [ADAPTER] * (asked.adapter is not None), ()
+        is_drafting = asked.adapter is not None and asked.recipe is None
+        return names + [ADAPTER] * is_drafting, ()
     told = [one.strip() for one in asked.systems.split(",") if one.strip()]
     own = tuple(
         (name, Path(path)) for name, _, path in (one.partition("=") for one in told) if path
@@ -214,6 +246,19 @@ def _read_systems(
     if set(names) & set(NEED_TRAINING) and not has_train:
         raise ConfigurationError("neighbours_need_--train", "--systems")
     return names, own
+
+
+def _read_recipe(asked: Asked, others: Sequence[str], *, has_train: bool) -> DraftingRecipe | None:
+    if asked.recipe is None:
+        if asked.is_ablated:
+            raise ConfigurationError("only_with_--recipe", "--ablate")
+        return None
+    if not has_train:
+        raise ConfigurationError("a_recipe_needs_--train", "--recipe")
+    recipe = read_drafting_recipe(asked.recipe)
+    if recipe.name in others:
+        raise ConfigurationError("a_contender_has_this_name", f"{asked.recipe}: name")
+    return recipe
 
 
 def _weighted_metrics(encoder: Path | None) -> tuple[list[WeightedMetric], list[str]]:

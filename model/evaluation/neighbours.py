@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.evaluation.overlap import rouge
+from model.evaluation.overlap import places_of, rouge_l
+from model.evaluation.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,22 +72,37 @@ class NeighbourIndex:
 
 
 def consensus(impressions: Sequence[str], similarities: Sequence[float], language: str) -> str:
-    """Return the impression that agrees most with all of them: minimum Bayes risk on ROUGE-L.
+    """Return the impression that agrees most with all of them.
 
-    Each is asked as if it were the reference, with the 4th power of its report's similarity as its
-    vote. What most say wins, and most chest radiographs are normal: it gains ROUGE and misses more.
+    The 4th power of a report's similarity is its vote. What most say wins, and most chest
+    radiographs are normal: it gains ROUGE and misses more.
+    """
+    votes = [similarity**CONSENSUS_POWER for similarity in similarities]
+    return most_agreed(impressions, list(zip(impressions, votes, strict=True)), language)
+
+
+def most_agreed(
+    candidates: Sequence[str], voters: Sequence[tuple[str, float]], language: str
+) -> str:
+    """Return the candidate that agrees most with the voters: minimum Bayes risk on ROUGE-L.
+
+    Args:
+        candidates: At least one; of equals the first is taken.
+        voters: Texts and votes; each is asked as if it were the reference.
+        language: BCP 47.
 
     Source: Kumar and Byrne (2004), Minimum Bayes-risk decoding.
     """
-    votes = [similarity**CONSENSUS_POWER for similarity in similarities]
+    votes: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for text, vote in voters:
+        votes[tuple(words_of(text, language))] += vote
 
     def agreement(candidate: str) -> float:
-        return math.fsum(
-            vote * (rouge(other, candidate, language)["rouge_l"] or 0.0)
-            for vote, other in zip(votes, impressions, strict=True)
-        )
+        words = words_of(candidate, language)
+        masks = places_of(words)
+        return math.fsum(vote * rouge_l(masks, len(words), said) for said, vote in votes.items())
 
-    return max(dict.fromkeys(impressions), key=agreement)
+    return max(dict.fromkeys(candidates), key=agreement)
 
 
 def _terms(text: str) -> Counter[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from model.evaluation.words import cut_of, has_stems, primary_of, stemmer_of, tokeniser, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 BLEU_ORDERS = (1, 2, 3, 4)
@@ -41,6 +41,31 @@ def rouge(
         return dict.fromkeys(ROUGE)
     scores = _scorer(language, is_stemmed=is_stemmed).score(reference, draft)
     return {name: float(scores[theirs].fmeasure) for name, theirs in ROUGE.items()}
+
+
+def rouge_l(masks: Mapping[str, int], length: int, words: Sequence[str]) -> float:
+    """Return ROUGE-L F as ``rouge`` does, of words, for whoever compares thousands of pairs.
+
+    Args:
+        masks: From ``places_of`` one text's words.
+        length: How many they are.
+        words: The other text's.
+
+    Source: Hyyro (2004), Bit-parallel LCS-length computation revisited.
+    """
+    row = whole = (1 << length) - 1
+    for word in words:
+        met = row & masks.get(word, 0)
+        row = ((row + met) | (row - met)) & whole
+    return 2 * (length - row.bit_count()) / max(1, length + len(words))
+
+
+def places_of(words: Sequence[str]) -> dict[str, int]:
+    """Return where each word stands, as a number with that bit set."""
+    masks: dict[str, int] = {}
+    for place, word in enumerate(words):
+        masks[word] = masks.get(word, 0) | 1 << place
+    return masks
 
 
 @cache

@@ -99,6 +99,41 @@ def test_the_table_and_the_report_are_written(reports: Path, others: Path, tmp_p
     assert stat.S_IMODE((tmp_path / "drafts").stat().st_mode) == 0o600
 
 
+def test_a_recipe_drafts_beside_the_baselines_and_tells_its_cost(
+    reports: Path, others: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("name: mine\nneighbours: 3\nchecks: true\n")
+    options = ("--train", others, "--recipe", recipe, "--ablate", "--against", "mine")
+
+    printed = json.loads(call("evaluate", "--data", reports, *options, "--json").stdout)
+
+    whole = printed["parts"]["all"]["contenders"]
+    assert list(whole)[4:] == ["mine", "mine-no-checks"]
+    assert whole["mine"]["missed_abnormal"]["n"] == 12
+    assert any(note.startswith("choosing: mine: ") for note in printed["notes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("name: mine\nneighbours: 0", "neighbours"),
+        ("name: nearest", "name"),
+        (": [", "recipe.yaml"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_is_refused(
+    text: str, where: str, reports: Path, others: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(text)
+
+    error = refused("evaluate", "--data", reports, "--train", others, "--recipe", recipe)
+
+    assert error.where is not None
+    assert error.where.endswith(where)
+
+
 def test_drafts_of_ones_own_are_held_against_a_baseline(reports: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in reports.read_text().splitlines()]
     mine = tmp_path / "mine.jsonl"
@@ -125,6 +160,8 @@ def test_drafts_of_ones_own_are_held_against_a_baseline(reports: Path, tmp_path:
         (("--systems", "nearest"), "--systems"),
         (("--against", "nobody"), "--against"),
         (("--card",), "--card"),
+        (("--ablate",), "--ablate"),
+        (("--recipe", "mine.yaml"), "--recipe"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(

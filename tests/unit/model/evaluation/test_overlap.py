@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from model.evaluation import overlap
-from model.evaluation.overlap import BLEU_ORDERS, corpus_overlap, meteor, meteor_kind, rouge
+from model.evaluation.overlap import (
+    BLEU_ORDERS,
+    corpus_overlap,
+    meteor,
+    meteor_kind,
+    places_of,
+    rouge,
+    rouge_l,
+)
+from model.evaluation.words import words_of
 
 pytest.importorskip("rouge_score")
 pytest.importorskip("sacrebleu")
@@ -31,6 +40,15 @@ def test_rouge_is_that_of_rouge_score(pair: dict[str, Any], *, is_stemmed: bool)
 
     stored = pair["rouge_stemmed" if is_stemmed else "rouge"]
     assert list(scores.values()) == pytest.approx(stored, abs=1e-6)
+
+
+@pytest.mark.parametrize("pair", STORED["pairs"])
+def test_the_fast_rouge_l_is_that_of_rouge_score(pair: dict[str, Any]) -> None:
+    words = words_of(pair["reference"], "en")
+
+    told = rouge_l(places_of(words), len(words), words_of(pair["draft"], "en"))
+
+    assert told == pytest.approx(rouge(pair["reference"], pair["draft"])["rouge_l"], abs=1e-12)
 
 
 @pytest.mark.usefixtures("without_wordnet")

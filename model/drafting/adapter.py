@@ -1,0 +1,186 @@
+"""The adapter of a recipe: trained on the reports that are not short normal ones, then kept.
+
+It is kept in a cache folder by the digest of all that it comes from, so that it is trained once; a
+training that was cut off goes on. Exemplars stand in the prompt as the site's style. The texts it
+learns from lie in a private folder while it is trained, and nowhere afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from model.corpora.schema import render_row, write_corpus_file
+from model.evaluation.content import is_short_normal
+from model.evaluation.reports import findings_of, same_findings
+from model.prompt import SitePrompt, build_prompt
+from model.training.card import CARD
+from model.training.run import find_base, run_training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mappings.domain import Prompt
+    from model.corpora.schema import CorpusRow
+    from model.drafting.recipe import AdapterPlan
+
+EXEMPLAR_CHARACTERS_MAX = 130
+"""Of all exemplars of a prompt together."""
+STYLE_BEGIN = "As in: "
+DEV_REPORTS = 40
+
+Nearest = list[tuple[int, float]]
+
+
+def with_exemplars(
+    report: CorpusRow, nearest: Nearest, train: Sequence[CorpusRow], plan: AdapterPlan
+) -> CorpusRow:
+    """Give a report the impressions of its nearest training reports as its style.
+
+    Args:
+        report: Any.
+        nearest: Places and similarities of the training reports of the kind, nearest first.
+        train: The training reports; those with the very same findings are no exemplars for a
+            report that is learned: give ``nearest`` without them.
+        plan: How many.
+    """
+    said: list[str] = []
+    for place, _ in nearest:
+        text = " ".join(train[place].impression.split())
+        is_short = len(" | ".join([*said, text])) <= EXEMPLAR_CHARACTERS_MAX
+        if is_short and text not in said and len(said) < plan.exemplars:
+            said.append(text)
+    return replace(report, style=STYLE_BEGIN + " | ".join(said)) if said else report
+
+
+def learned_rows(
+    train: Sequence[CorpusRow], nearest: Callable[[int], Nearest], plan: AdapterPlan
+) -> list[CorpusRow]:
+    """Return the reports that the adapter learns, with exemplars that are not their own."""
+    rows = []
+    for place, report in enumerate(train):
+        if is_short_normal(report.impression):
+            continue
+        own = same_findings(report.findings)
+        near = [one for one in nearest(place) if same_findings(train[one[0]].findings) != own]
+        tidy = replace(report, impression=" ".join(report.impression.split()))
+        rows.append(with_exemplars(tidy, near, train, plan))
+    return rows
+
+
+def prepare_adapter(
+    plan: AdapterPlan,
+    rows: Sequence[CorpusRow],
+    *,
+    seed: int,
+    base: Path | None = None,
+    cache: Path | None = None,
+    report: Callable[[int, float, float | None], None] = lambda *_: None,
+    on_start: Callable[[int, int], None] = lambda *_: None,
+) -> Path:
+    """Return the adapter's folder, training it when it is not there.
+
+    Args:
+        plan: How it is trained.
+        rows: From ``learned_rows``.
+        seed: Draws the rows that only watch the training.
+        base: Folder of the base model; None for the demo base.
+        cache: Where adapters are kept; None for the user's cache folder.
+        report: Called after each step, as ``run_training`` does.
+        on_start: Called when a training begins, as ``run_training`` does.
+
+    Raises:
+        EngineUnavailableError: The base model is not there.
+        RecipeRefusedError: The recipe cannot be run on this base.
+    """
+    root = cache or Path(platformdirs.user_cache_dir("prelim", appauthor=False)) / "adapters"
+    told = {"training": plan.training.model_dump(mode="json"), "seed": seed}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    digest.update(find_base(plan.training, base).name.encode())
+    for row in rows:
+        digest.update(render_row(row).encode())
+    out = root / f"{plan.training.name}-{digest.hexdigest()[:16]}"
+    if (out / CARD).is_file():  # written last
+        return out
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    dev_places = set(_dev_places(len(rows), seed))
+    with tempfile.TemporaryDirectory(dir=root) as made:
+        data = Path(made)
+        split = {"train": False, "dev": True}
+        for name, is_dev in split.items():
+            chosen = (row for place, row in enumerate(rows) if (place in dev_places) == is_dev)
+            write_corpus_file(data / f"{name}.jsonl", chosen)
+        run_training(
+            plan.training,
+            data=data,
+            out=out,
+            base=base,
+            report=report,
+            on_start=on_start,
+            resume=True,
+        )
+    return out
+
+
+def write_drafts(
+    plan: AdapterPlan,
+    adapter: Path,
+    reports: Sequence[CorpusRow],
+    *,
+    base: Path | None,
+    seed: int,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[list[str]]:
+    """Let the adapter draft.
+
+    Args:
+        plan: How many samples, and how bold.
+        adapter: Its folder.
+        reports: With their exemplars.
+        base: Folder of the base model; None for the demo base.
+        seed: Of the sampling.
+        advance: Called with the number of reports just done.
+
+    Returns:
+        For each report the likeliest draft, then the samples.
+
+    Raises:
+        EngineUnavailableError: A folder does not hold what it should.
+        PromptRefusedError: A report is too long for the base.
+    """
+    from model.training.writer import load_writer
+
+    writer = load_writer(adapter, base, threads=plan.training.threads)
+    prompts = [_prompt(report, plan) for report in reports]
+    greedy = writer.write(prompts, advance=lambda n: advance(0 if plan.samples else n))
+    if not plan.samples:
+        return greedy
+    sampled = writer.write(
+        prompts,
+        samples=plan.samples,
+        temperature=plan.temperature,
+        seed=seed,
+        advance=advance,
+    )
+    return [[*first, *others] for first, others in zip(greedy, sampled, strict=True)]
+
+
+def _prompt(report: CorpusRow, plan: AdapterPlan) -> Prompt:
+    return build_prompt(
+        findings_of(report),
+        site_prompt=SitePrompt(style=report.style),
+        plan=plan.training.prompt.of_report(report.report_id),
+    )
+
+
+def _dev_places(count: int, seed: int) -> list[int]:
+    """Draw the rows that watch: at most a fifth."""
+    rng = random.Random(seed)  # noqa: S311 - drawing a sample is no secret
+    return rng.sample(range(count), max(1, min(DEV_REPORTS, count // 5)))

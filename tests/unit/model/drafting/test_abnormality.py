@@ -1,0 +1,38 @@
+"""What is predicted: the kind of impression, at a threshold that training alone has set."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("rouge_score")
+
+import numpy as np
+
+from model.drafting.abnormality import Predicted, predict_abnormality
+from model.drafting.recipe import ClassFilter
+from model.evaluation.neighbours import NeighbourIndex
+from tests.unit.model.drafting_samples import make_reports
+
+
+def predict(invented_max: float = 0.08) -> Predicted:
+    train, asked = make_reports("t", 6), make_reports("q", 2)
+    index = NeighbourIndex([row.findings for row in train])
+    among, near = (
+        np.array([index.similarities(row.findings) for row in rows]) for rows in (train, asked)
+    )
+    return predict_abnormality(train, among, asked, near, ClassFilter(invented_max=invented_max), 0)
+
+
+def test_reports_with_something_in_them_are_told_from_clear_ones() -> None:
+    predicted = predict()
+
+    assert predicted.is_abnormal == [False, True] * 6
+    assert predict() == predicted
+
+
+def test_the_threshold_keeps_to_the_share_that_may_be_invented() -> None:
+    predicted = predict(invented_max=0.5)
+
+    assert predicted.threshold < predict(invented_max=0.05).threshold
+    assert all(0.0 <= invented <= 0.2 for _, invented, _ in predicted.curve)

@@ -1,0 +1,88 @@
+"""A draft is what agrees most with the neighbours of its kind, and with the adapter's drafts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("rouge_score")
+
+from model.drafting import run
+from model.drafting.recipe import AdapterPlan, ClassFilter, DraftingRecipe
+from model.drafting.run import Means, contenders, draft_by_recipe
+from model.training.recipe import Recipe
+from tests.unit.model.drafting_samples import ALL_CLEAR, make_reports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from model.corpora.schema import CorpusRow
+
+PLAN = AdapterPlan(training=Recipe(name="t", steps=1, tokens_per_batch=100, learning_rate=1e-3))
+TRAIN, ASKED = make_reports("t", 6), make_reports("q", 1)
+
+
+def writing(*texts: str) -> Callable[..., list[list[str]]]:
+    """Stand in for the adapter: the same texts for every report it is asked for."""
+
+    def write_drafts(
+        plan: AdapterPlan, adapter: Path, reports: Sequence[CorpusRow], **_: object
+    ) -> list[list[str]]:
+        assert all(row.style and row.style.startswith("As in: ") for row in reports)
+        return [list(texts) for _ in reports]
+
+    return write_drafts
+
+
+def test_the_kind_decides_whose_words_are_taken() -> None:
+    recipe = DraftingRecipe(name="mine", neighbours=10, classes=ClassFilter())
+
+    drafted = draft_by_recipe(recipe, ASKED, TRAIN)
+
+    assert drafted.drafts["mine"] == [row.impression for row in ASKED]
+    assert [cost.part for cost in drafted.costs][-1] == "choosing: mine"
+    assert len(drafted.curve) == 7
+
+
+def test_without_classes_what_most_neighbours_say_is_said() -> None:
+    recipe = DraftingRecipe(name="mine", neighbours=36, power=0)
+
+    assert set(draft_by_recipe(recipe, ASKED, TRAIN).drafts["mine"]) == {ALL_CLEAR}
+
+
+def test_an_adapter_drafts_the_abnormal_ones_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "write_drafts", writing("Large hiatal hernia.", ALL_CLEAR))
+    plan = PLAN.model_copy(update={"weight": 50.0})
+    recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=plan)
+
+    drafts = draft_by_recipe(recipe, ASKED, TRAIN, Means(adapter=tmp_path)).drafts["mine"]
+
+    assert drafts == [ALL_CLEAR, "Large hiatal hernia."] * 3
+
+
+def test_a_draft_that_a_check_refuses_is_no_candidate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "write_drafts", writing("Effusion of 4 cm on the right."))
+    plan = PLAN.model_copy(update={"weight": 50.0})
+    recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=plan, checks=True)
+
+    drafted = draft_by_recipe(recipe, ASKED, TRAIN, Means(adapter=tmp_path), is_ablated=True)
+
+    assert "Effusion of 4 cm on the right." not in drafted.drafts["mine"]
+    assert "Effusion of 4 cm on the right." in drafted.drafts["mine-no-checks"]
+    assert drafted.drafts["mine-greedy"][1] == "Effusion of 4 cm on the right."
+
+
+def test_each_part_is_left_out_once() -> None:
+    whole = DraftingRecipe(name="m", classes=ClassFilter(), adapter=PLAN, checks=True)
+
+    told = contenders(whole, is_ablated=True)
+
+    assert list(told) == ["m", "m-no-checks", "m-no-adapter", "m-no-classes", "m-neighbours-only"]
+    assert list(contenders(whole, is_ablated=False)) == ["m"]
