@@ -33,12 +33,12 @@ def system_of(row: CorpusRow) -> tuple[str, bool]:
     """
     named = read_name(row.exam_display or "", row.language).region
     region = row.region or named
-    exam = folded(f"{row.exam_display or ''} {row.indication or ''}")
-    if region is Region.HEAD and _face().search(exam):
+    exam = folded(row.exam_display or "")
+    if region in {None, Region.HEAD} and _face().search(exam):
         return FACE_AND_NECK, False
     if region in _of_region():
         return _of_region()[region], False
-    text = folded(f"{exam} {row.findings}")
+    text = folded(f"{exam} {row.indication or ''} {row.findings}")
     counts = {system: len(words.findall(text)) for system, words in _words().items()}
     most = max(counts, key=counts.__getitem__)
     return (most if counts[most] else UNKNOWN), True

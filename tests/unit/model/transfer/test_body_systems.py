@@ -24,6 +24,10 @@ from model.transfer.body_systems import body_systems, system_of
             ),
             ("maxillofacial and neck", False),
         ),
+        (
+            CorpusRow("1", region=Region.HEAD, exam_display="CT brain", indication="Facial pain"),
+            ("head", False),
+        ),
         (CorpusRow("1", exam_display="US thyroid"), ("maxillofacial and neck", False)),
         (CorpusRow("1", exam_display="Xray chest PA"), ("chest", False)),
         (
