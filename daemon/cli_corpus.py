@@ -137,12 +137,24 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
     else:
         plan = split_by_time(rows, dev_from=dev_from, test_from=test_from, near=near)
     _write_splits(data, out, plan)
+    _keep_ledger(data, out)
     told = _describe_split(out, plan) | {"by": by.value, "seed": seed}
     (out / "corpus.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     if as_json:
         print_json({"folder": str(out)} | told)
         return
     _print_split(plan)
+
+
+def _keep_ledger(data: Path, out: Path) -> None:
+    """Lay the ledger of the corpus's cleaning beside its splits, where it is of this very file."""
+    ledger = data.with_name("ledger.json")
+    if ledger.is_file():
+        told = ledger.read_bytes()
+        with data.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if json.loads(told)["kept_sha256"] == digest:
+            (out / ledger.name).write_bytes(told)
 
 
 def dirty(

@@ -16,14 +16,15 @@ DEMO_WARNING = (
 )
 UNPROVEN_WARNING = "Nobody has shown on patients what it is good for;\nits numbers are below."
 DEMO_LIMITS = (
-    "- Limits: English; chest, abdomen and limbs; radiography and CT; the wording of one",
-    "  generator. It copies and shortens; it does not reason about disease.",
+    "- Limits: the wording of one generator, and nothing beyond what it has seen. It copies and",
+    "  shortens; it does not reason about disease.",
 )
 UNPROVEN_LIMITS = (
-    "- Limits: it has learned one corpus's wording; what that corpus lacks (languages, exams,",
-    "  sites, rare findings), it has never seen. The dev loss is no measure of clinical worth:",
-    "  evaluate with `prelim evaluate`, missed abnormals beside every ROUGE.",
+    "- Limits: one corpus's wording, and nothing beyond what it has seen. The dev loss is no",
+    "  measure of clinical worth: evaluate with `prelim evaluate`, missed abnormals beside every",
+    "  ROUGE.",
 )
+NAMES_MAX = 12
 
 
 def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -81,12 +82,17 @@ def _trained(facts: Mapping[str, Any]) -> list[str]:
 
 def _data(data: Mapping[str, Any]) -> list[str]:
     corpus, ledger = data["corpus"] or {}, data["cleaning"]
-    origin = f"corpus of {corpus['generator']}, seed {corpus['seed']}, " if "seed" in corpus else ""
+    origin = ""
+    if "generator" in corpus:
+        origin = f"corpus of {corpus['generator']}, seed {corpus['seed']}, "
+    elif "by" in corpus:
+        origin = f"a corpus split by {corpus['by']}, "
     lines = [
         f"- Data: {origin}{data['counts']['train']} training reports,",
         f"  sha256 `{data['sha256']['train']}`; {data['counts']['dev']} to watch it by,",
         f"  sha256 `{data['sha256']['dev']}`.",
     ]
+    lines += [f"- Seen, {part}: {_counted(counts)}." for part, counts in data["seen"].items()]
     if data["passed_over"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in data["passed_over"].items())
         lines.append(f"- Passed over: {reasons}.")
@@ -106,15 +112,20 @@ def _run(facts: Mapping[str, Any]) -> list[str]:
     kept = str(facts["kept_step"])
     loss = {str(step): loss for step, loss in losses.items()}[kept]
     length = f"{recipe['epochs']} epochs, " if recipe["epochs"] else ""
+    size = f"{recipe['accumulation']} x {recipe['tokens_per_batch']} tokens"
     packed = ", packed" if recipe["packing"] else ""
     return [
         f"- Run: seed {recipe['seed']}, {length}{facts['steps']} steps of",
-        f"  {recipe['accumulation']} x {recipe['tokens_per_batch']} tokens{packed},",
-        f"  {recipe['dtype']},",
-        f"  learning rate {recipe['learning_rate']}.",
-        f"- Kept: step {kept}, dev loss {loss:.4f} nats a token; curve.svg shows the rest.",
+        f"  {size}{packed}, {recipe['dtype']}, learning rate {recipe['learning_rate']}.",
+        f"- Kept: step {kept}, dev loss {loss:.4f} nats a token.",
         f"- Prompt template: {facts['prompt_template']}.",
     ]
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    named = [f"{name} {count}" for name, count in list(counts.items())[:NAMES_MAX]]
+    rest = len(counts) - len(named)
+    return ", ".join(named) + (f" and {rest} more" if rest else "")
 
 
 def _plain(value: object) -> str:
@@ -142,7 +153,21 @@ def _table(evaluation: Mapping[str, Any]) -> list[str]:
             f"- `{name}` (n = {evaluation['counts'][name]}): {evaluation['meaning'][name]}."
             for name in names
         ),
+        *_parts(evaluation.get("parts", {}), next(iter(systems))),
     ]
+
+
+def _parts(parts: Mapping[str, Any], system: str) -> list[str]:
+    """Return a table for each part (site, modality, ...): the first system's chief numbers."""
+    lines: list[str] = []
+    for part, values in parts.items():
+        metrics = list(next(iter(values.values()))["systems"][system])
+        lines += ["", f"| {part} | reports | {' | '.join(metrics)} |"]
+        lines.append("|" + "---|" * (len(metrics) + 2))
+        for value, found in values.items():
+            cells = (_number(found["systems"][system][metric]) for metric in metrics)
+            lines.append(f"| {value} | {found['reports']} | {' | '.join(cells)} |")
+    return lines
 
 
 def _number(value: float | None) -> str:

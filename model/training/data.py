@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from model.prompt import PromptPlan
 
 SPLITS = ("train", "dev")
+PARTS = ("language", "region", "modality", "site")
+UNTOLD = "untold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,11 @@ def read_training_data(
         CorpusUnreadableError: A file is missing or no corpus, or no row of it can be used.
     """
     reader = _Reader(PromptTokeniser(tokenizer), tokenizer.eos_token_id, plan, tokens_max)
-    rows = {split: reader.read(folder / f"{split}.jsonl") for split in SPLITS}
+    rows = {"train": reader.read(folder / "train.jsonl")}
+    seen = {part: dict(counts.most_common()) for part, counts in reader.seen.items()}
+    rows["dev"] = reader.read(folder / "dev.jsonl")
     facts = {
+        "seen": seen,
         "counts": {split: len(rows[split]) for split in SPLITS},
         "sha256": {split: _sha256(folder / f"{split}.jsonl") for split in SPLITS},
         "passed_over": dict(sorted(reader.passed_over.items())),
@@ -69,6 +74,9 @@ class _Reader:
     plan: PromptPlan
     tokens_max: int
     passed_over: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, Counter[str]] = field(
+        default_factory=lambda: {part: Counter() for part in PARTS}
+    )
 
     def read(self, path: Path) -> list[TrainingRow]:
         rows: list[TrainingRow] = []
@@ -78,6 +86,8 @@ class _Reader:
                 self.passed_over[row] += 1
             else:
                 rows.append(row)
+                for part, counts in self.seen.items():
+                    counts[str(getattr(report, part) or UNTOLD)] += 1
         if not rows:
             raise CorpusUnreadableError("no_usable_rows", str(path))
         return rows

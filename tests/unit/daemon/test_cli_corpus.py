@@ -171,6 +171,22 @@ def test_a_corpus_is_split_into_files(
     assert f"test: {counts['test']}" in printed
 
 
+def test_the_ledger_of_its_cleaning_goes_with_a_corpus_and_another_files_does_not(
+    tmp_path: Path,
+) -> None:
+    data = write_rows(tmp_path / "corpus.jsonl")
+    call("clean", data, "--out", tmp_path / "cleaned")
+    kept = tmp_path / "cleaned" / "kept.jsonl"
+
+    call("corpus", "split", kept, "--out", tmp_path / "split", "--by", "patient")
+    kept.write_bytes(kept.read_bytes() + data.read_bytes())
+    call("corpus", "split", kept, "--out", tmp_path / "other", "--by", "patient")
+
+    ledger = (tmp_path / "cleaned" / "ledger.json").read_bytes()
+    assert (tmp_path / "split" / "ledger.json").read_bytes() == ledger
+    assert not (tmp_path / "other" / "ledger.json").exists()
+
+
 def test_a_dirtied_corpus_has_its_truth_beside_it(tmp_path: Path) -> None:
     data = write_rows(tmp_path / "corpus.jsonl")
     out, truth = tmp_path / "dirty.jsonl", tmp_path / "truth.jsonl"

@@ -26,6 +26,10 @@ def facts() -> dict[str, Any]:
         "data": {
             "counts": {"train": 12, "dev": 3},
             "sha256": {"train": DIGEST, "dev": ""},
+            "seen": {
+                "language": {"en": 12},
+                "site": {f"site {number}": 1 for number in range(14)},
+            },
             "passed_over": {"impression_empty": 2},
             "corpus": {"generator": "synth/1", "seed": 3},
             "cleaning": None,
@@ -50,6 +54,12 @@ EVALUATION = {
     },
     "counts": {"rouge_l": 6, "false_abnormal": 0},
     "meaning": {"rouge_l": "ROUGE-L", "false_abnormal": "share of normal reports"},
+    "parts": {
+        "region": {
+            "chest": {"reports": 4, "systems": {"adapter": {"rouge_l": 0.8}}},
+            "spine": {"reports": 2, "systems": {"adapter": {"rouge_l": None}}},
+        }
+    },
 }
 
 
@@ -64,15 +74,21 @@ def test_the_card_names_data_base_and_limits_and_warns(facts: dict[str, Any]) ->
     assert "step 1, dev loss 0.5000" in text
     assert "2 impression_empty" in text
     assert "no ledger" in text
+    assert "Seen, language: en 12." in text
+    assert "site 11 1 and 2 more." in text
     assert "held-back" not in text
 
 
 def test_the_cleaning_of_the_data_is_told(facts: dict[str, Any]) -> None:
     rules = [{"rule": "duplicate", "taken": 566}, {"rule": "too_long", "taken": 0}]
-    data = facts["data"] | {"cleaning": {"rows": 3287, "kept": 2122, "rules": rules}}
+    data = facts["data"] | {
+        "corpus": {"by": "patient", "seed": 0},
+        "cleaning": {"rows": 3287, "kept": 2122, "rules": rules},
+    }
 
     text = render_card(facts | {"data": data})
 
+    assert "Data: a corpus split by patient, 12 training reports" in text
     assert "3287 reports read, 2122 kept; taken: duplicate 566." in text
 
 
@@ -89,3 +105,5 @@ def test_an_evaluation_is_added_and_replaces_an_older_one(
     assert "| adapter | 0.75 | not computed |" in text
     assert "- `rouge_l` (n = 6): ROUGE-L." in text
     assert "6 reports of the test split" in text
+    assert "| region | reports | rouge_l |\n|---|---|---|\n| chest | 4 | 0.8 |" in text
+    assert "| spine | 2 | not computed |" in text

@@ -41,6 +41,12 @@ def test_a_folder_without_anything_beside_its_rows_is_enough(tmp_path: Path) -> 
     assert data.facts["counts"] == {"train": 2, "dev": 1}
     digest = hashlib.sha256((tmp_path / "train.jsonl").read_bytes()).hexdigest()
     assert data.facts["sha256"]["train"] == digest
+    assert data.facts["seen"] == {
+        "language": {"en": 2},
+        "region": {"untold": 2},
+        "modality": {"untold": 2},
+        "site": {"unknown": 2},
+    }
     assert (data.facts["corpus"], data.facts["cleaning"]) == (None, None)
 
 
