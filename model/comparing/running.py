@@ -1,8 +1,8 @@
 """Train and try each cell on the same reports; one that is done is not done again.
 
-A cell's folder holds what was trained and, written last, ``outcome.json`` with its costs and its
-drafts: report text, its owner's alone. The folder's name says what it was made of: another recipe,
-corpus or base makes another one.
+A cell's folder holds what was trained, ``training.json`` with its cost, and a file of drafts for
+each set of reports. Its name says what it was made of: another recipe, corpus or base makes another
+folder.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import gc
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import prod
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model.comparing.ablation import prompt_of
-from model.comparing.costs import Cost, Meter
-from model.corpora.schema import open_private, render_row
+from model.comparing.costs import Meter
+from model.comparing.outcomes import Drafting, Outcome, Training, made_once
+from model.corpora.schema import render_row
 from model.engines.weights import digest_of
 from model.errors import EngineUnavailableError, RecipeRefusedError
 from model.evaluation.comparison import run_comparison
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from model.comparing.cells import Cell
     from model.corpora.schema import CorpusRow
     from model.evaluation.comparison import Comparison, Source
-    from model.training import Recipe, Trained
+    from model.training import Recipe
 
 ALONE = 3
-OUTCOME = "outcome.json"
+DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +58,6 @@ class Asked:
     reports: tuple[CorpusRow, ...]
     out: Path
     threads: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a cell cost and wrote.
-
-    Attributes:
-        parameters: Numbers that were trained; 0 where nothing was.
-        base_parameters: Numbers of the base.
-        training: Seconds of the steps and the looks at the dev rows (since it was taken up again,
-            for a run that was cut off), and the peak with loading; None where nothing was trained.
-        dev_loss: Of what was kept, nats a token.
-        drafting: Loading, and all reports in batches.
-        alone_s: Median wall seconds of a report drafted by itself.
-        drafts: In the order of the reports.
-    """
-
-    parameters: int
-    base_parameters: int
-    training: Cost | None
-    dev_loss: float | None
-    drafting: Cost
-    alone_s: float
-    drafts: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +97,7 @@ def compare_cells(
     drafts = draft_all(BASELINES, asked.reports, Means(train=train))
     for cell, told in done.items():
         if not isinstance(told, str):
-            drafts[cell.name] = list(told.drafts)
+            drafts[cell.name] = list(told.drafting.drafts)
     comparison = run_comparison(
         asked.reports, drafts, source=source, train=train, against="nearest"
     )
@@ -145,66 +122,61 @@ def run_cells(
             done[cell] = cell.why_not or "no base"
             continue
         try:
-            done[cell] = _outcome_of(cell, asked, digests[cell.folder], watch or Watch())
+            digest = digests[cell.folder]
+            done[cell] = _outcome_of(cell, cell.folder, asked, digest, watch or Watch())
         except (EngineUnavailableError, RecipeRefusedError) as error:
             done[cell] = error.reason
     return done
 
 
-def _outcome_of(cell: Cell, asked: Asked, base_digest: str, watch: Watch) -> Outcome:
-    key = _key(cell, asked, base_digest)
-    folder = asked.out / "cells" / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', cell.name)}-{key[:12]}"
-    if (found := _read_outcome(folder / OUTCOME)) is not None:
-        return found
+def _outcome_of(cell: Cell, base: Path, asked: Asked, base_digest: str, watch: Watch) -> Outcome:
+    folder = asked.out / "cells" / _folder_name(cell, asked, base_digest)
     folder.mkdir(parents=True, exist_ok=True)
-    gc.collect()  # what the run before held is no part of this one's peak
-    outcome = _run(cell, asked, folder, watch)
-    beside = folder / f"{OUTCOME}.part"
-    with open_private(beside) as file:
-        json.dump(asdict(outcome), file, ensure_ascii=False)
-    beside.replace(folder / OUTCOME)
-    return outcome
-
-
-def _run(cell: Cell, asked: Asked, folder: Path, watch: Watch) -> Outcome:
-    from model.training.writer import load_writer
-
-    trained, training = None, None
-    if cell.recipe is not None:
-        trained, training = _train(cell, cell.recipe, asked, folder, watch)
-    watch.began(f"{cell.name}, drafting", len(asked.reports))
-    plan = cell.recipe.prompt if cell.recipe else DEFAULT_PLAN
-    prompts = [prompt_of(report, plan) for report in asked.reports]
-    meter = Meter()
-    writer = load_writer(folder if trained else None, cell.folder, threads=asked.threads)
-    drafts = [texts[0] for texts in writer.write(prompts, advance=watch.advanced)]
-    drafting = meter.read()
-    return Outcome(
-        parameters=trained.parameters if trained else 0,
-        base_parameters=count_parameters(cell.folder) if cell.folder else 0,
-        training=training,
-        dev_loss=trained.dev_losses[trained.kept_step] if trained else None,
-        drafting=drafting,
-        alone_s=_alone_s(writer, prompts),
-        drafts=tuple(drafts),
+    reports = _digest([render_row(report) for report in asked.reports])
+    training = None
+    if (recipe := cell.recipe) is not None:
+        training = made_once(
+            folder / "training.json",
+            Training,
+            lambda: _train(cell.name, recipe, base, asked.data, folder, watch),
+        )
+    drafting = made_once(
+        folder / f"drafts-{reports[:DIGITS]}.json",
+        Drafting,
+        lambda: _draft(cell, base, asked, folder, watch),
     )
+    return Outcome(count_parameters(base), training, drafting)
 
 
 def _train(
-    cell: Cell, recipe: Recipe, asked: Asked, folder: Path, watch: Watch
-) -> tuple[Trained, Cost]:
-    """Train a cell; return what was made, its seconds and the peak with loading."""
+    name: str, recipe: Recipe, base: Path, data: Path, folder: Path, watch: Watch
+) -> Training:
+    gc.collect()  # what the run before held is no part of this one's peak
     meter = Meter()
     trained = run_training(
         recipe,
-        data=asked.data,
+        data=data,
         out=folder,
-        base=cell.folder,
+        base=base,
         report=lambda *_: watch.advanced(1),
-        on_start=lambda done, steps: watch.began(cell.name, steps - done),
+        on_start=lambda done, steps: watch.began(name, steps - done),
         resume=True,
     )
-    return trained, replace(meter.read(), wall_s=trained.wall_s, cpu_s=trained.cpu_s)
+    cost = replace(meter.read(), wall_s=trained.wall_s, cpu_s=trained.cpu_s)
+    return Training(trained.parameters, cost, trained.dev_losses[trained.kept_step])
+
+
+def _draft(cell: Cell, base: Path, asked: Asked, folder: Path, watch: Watch) -> Drafting:
+    from model.training.writer import load_writer
+
+    watch.began(f"{cell.name}, drafting", len(asked.reports))
+    plan = cell.recipe.prompt if cell.recipe else DEFAULT_PLAN
+    prompts = [prompt_of(report, plan) for report in asked.reports]
+    gc.collect()
+    meter = Meter()
+    writer = load_writer(folder if cell.recipe else None, base, threads=asked.threads)
+    drafts = tuple(texts[0] for texts in writer.write(prompts, advance=watch.advanced))
+    return Drafting(meter.read(), _alone_s(writer, prompts), drafts)
 
 
 def count_parameters(folder: Path) -> int:
@@ -228,31 +200,18 @@ def _alone_s(writer: Writer, prompts: Sequence[Prompt]) -> float:
     return median(seconds)
 
 
-def _key(cell: Cell, asked: Asked, base_digest: str) -> str:
-    """Name all that an outcome follows from."""
+def _folder_name(cell: Cell, asked: Asked, base_digest: str) -> str:
+    """Name all that a training follows from."""
     told = {
         "recipe": cell.recipe.model_dump(mode="json") if cell.recipe else None,
         "base": base_digest,
-        "data": [_sha256(asked.data / name) for name in ("train.jsonl", "dev.jsonl")],
-        "reports": [render_row(report) for report in asked.reports],
+        "data": [
+            hashlib.sha256((asked.data / name).read_bytes()).hexdigest()
+            for name in ("train.jsonl", "dev.jsonl")
+        ],
     }
+    return f"{re.sub(r'[^A-Za-z0-9.-]+', '-', cell.name)}-{_digest(told)[:DIGITS]}"
+
+
+def _digest(told: object) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _read_outcome(path: Path) -> Outcome | None:
-    if not path.is_file():
-        return None
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    training = told.pop("training")
-    return Outcome(
-        **told
-        | {
-            "training": None if training is None else Cost(**training),
-            "drafting": Cost(**told["drafting"]),
-            "drafts": tuple(told["drafts"]),
-        }
-    )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

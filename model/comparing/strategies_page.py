@@ -12,7 +12,8 @@ from model.evaluation.report import WARNING, Section, as_dict, format_value, sec
 
 if TYPE_CHECKING:
     from model.comparing.cells import Cell
-    from model.comparing.running import Compared, Outcome
+    from model.comparing.outcomes import Outcome
+    from model.comparing.running import Compared
     from model.evaluation.comparison import Contender
 
 METRICS = {
@@ -96,21 +97,22 @@ def _row(
     named = (cell.base, strategy_of(cell))
     if isinstance(told, str) or contender is None:
         return (*named, f"not run: {told}", *("-" for _ in HEAD[3:]))
-    speed = (f"{told.alone_s:.2f}", f"{told.drafting.wall_s / reports:.2f}")
+    speed = (f"{told.drafting.alone_s:.2f}", f"{told.drafting.cost.wall_s / reports:.2f}")
     return (*named, *_costs(told), *_values(contender), *speed)
 
 
 def _costs(told: Outcome) -> tuple[str, ...]:
-    if told.training is None:
+    trained = told.training
+    if trained is None:
         return ("0", "0", *("-" for _ in COSTS[2:]))
     return (
-        f"{told.parameters:,}",
-        f"{100 * told.parameters / told.base_parameters:.3g}",
-        f"{told.training.wall_s:.0f}",
-        f"{told.training.cpu_s:.0f}",
-        _number(told.training.peak_mb, ",.0f"),
-        _number(told.training.gpu_peak_mb, ",.0f"),
-        _number(told.dev_loss, ".3f"),
+        f"{trained.parameters:,}",
+        f"{100 * trained.parameters / told.base_parameters:.3g}",
+        f"{trained.cost.wall_s:.0f}",
+        f"{trained.cost.cpu_s:.0f}",
+        _number(trained.cost.peak_mb, ",.0f"),
+        _number(trained.cost.gpu_peak_mb, ",.0f"),
+        f"{trained.dev_loss:.3f}",
     )
 
 
@@ -123,4 +125,6 @@ def _values(contender: Contender) -> tuple[str, ...]:
 
 
 def _numbers(told: Outcome) -> dict[str, Any]:
-    return {key: value for key, value in asdict(told).items() if key != "drafts"}
+    numbers = asdict(told)
+    del numbers["drafting"]["drafts"]
+    return numbers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ pytest.importorskip("torch")
 pytest.importorskip("peft")
 
 from model.comparing import running
-from model.comparing.running import Outcome, count_parameters, run_cells
+from model.comparing.outcomes import Outcome
+from model.comparing.running import count_parameters, run_cells
 from model.errors import RecipeRefusedError
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ pytestmark = [
 ]
 
 
+def fail(*_: object, **__: object) -> None:
+    raise AssertionError
+
+
 def outcomes(ran: Ran) -> dict[str, Outcome | str]:
     return {cell.name: told for cell, told in ran.compared.cells.items()}
 
@@ -36,20 +40,19 @@ def test_each_cell_is_trained_and_drafts_every_report(ran: Ran) -> None:
     for name in ("tiny-base lora", "tiny-base prompt"):
         told = outcomes(ran)[name]
         assert isinstance(told, Outcome)
-        assert 0 < told.parameters < told.base_parameters
         assert told.training is not None
-        assert told.training.cpu_s > 0
-        assert told.dev_loss is not None
-        assert told.dev_loss > 0
-        assert len(told.drafts) == len(ran.asked.reports)
-        assert told.alone_s > 0
+        assert 0 < told.training.parameters < told.base_parameters
+        assert told.training.cost.cpu_s > 0
+        assert told.training.dev_loss > 0
+        assert len(told.drafting.drafts) == len(ran.asked.reports)
+        assert told.drafting.alone_s > 0
 
 
 def test_the_base_alone_is_asked_too(ran: Ran) -> None:
     told = outcomes(ran)["tiny-base untrained"]
 
     assert isinstance(told, Outcome)
-    assert (told.parameters, told.training, told.dev_loss) == (0, None, None)
+    assert told.training is None
 
 
 def test_a_base_that_is_missing_has_a_reason_instead(ran: Ran) -> None:
@@ -72,12 +75,23 @@ def test_a_watcher_hears_of_each_run_and_its_length(ran: Ran) -> None:
 
 
 def test_what_is_done_is_not_done_again(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train_again(*_: object, **__: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(running, "run_training", train_again)
+    monkeypatch.setattr(running, "run_training", fail)
+    monkeypatch.setattr("model.training.writer.load_writer", fail)
 
     assert run_cells(ran.cells, ran.asked) == ran.compared.cells
+
+
+def test_other_reports_are_drafted_without_training_again(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "run_training", fail)
+    monkeypatch.setattr("model.prompt.OUTPUT_TOKENS_MAX", 2)
+    cell = next(cell for cell in ran.cells if cell.name == "tiny-base lora")
+
+    told = run_cells([cell], replace(ran.asked, reports=ran.asked.reports[:1]))[cell]
+
+    assert isinstance(told, Outcome)
+    assert len(told.drafting.drafts) == 1
 
 
 def test_another_recipe_is_a_run_of_its_own_and_a_refused_one_says_why(
@@ -92,13 +106,6 @@ def test_another_recipe_is_a_run_of_its_own_and_a_refused_one_says_why(
     other = replace(cell, recipe=cell.recipe.model_copy(update={"seed": 5}))
 
     assert run_cells([other], ran.asked) == {other: "modules_not_in_base"}
-
-
-def test_drafts_are_their_owners_alone(ran: Ran) -> None:
-    files = list((ran.asked.out / "cells").glob("*/outcome.json"))
-
-    assert len(files) == 3
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
 def test_a_bases_numbers_are_counted_by_its_files(tiny_base: Path) -> None:
