@@ -39,7 +39,7 @@ from interfaces.fhir_client import FhirClient  # noqa: E402 - same
 from interfaces.fhir_http import FhirHttp  # noqa: E402 - same
 from mappings.fhir_audit_event import build_audit_event  # noqa: E402 - same
 from mappings.fhir_elements import FHIR_JSON, FhirOptions  # noqa: E402 - same
-from tests.unit.mappings.fhir_samples import DRAFTED_AT, draft_of  # noqa: E402 - same
+from tests.samples.fhir_drafts import DRAFTED_AT, draft_of  # noqa: E402 - same
 
 if TYPE_CHECKING:
     import argparse

@@ -26,7 +26,7 @@ from bench.rig.results import (  # noqa: E402 - same
     save_bars,
     save_json,
 )
-from tests.unit.interfaces.certificates import Authority  # noqa: E402 - same
+from tests.samples.certificates import Authority  # noqa: E402 - same
 
 LOAD = ROOT / "bench" / "rig" / "load.py"
 PLAIN, TLS, MUTUAL = "plain", "TLS 1.3", "mutual TLS 1.3"

@@ -20,7 +20,7 @@ from interfaces.fhir_http import FhirHttp
 from mappings.domain import PostOutcome
 from tests.integration.fault_proxy import fault_proxy
 from tests.integration.sekmet import running_sekmet
-from tests.unit.mappings.fhir_samples import draft_of, key_of
+from tests.samples.fhir_drafts import draft_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,7 +28,7 @@ from mappings.fhir_transaction import build_transaction
 from mappings.reasons import RetractReason
 from tests.integration.reply_dropping_proxy import dropping_proxy, every
 from tests.integration.sekmet import running_sekmet
-from tests.unit.mappings.fhir_samples import ENGINE, draft_of, key_of
+from tests.samples.fhir_drafts import ENGINE, draft_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,8 +30,8 @@ from interfaces.smart_auth import KeyFile, public_keys
 from mappings.domain import PostOutcome
 from mappings.fhir_json import find_object
 from tests.integration.sekmet import free_loopback_port, running_sekmet
+from tests.samples.fhir_drafts import draft_of, key_of
 from tests.unit.daemon.test_app import ORU
-from tests.unit.mappings.fhir_samples import draft_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ from tests.integration.brokers import (
     tls_proxy,
 )
 from tests.integration.kafka_sides import make_oru, running_side, until
-from tests.unit.interfaces.certificates import Authority
+from tests.samples.certificates import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ from sekmet.subscriptions.backport import SEKMET_TOPIC_BASE, build_subscription,
 from mappings.fhir_notification import Event, NotificationType, Standing, notification
 from mappings.fhir_subscription import TOPIC, SubscriptionState, read_subscription
 from tests.integration.sekmet import running_sekmet
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.interfaces.hook_receiver import HookReceiver
-from tests.unit.mappings.fhir_samples import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.process.conftest import Daemon, read_text, until
-from tests.unit.interfaces.certificates import Authority, client_context
+from tests.samples.certificates import Authority, client_context
 
 if TYPE_CHECKING:
     import ssl

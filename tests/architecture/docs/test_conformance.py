@@ -20,7 +20,7 @@ from mappings.message_plan import plan_whole
 from mappings.reasons import RetractReason
 from mappings.sites import SiteSet
 from tests.architecture.docs.conformance import watch_fhir, watch_hl7, written_fields
-from tests.unit.mappings.fhir_samples import STUDY, audit_event_of, draft_of
+from tests.samples.fhir_drafts import STUDY, audit_event_of, draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from daemon.subscriptions import Subscriptions
 from interfaces.fhir_store import FhirStore
 from interfaces.subscription_channel import EndpointRules, SubscriptionChannel
 from mappings.domain import ReportKey
+from tests.samples.fhir_drafts import draft_of, key_of
 from tests.unit.daemon.journal_samples import DRAFT, due, make_new, map_one
-from tests.unit.mappings.fhir_samples import draft_of, key_of
 from tests.unit.mappings.subscription_samples import subscription_resource
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from daemon.journal import PendingReport
 from daemon.lifecycle import State
 from mappings.domain import MessageId, ReportId
 from mappings.fhir_elements import FhirOptions
-from tests.unit.mappings.fhir_samples import DRAFTED_AT, STUDY, impression_of, key_of
+from tests.samples.fhir_drafts import DRAFTED_AT, STUDY, impression_of, key_of
 
 REPORT = PendingReport(
     ReportId("r1"), MessageId("m1"), key_of(), State.MAPPED, 0, STUDY, observation=None

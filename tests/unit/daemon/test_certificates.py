@@ -11,7 +11,7 @@ from daemon.certificates import Certificates, client_context
 from daemon.config_values import ServerTls
 from daemon.errors import ConfigurationError
 from interfaces.client_tls import ClientTls
-from tests.unit.interfaces.certificates import Authority
+from tests.samples.certificates import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path

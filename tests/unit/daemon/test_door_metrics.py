@@ -14,7 +14,7 @@ from daemon.doors import Doors
 from daemon.http_side import HttpSide
 from daemon.metrics import Metrics
 from interfaces.mllp_codec import encode_frame
-from tests.unit.interfaces.certificates import Authority
+from tests.samples.certificates import Authority
 from tests.unit.interfaces.mllp_peers import Handler
 
 if TYPE_CHECKING:

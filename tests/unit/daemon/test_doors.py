@@ -14,7 +14,7 @@ from daemon.doors import Doors, check_doors
 from daemon.errors import ConfigurationError
 from interfaces.mllp_codec import encode_frame
 from interfaces.mllp_contract import ListenerLimits
-from tests.unit.interfaces.certificates import Authority, Pair, client_context
+from tests.samples.certificates import Authority, Pair, client_context
 from tests.unit.interfaces.mllp_peers import Handler
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from daemon.fhir_target import FhirTarget
 from interfaces.errors import PostRefusedError, PostRetryError, ServerAwayError
 from mappings.domain import PostOutcome
 from mappings.reasons import RetractReason
-from tests.unit.interfaces.certificates import Authority
+from tests.samples.certificates import Authority
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
-from tests.unit.mappings.fhir_samples import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -20,7 +20,7 @@ from daemon.config_http import Http
 from daemon.errors import ConfigurationError
 from daemon.http_side import HttpSide
 from interfaces.http_server import Readiness
-from tests.unit.interfaces.certificates import Authority, client_context
+from tests.samples.certificates import Authority, client_context
 from tests.unit.interfaces.http_requests import ask
 
 if TYPE_CHECKING:

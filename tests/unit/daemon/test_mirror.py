@@ -16,7 +16,7 @@ from daemon.mirror import Mirror
 from interfaces.errors import SendRetryError
 from interfaces.fhir_store import FhirStore
 from mappings.domain import MessageId, ReportId
-from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of
+from tests.samples.fhir_drafts import STUDY, draft_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

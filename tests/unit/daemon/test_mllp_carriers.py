@@ -10,10 +10,10 @@ import pytest
 from daemon.config_mllp import Send, SendTls
 from daemon.delivery import NewDelivery
 from daemon.mllp_carriers import Link
+from tests.samples.certificates import Authority
 from tests.unit.daemon.delivery_samples import RETRY, Sender, message, queue, trail_of
 from tests.unit.daemon.journal_samples import make_new, receive
 from tests.unit.daemon.receiving_engine import ReceivingEngine, acknowledgment, say
-from tests.unit.interfaces.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from daemon.lifecycle import State
 from daemon.oru_results import OruResults
 from mappings.hl7_oru_out import oru_control_id
 from mappings.sites import Site, SiteSet
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.daemon.journal_samples import DRAFT, map_one
-from tests.unit.mappings.fhir_samples import draft_of
 
 if TYPE_CHECKING:
     from daemon.journal import PendingReport

@@ -17,9 +17,9 @@ from daemon.mllp_carriers import AcknowledgmentCarrier
 from daemon.outbound import Outbound
 from mappings.hl7_oru_out import oru_control_id
 from mappings.sites import Site, SiteSet
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.daemon.journal_samples import DRAFT, bring_to, make_new, map_one, receive
 from tests.unit.daemon.receiving_engine import ReceivingEngine
-from tests.unit.mappings.fhir_samples import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

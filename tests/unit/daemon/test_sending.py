@@ -13,7 +13,7 @@ from daemon.errors import ConfigurationError
 from daemon.sending import SendPlan, choose_tls, percentile, send_all
 from interfaces.mllp_contract import Answer, ListenerLimits
 from interfaces.mllp_server import MllpServer
-from tests.unit.interfaces.certificates import Authority
+from tests.samples.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

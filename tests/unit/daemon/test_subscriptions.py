@@ -11,9 +11,9 @@ import structlog
 
 from interfaces.errors import RequestRefusedError
 from mappings.fhir_subscription import SubscriptionState
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.daemon.subscribing import Desk, close_desk, open_desk
 from tests.unit.interfaces.hook_receiver import told
-from tests.unit.mappings.fhir_samples import draft_of
 from tests.unit.mappings.subscription_samples import subscription_resource
 
 if TYPE_CHECKING:

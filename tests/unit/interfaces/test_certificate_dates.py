@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interfaces.certificate_dates import read_chain_end
-from tests.unit.interfaces.certificates import Authority
+from tests.samples.certificates import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path

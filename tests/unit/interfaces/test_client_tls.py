@@ -13,7 +13,7 @@ from interfaces.client_tls import ClientTls
 from interfaces.errors import SendRetryError
 from interfaces.mllp_client import MllpClient
 from interfaces.mllp_codec import encode_frame
-from tests.unit.interfaces.certificates import LONG_AGO, Authority, Pair
+from tests.samples.certificates import LONG_AGO, Authority, Pair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

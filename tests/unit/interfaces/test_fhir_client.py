@@ -22,8 +22,8 @@ from mappings.fhir_elements import FhirOptions
 from mappings.fhir_retraction import retracted
 from mappings.reasons import RetractReason
 from tests.integration.reply_dropping_proxy import dropping_proxy
+from tests.samples.fhir_drafts import DRAFTED_AT, STUDY, draft_of, key_of
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
-from tests.unit.mappings.fhir_samples import DRAFTED_AT, STUDY, draft_of, key_of
 
 if TYPE_CHECKING:
     from interfaces.fhir_capability import WriteMode

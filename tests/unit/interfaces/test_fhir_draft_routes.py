@@ -14,10 +14,10 @@ from starlette.routing import Mount
 
 from interfaces.fhir_draft_routes import PAGES_MAX, SERVED, draft_routes
 from interfaces.fhir_store import FhirStore
+from tests.samples.fhir_drafts import STUDY, draft_of, key_of
 from tests.unit.interfaces.drafts_client import DraftsClient
 from tests.unit.interfaces.fhir_servers import serving
 from tests.unit.interfaces.subscription_desk import MemoryDesk
-from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of
 from tests.unit.mappings.subscription_samples import subscription_resource
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from interfaces.errors import PostRefusedError
 from interfaces.fhir_http import FhirHttp
 from interfaces.fhir_single_writes import SingleWrites, identity_of
 from mappings.fhir_elements import FhirOptions
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving, serving_store
-from tests.unit.mappings.fhir_samples import draft_of
 
 if TYPE_CHECKING:
     from typing import Literal

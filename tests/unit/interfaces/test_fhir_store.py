@@ -14,7 +14,7 @@ import pytest
 
 from interfaces.errors import RequestRefusedError
 from interfaces.fhir_store import FhirStore
-from tests.unit.mappings.fhir_samples import draft_of, key_of
+from tests.samples.fhir_drafts import draft_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

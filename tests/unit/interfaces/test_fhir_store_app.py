@@ -13,9 +13,9 @@ import structlog
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from mappings.fhir_guard import KNOWN_TYPES
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.interfaces.drafts_client import r4_errors
 from tests.unit.interfaces.fhir_servers import serving_store
-from tests.unit.mappings.fhir_samples import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

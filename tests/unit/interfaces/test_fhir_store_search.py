@@ -11,7 +11,7 @@ import pytest
 from interfaces.errors import RequestRefusedError
 from interfaces.fhir_store import FhirStore
 from interfaces.fhir_store_search import matches, parameters
-from tests.unit.mappings.fhir_samples import draft_of, key_of, study_without
+from tests.samples.fhir_drafts import draft_of, key_of, study_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from interfaces.fhir_transactions import read_transaction
 from mappings.domain import PostOutcome, PostReceipt
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_write import Create, Update
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.interfaces.fhir_servers import Answer, ScriptedServer, serving
-from tests.unit.mappings.fhir_samples import draft_of
 
 NOTHING = Answer(200, {"resourceType": "Bundle"})
 DRAFT = draft_of(options=FhirOptions(device="resource", has_task=True))

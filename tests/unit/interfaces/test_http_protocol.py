@@ -13,7 +13,7 @@ from starlette.routing import Route
 from interfaces.http_auth import SUBJECT
 from interfaces.http_limits import HttpLimits
 from interfaces.http_server import HttpServer
-from tests.unit.interfaces.certificates import Authority, client_context
+from tests.samples.certificates import Authority, client_context
 from tests.unit.interfaces.http_requests import ask
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from interfaces.client_tls import ClientTls
 from interfaces.errors import BrokerRetryError
 from interfaces.kafka_contract import BrokerTerms
 from interfaces.kafka_security import client_arguments
-from tests.unit.interfaces.certificates import Authority
+from tests.samples.certificates import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path

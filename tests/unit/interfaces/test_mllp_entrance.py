@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from interfaces.mllp_codec import encode_frame
 from interfaces.mllp_contract import ListenerTerms
 from interfaces.server_tls import DoorCertificate, TlsFiles
-from tests.unit.interfaces.certificates import Authority, client_context
+from tests.samples.certificates import Authority, client_context
 from tests.unit.interfaces.mllp_peers import gone
 
 if TYPE_CHECKING:

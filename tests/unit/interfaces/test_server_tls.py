@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from interfaces.errors import CertificateError
 from interfaces.server_tls import DoorCertificate, TlsFiles, make_server_context
-from tests.unit.interfaces.certificates import FAR_AWAY, Authority
+from tests.samples.certificates import FAR_AWAY, Authority
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from interfaces.errors import SendRefusedError, SendRetryError
 from interfaces.subscription_channel import EndpointRules, SubscriptionChannel
 from mappings.fhir_subscription import read_subscription
-from tests.unit.interfaces.certificates import Authority, client_context
+from tests.samples.certificates import Authority, client_context
 from tests.unit.interfaces.hook_receiver import HookReceiver
 from tests.unit.mappings.subscription_samples import subscription_resource
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from interfaces.mllp_codec import FrameDecoder, FrameReceived, encode_frame
 from interfaces.mllp_contract import ListenerTerms
 from interfaces.server_tls import DoorCertificate, TlsFiles
-from tests.unit.interfaces.certificates import LONG_AGO, Authority, client_context
+from tests.samples.certificates import LONG_AGO, Authority, client_context
 from tests.unit.interfaces.mllp_peers import gone
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from mappings.errors import GuardViolationError
 from mappings.fhir_elements import FhirOptions, FhirVersion
 from mappings.fhir_guard import check_resource
 from mappings.fhir_transaction import Replaced, build_transaction
-from tests.unit.mappings.fhir_samples import audit_event_of, draft_of
+from tests.samples.fhir_drafts import audit_event_of, draft_of
 
 VECTORS = Path(__file__).parents[2] / "vectors/fhir"
 R4_SCHEMA = jsonschema_rs.validator_for(json.loads((VECTORS / "r4-subset.schema.json").read_text()))

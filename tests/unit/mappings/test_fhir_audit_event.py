@@ -11,7 +11,7 @@ import pytest
 from mappings.errors import GuardViolationError
 from mappings.fhir_audit_event import BALP, build_audit_event
 from mappings.fhir_elements import FhirOptions
-from tests.unit.mappings.fhir_samples import (
+from tests.samples.fhir_drafts import (
     DRAFTED_AT,
     audit_event_of,
     draft_of,

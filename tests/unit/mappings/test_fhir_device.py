@@ -16,7 +16,7 @@ from mappings.fhir_device import (
     device_reference,
 )
 from mappings.fhir_elements import FhirOptions
-from tests.unit.mappings.fhir_samples import ENGINE, draft_of
+from tests.samples.fhir_drafts import ENGINE, draft_of
 
 APART = FhirOptions(device="resource")
 

@@ -13,7 +13,7 @@ from fhir.resources.R4B.parameters import Parameters
 
 from mappings.fhir_notification import Event, Standing, notification, status_bundle
 from mappings.fhir_subscription import TOPIC, Content, SubscriptionState
-from tests.unit.mappings.fhir_samples import draft_of
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.mappings.test_fhir_guard import R4_SCHEMA
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)

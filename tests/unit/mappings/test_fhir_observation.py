@@ -24,7 +24,7 @@ from mappings.fhir_device import NOT_FOR_CLINICAL_USE
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_observation import fhir_date_time
 from mappings.fhir_transaction import build_transaction
-from tests.unit.mappings.fhir_samples import (
+from tests.samples.fhir_drafts import (
     DRAFTED_AT,
     ENGINE,
     STUDY,

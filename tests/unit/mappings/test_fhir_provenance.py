@@ -10,7 +10,7 @@ import pytest
 
 from mappings.domain import Standard
 from mappings.fhir_provenance import PROVENANCE_TAG_SYSTEM
-from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of, study_without
+from tests.samples.fhir_drafts import STUDY, draft_of, key_of, study_without
 
 if TYPE_CHECKING:
     from mappings.domain import DraftObservation

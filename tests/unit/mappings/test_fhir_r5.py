@@ -10,7 +10,7 @@ import pytest
 
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_r5 import in_version
-from tests.unit.mappings.fhir_samples import draft_of
+from tests.samples.fhir_drafts import draft_of
 from tests.unit.mappings.fhir_variants import KINDS, sample
 
 

@@ -17,7 +17,7 @@ from mappings.fhir_retraction import (
 )
 from mappings.fhir_write import LeaveAlone, Unchanged, Update, plan_retraction, plan_write
 from mappings.reasons import RetractReason
-from tests.unit.mappings.fhir_samples import draft_of
+from tests.samples.fhir_drafts import draft_of
 
 NOW = datetime(2026, 3, 4, 11, 0, 30, 5, tzinfo=UTC)
 DRAFT = draft_of()

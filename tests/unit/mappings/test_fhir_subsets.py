@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mappings.fhir_subsets import chosen_elements, subset
-from tests.unit.mappings.fhir_samples import draft_of
+from tests.samples.fhir_drafts import draft_of
 
 DRAFT = json.loads(draft_of().observation)
 

@@ -13,7 +13,7 @@ from mappings.fhir_elements import FhirOptions
 from mappings.fhir_r5 import in_version
 from mappings.fhir_task import cancelled
 from mappings.reasons import RetractReason
-from tests.unit.mappings.fhir_samples import STUDY, draft_of, key_of, study_without
+from tests.samples.fhir_drafts import STUDY, draft_of, key_of, study_without
 from tests.unit.mappings.fhir_variants import refused_by_classes, refused_by_schema
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_transaction import Replaced, build_transaction
-from tests.unit.mappings.fhir_samples import draft_of, key_of
+from tests.samples.fhir_drafts import draft_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 
 from mappings.fhir_elements import FhirOptions
 from mappings.fhir_transparency import AI_DEVICE, AI_KIND, AI_PROVENANCE
-from tests.unit.mappings.fhir_samples import ENGINE, draft_of
+from tests.samples.fhir_drafts import ENGINE, draft_of
 
 GUIDED = FhirOptions(is_transparent=True)
 

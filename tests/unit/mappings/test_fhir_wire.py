@@ -17,7 +17,7 @@ from mappings.fhir_wire import (
     rename,
     with_names,
 )
-from tests.unit.mappings.fhir_samples import draft_of
+from tests.samples.fhir_drafts import draft_of
 
 OURS = read_object(draft_of().observation)
 DATE = "Wed, 04 Mar 2026 10:00:00 GMT"

@@ -17,7 +17,7 @@ from mappings.fhir_write import (
     plan_retraction,
     plan_write,
 )
-from tests.unit.mappings.fhir_samples import draft_of, key_of
+from tests.samples.fhir_drafts import draft_of, key_of
 
 OURS: dict[str, Any] = json.loads(draft_of().observation)
 HELD = {**OURS, "id": "77", "meta": {**OURS["meta"], "versionId": "3", "lastUpdated": "x"}}

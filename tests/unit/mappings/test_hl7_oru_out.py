@@ -32,7 +32,7 @@ from mappings.hl7_time import parse_time
 from mappings.message_plan import PlannedReport, plan_message
 from mappings.reasons import RetractReason, SkipReason
 from mappings.sites import SiteSet
-from tests.unit.mappings.fhir_samples import ENGINE, STUDY, draft_of, study_without
+from tests.samples.fhir_drafts import ENGINE, STUDY, draft_of, study_without
 
 if TYPE_CHECKING:
     from pathlib import Path
