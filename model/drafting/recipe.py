@@ -48,7 +48,7 @@ class AdapterPlan(_Part):
 
     training: Recipe
     exemplars: int = Field(2, ge=0, le=5)
-    samples: int = Field(8, ge=0, le=64)
+    samples: int = Field(4, ge=0, le=64)
     temperature: float = Field(0.8, gt=0, le=2)
     weight: float = Field(1.0, ge=0)
 
