@@ -37,6 +37,55 @@ Data = Annotated[Path, typer.Option("--data", help="Corpus folder: train, dev an
 Out = Annotated[Path, typer.Option("--out", help="Folder for report.md, report.html and plots.")]
 Threads = Annotated[int, typer.Option(min=1, max=64, help="CPU threads.")]
 
+Strategies = Annotated[
+    str | None,
+    typer.Option(
+        help="What to train, with commas between: lora, qlora, ia3, prompt, p_tuning, prefix,"
+        " freeze, full."
+    ),
+]
+Recipes = Annotated[
+    str | None,
+    typer.Option(help="Recipe files, or names of shipped ones, instead; commas between."),
+]
+Bases = Annotated[
+    str | None,
+    typer.Option(
+        help="Folders of base models, commas between; each is trained in every way. Without it,"
+        " each recipe's own base; for --strategies the demo base."
+    ),
+]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="Of each run; without it, as the recipe says, or 200.")
+]
+Reports = Annotated[int, typer.Option(min=1, help="Reports of dev.jsonl to draft.")]
+
+AdaptersBase = Annotated[
+    Path | None, typer.Option("--base", help="Folder of its base; without it, the demo base.")
+]
+External = Annotated[
+    list[Path] | None,
+    typer.Option("--external", help="JSONL of others' reports; can be given several times."),
+]
+Split = Annotated[Literal["dev", "test"], typer.Option(help="Part of the corpus to draft.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Only the first so many reports of each set.")
+]
+TellExam = Annotated[
+    bool | None,
+    typer.Option("--exam/--no-exam", help="Tell the exam's title; else as it was taught."),
+]
+TellIndication = Annotated[
+    bool | None, typer.Option("--indication/--no-indication", help="Tell it; else as taught.")
+]
+TellSiteNames = Annotated[
+    bool | None,
+    typer.Option(
+        "--site-names/--no-site-names",
+        help="Tell the name of a site that has no style; else as it was taught.",
+    ),
+]
+
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
@@ -47,28 +96,11 @@ def add_commands(app: typer.Typer) -> None:
 def compare(  # noqa: PLR0913, PLR0917 - an option each
     data: Data,
     out: Out,
-    strategies: Annotated[
-        str | None,
-        typer.Option(
-            help="What to train, with commas between: lora, qlora, ia3, prompt, p_tuning, prefix,"
-            " freeze, full."
-        ),
-    ] = None,
-    recipes: Annotated[
-        str | None,
-        typer.Option(help="Recipe files, or names of shipped ones, instead; commas between."),
-    ] = None,
-    bases: Annotated[
-        str | None,
-        typer.Option(
-            help="Folders of base models, commas between; each is trained in every way. Without"
-            " it, each recipe's own base; for --strategies the demo base."
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Of each run; without it, as the recipe says, or 200.")
-    ] = None,
-    reports: Annotated[int, typer.Option(min=1, help="Reports of dev.jsonl to draft.")] = 100,
+    strategies: Strategies = None,
+    recipes: Recipes = None,
+    bases: Bases = None,
+    steps: Steps = None,
+    reports: Reports = 100,
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -109,33 +141,13 @@ def ablate(  # noqa: PLR0913, PLR0917 - an option each
     data: Data,
     adapter: Annotated[Path, typer.Option("--adapter", help="Folder that `prelim train` wrote.")],
     out: Out,
-    base: Annotated[
-        Path | None, typer.Option("--base", help="Folder of its base; without it, the demo base.")
-    ] = None,
-    external: Annotated[
-        list[Path] | None,
-        typer.Option("--external", help="JSONL of others' reports; can be given several times."),
-    ] = None,
-    split: Annotated[
-        Literal["dev", "test"], typer.Option(help="Part of the corpus to draft.")
-    ] = "test",
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many reports of each set.")
-    ] = None,
-    exam: Annotated[
-        bool | None,
-        typer.Option("--exam/--no-exam", help="Tell the exam's title; else as it was taught."),
-    ] = None,
-    indication: Annotated[
-        bool | None, typer.Option("--indication/--no-indication", help="Tell it; else as taught.")
-    ] = None,
-    site_names: Annotated[
-        bool | None,
-        typer.Option(
-            "--site-names/--no-site-names",
-            help="Tell the name of a site that has no style; else as it was taught.",
-        ),
-    ] = None,
+    base: AdaptersBase = None,
+    external: External = None,
+    split: Split = "test",
+    limit: Limit = None,
+    exam: TellExam = None,
+    indication: TellIndication = None,
+    site_names: TellSiteNames = None,
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
