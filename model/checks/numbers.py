@@ -86,7 +86,9 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii":
 
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _NUMBER = re.compile(
-    r"(?:(?<![\w.,])|(?<=\d[x\u00d7])|(?<=\b[x\u00d7]))(?P<value>\d+(?:[.,]\d+)*|\.\d+)"
+    # Chinese puts no blank before a number.
+    r"(?:(?<![\w.,])|(?<=\d[x\u00d7])|(?<=\b[x\u00d7])|(?<=[\u4e00-\u9fff]))"
+    r"(?P<value>\d+(?:[.,]\d+)*|\.\d+)"
     rf"(?:(?P<ordinal>st|nd|rd|th)\b|[\s-]{{0,2}}(?P<unit>{_UNIT})(?![a-z])"
     r"|(?P<suffix>[a-wyz]\b))?",
     re.IGNORECASE,

@@ -30,10 +30,12 @@ BOTH = frozenset({LEFT, RIGHT})
 # Words of a side in the languages of the sites we know; a draft and its findings share one.
 _SIDE = re.compile(
     r"(?P<both>\bbilateral\w*\b|\bboth\b(?!\s+(?:the\s+)?\w+\s+(?:and|or)\b)"
-    r"|\bbi(?:basilar|basal|apical|hilar)\w*\b|\bbeidseit\w*\b|\bbeiden?\b|\bamb[oa]s\b|双侧|两侧)"
-    r"|(?P<left>\b(?:left\w*|lt|l[ul]l|l[ul]q|links\w*|linke[nrsm]?|izquierd\w+|st[âa]ng\w*)\b|左)"
-    r"|(?P<right>\b(?:right\w*|rt|r[uml]l|r[ul]q|rechts\w*|rechte[nrsm]?|derech\w+|drept\w*"
-    r"|dreapt\w*)\b|右)",
+    r"|\bbi(?:basilar|basal|apical|hilar)\w*\b|\bbilatér\w+|\bbeidseit\w*\b|\bbeiden?\b"
+    r"|\bamb[oa]s\b|双侧|两侧)"
+    r"|(?P<left>\b(?:left\w*|lt|l[ul]l|l[ul]q|links\w*|linke[nrsm]?|izquierd\w+|gauches?"
+    r"|st[âa]ng\w*)\b|左)"
+    r"|(?P<right>\b(?:right\w*|rt|r[uml]l|r[ul]q|rechts\w*|rechte[nrsm]?|derech\w+|droite?s?"
+    r"|drept\w*|dreapt\w*)\b|右)",
     re.IGNORECASE,
 )
 _SIDES_OF = {"left": frozenset({LEFT}), "right": frozenset({RIGHT}), "both": BOTH}

@@ -19,7 +19,9 @@ from mappings.domain import (
 )
 from model.draft_checks import check_draft, is_withheld
 from model.engines.extractive import extract_impression
+from model.synth.language import language_named, languages
 from model.synth.lexicon import REGIONS, frames
+from model.synth.phrasebook import compose_in, styles_of
 from model.synth.report import compose_report
 
 IDENTITY = EngineIdentity(
@@ -279,6 +281,39 @@ def test_nine_of_ten_synthetic_impressions_with_a_wrong_side_or_size_are_caught(
     assert sum(sides) >= 0.9 * len(sides)
     assert len(sizes) > 30
     assert sum(sizes) >= 0.9 * len(sizes)
+
+
+def reports_in(language: str) -> list[tuple[Findings, str]]:
+    rng = random.Random(11)  # noqa: S311 - invented reports
+    made = []
+    for index in range(140):
+        region, style = REGIONS[index % len(REGIONS)], rng.choice(styles_of(language))
+        report = compose_in(language, rng, region=region, style=style, is_held_back=bool(index % 2))
+        exam = Exam(display=report.exam_display)
+        findings = Findings(report.findings, report.indication, exam, "site", language)
+        made.append((findings, report.impression))
+    return made
+
+
+@pytest.mark.parametrize("language", languages())
+def test_other_languages_pass_when_faithful_and_are_caught_with_a_wrong_side_or_size(
+    language: str,
+) -> None:
+    left, right = (language_named(language).sides[side] for side in ("left", "right"))
+    other = {left[form]: right[form] for form in left} | {right[form]: left[form] for form in left}
+    side = re.compile("|".join(sorted(other, key=len, reverse=True)))
+    sides, sizes = [], []
+    for findings, impression in reports_in(language):
+        assert reasons(findings, impression) == {}, (findings.text, impression)
+        swapped = side.sub(lambda word: other[word[0]], impression)
+        grown = re.sub(r"\d(?= ?[mc]m)", lambda digit: str((int(digit[0]) + 4) % 10), impression)
+        sides += [bool(reasons(findings, swapped))] if swapped != impression else []
+        sizes += [bool(reasons(findings, grown))] if grown != impression else []
+
+    # Chinese says "both sides" of what is well, and so the other side is seldom a stranger.
+    assert sum(sides) >= (0.75 if language == "zh" else 0.9) * len(sides) > 30
+    assert all(sizes)
+    assert len(sizes) > 20
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
