@@ -39,8 +39,10 @@ def add_commands(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def synth(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write the corpus to.")],
+def synth(  # noqa: PLR0913, PLR0917 - an option each
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write the corpus to.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
     train: Annotated[int, typer.Option(min=0, help="Reports to train on.")] = 8000,
     dev: Annotated[int, typer.Option(min=0, help="Reports to watch training by.")] = 120,
@@ -49,11 +51,19 @@ def synth(
         str,
         typer.Option(help="Codes with commas between; they take turns, one named twice has two."),
     ] = "en",
+    is_listed: Annotated[
+        bool, typer.Option("--list", help="Only count what there is, by language and region.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a synthetic corpus: invented reports whose sides, sizes and negations are known."""
     from model.synth import Counts, write_corpus
 
+    if is_listed:
+        _print_inventory(as_json=as_json)
+        return
+    if out is None:
+        raise ConfigurationError("name a folder to write to", "--out")
     asked = _read_languages(languages)
     counts = Counts(train=train, dev=dev, test=test)
     with Progress(console=ERRORS, transient=True) as progress:
@@ -83,6 +93,26 @@ def _read_languages(told: str) -> tuple[str, ...]:
     if not asked or set(asked) - set(LANGUAGES):
         raise ConfigurationError(f"not some of {', '.join(LANGUAGES)}", "--languages")
     return asked
+
+
+def _print_inventory(*, as_json: bool) -> None:
+    """Print a row a language: kinds, wordings and held-back wordings of each region."""
+    from model.synth.inventory import inventory
+
+    shelves = inventory()
+    if as_json:
+        print_json([asdict(shelf) for shelf in shelves])
+        return
+    regions = list(dict.fromkeys(shelf.region for shelf in shelves))
+    typer.echo(f"| language | {' | '.join(regions)} |")
+    typer.echo("|---|" + "---|" * len(regions))
+    for language in dict.fromkeys(shelf.language for shelf in shelves):
+        row = {shelf.region: shelf for shelf in shelves if shelf.language == language}
+        cells = [
+            f"{row[one].kinds}: {row[one].wordings} + {row[one].held_back}" if one in row else "-"
+            for one in regions
+        ]
+        typer.echo(f"| {language} | {' | '.join(cells)} |")
 
 
 def _print_corpus(corpus: Corpus) -> None:

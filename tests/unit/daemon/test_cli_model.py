@@ -69,6 +69,15 @@ def test_synth_writes_in_the_languages_asked_for_and_refuses_others(tmp_path: Pa
     assert refused("synth", *options, "--languages", "en,xx").where == "--languages"
 
 
+def test_synth_lists_what_it_can_invent_and_else_needs_a_folder() -> None:
+    listed = call("synth", "--list").stdout.splitlines()
+    counted = json.loads(call("synth", "--list", "--json").stdout)
+
+    assert [line.split()[1] for line in listed[2:]] == ["en", "de", "es", "fr", "ro", "zh"]
+    assert {"language": "de", "region": "chest"}.items() <= counted[7].items()
+    assert refused("synth").where == "--out"
+
+
 @pytest.mark.parametrize(
     ("line", "where"),
     [("steps: 0", "steps"), ("stepz: 3", "stepz"), ("learning_rate: fast", "learning_rate")],
