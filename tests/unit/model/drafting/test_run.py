@@ -79,6 +79,27 @@ def test_a_draft_that_a_check_refuses_is_no_candidate(
     assert drafted.drafts["mine-greedy"][1] == "Effusion of 4 cm on the right."
 
 
+def test_without_a_folder_an_adapter_is_prepared_from_the_abnormal_reports_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    learned: list[CorpusRow] = []
+
+    def prepare_adapter(_plan: AdapterPlan, rows: Sequence[CorpusRow], **_: object) -> Path:
+        learned.extend(rows)
+        return tmp_path
+
+    monkeypatch.setattr(run, "prepare_adapter", prepare_adapter)
+    monkeypatch.setattr(run, "write_drafts", writing("Large hiatal hernia."))
+    recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=PLAN)
+
+    drafted = draft_by_recipe(recipe, ASKED, TRAIN)
+
+    assert {row.report_id for row in learned} == {
+        row.report_id for row in TRAIN if row.impression != ALL_CLEAR
+    }
+    assert "training" in [cost.part for cost in drafted.costs]
+
+
 def test_each_part_is_left_out_once() -> None:
     whole = DraftingRecipe(name="m", classes=ClassFilter(), adapter=PLAN, checks=True)
 
