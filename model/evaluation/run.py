@@ -99,7 +99,7 @@ def run_evaluation(
         PromptRefusedError: A report is too long for the base.
     """
     path = data / f"{split}.jsonl"
-    everyone = list(read_rows(path))
+    everyone = [{"language": ENGLISH, **row} for row in read_rows(path)]
     rows = [row for row in everyone if row["language"] == ENGLISH][:limit]
     drafts: dict[str, list[Draft]] = {}
     if adapter is not None:
