@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,17 @@ def sentences(language: str, region: Region, *, is_held_back: bool) -> Iterable[
 def terms(text: str) -> set[str]:
     """The words of a sentence by their first five letters; Chinese by its characters."""
     return {piece[:5] for piece in PIECES.findall(re.sub(r"\{\w+\}[a-z]*", " ", text.casefold()))}
+
+
+@cache
+def known_terms(language: str) -> set[str]:
+    """The terms of all sentences of a language that training may see."""
+    return {
+        term
+        for region in regions_of(language)
+        for text in sentences(language, region, is_held_back=False)
+        for term in terms(text)
+    }
 
 
 def slots_filled(kind: Finding, grammar: Language) -> set[str]:
@@ -119,13 +131,7 @@ def test_what_is_held_back_is_another_sentence_of_known_terms(
 ) -> None:
     seen = set(sentences(language, region, is_held_back=False))
     held_back = set(sentences(language, region, is_held_back=True))
-    known = set().union(
-        *(
-            terms(text)
-            for one in regions_of(language)
-            for text in sentences(language, one, is_held_back=False)
-        )
-    )
+    known = known_terms(language)
 
     assert not seen & held_back
     assert not {text: terms(text) - known for text in held_back if not terms(text) <= known}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mappings.domain import Region
     from model.synth.report import Composed
 
-MANY = range(60)
+MANY = range(30)
 SHELVES = [(language, shelf) for language in languages() for shelf in ("seen", "held_back")]
 # Headings of a report, as docs/SECTIONS.md lists them: indication, findings, impression.
 HEADINGS = {
