@@ -77,20 +77,13 @@ def predict_abnormality(
     facts = DictVectorizer()
     others = among_train.copy()
     np.fill_diagonal(others, 0.0)  # nobody votes on himself
-    learned = hstack(
-        [
-            words.fit_transform([row.findings for row in train]),
-            facts.fit_transform([_facts(row.findings) for row in train]),
-            _votes(others, is_other),
-        ]
-    ).tocsr()
-    asked = hstack(
-        [
-            words.transform([row.findings for row in reports]),
-            facts.transform([_facts(row.findings) for row in reports]),
-            _votes(similarities, is_other),
-        ]
-    ).tocsr()
+    learned, asked = (
+        hstack([of_words, of_facts, _votes(near, is_other)]).tocsr()
+        for of_words, of_facts, near in (
+            (words.fit_transform(_texts(train)), facts.fit_transform(_told(train)), others),
+            (words.transform(_texts(reports)), facts.transform(_told(reports)), similarities),
+        )
+    )
     model = LogisticRegression(C=plan.strength, max_iter=ITERATIONS_MAX)
     folds = StratifiedKFold(plan.folds, shuffle=True, random_state=seed)
     told = cross_val_predict(model, learned, is_other, cv=folds, method="predict_proba")[:, 1]
@@ -100,6 +93,14 @@ def predict_abnormality(
         threshold=_threshold(told[~is_other], plan.invented_max),
         curve=_curve(told, is_other),
     )
+
+
+def _texts(rows: Sequence[CorpusRow]) -> list[str]:
+    return [row.findings for row in rows]
+
+
+def _told(rows: Sequence[CorpusRow]) -> list[dict[str, float]]:
+    return [_facts(row.findings) for row in rows]
 
 
 def _threshold(of_normal: np.ndarray[Any, Any], invented_max: float) -> float:

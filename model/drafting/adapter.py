@@ -110,13 +110,9 @@ def prepare_adapter(
     if (out / CARD).is_file():  # written last
         return out
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    dev_places = set(_dev_places(len(rows), seed))
     with tempfile.TemporaryDirectory(dir=root) as made:
         data = Path(made)
-        split = {"train": False, "dev": True}
-        for name, is_dev in split.items():
-            chosen = (row for place, row in enumerate(rows) if (place in dev_places) == is_dev)
-            write_corpus_file(data / f"{name}.jsonl", chosen)
+        _write_corpus(data, rows, seed)
         run_training(
             plan.training,
             data=data,
@@ -180,7 +176,10 @@ def _prompt(report: CorpusRow, plan: AdapterPlan) -> Prompt:
     )
 
 
-def _dev_places(count: int, seed: int) -> list[int]:
-    """Draw the rows that watch: at most a fifth."""
+def _write_corpus(folder: Path, rows: Sequence[CorpusRow], seed: int) -> None:
+    """Write what is learned and, at most a fifth, drawn, what only watches."""
     rng = random.Random(seed)  # noqa: S311 - drawing a sample is no secret
-    return rng.sample(range(count), max(1, min(DEV_REPORTS, count // 5)))
+    watching = set(rng.sample(range(len(rows)), max(1, min(DEV_REPORTS, len(rows) // 5))))
+    for name, is_dev in (("train", False), ("dev", True)):
+        chosen = (row for place, row in enumerate(rows) if (place in watching) == is_dev)
+        write_corpus_file(folder / f"{name}.jsonl", chosen)
