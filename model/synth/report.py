@@ -26,8 +26,7 @@ Side = Literal["left", "right", "bilateral"]
 WRONG_COUNT_WEIGHTS = (22, 34, 28, 12, 4)
 # One report in so many says something trivial too, has its gravest finding in two places; one
 # finding in so many has a further sentence, its earlier size, its image's number.
-TRIVIAL_ONE_IN = 4
-SECOND_ONE_IN = 6
+TRIVIAL_ONE_IN, SECOND_ONE_IN = 4, 6
 DETAIL_ONE_IN = 8
 CHANGE_ONE_IN = 9
 REFERENCE_ONE_IN = 8
