@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ERRORS = Console(stderr=True)
 MODEL_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 METRIC_LIBRARIES = ("nltk", "numpy", "rouge_score", "sacrebleu", "scipy")
-TABLE_WIDTH = 170  # so that nothing is cut where the output is no terminal
+TABLE_WIDTH = 200  # so that nothing is cut where the output is no terminal
 
 Data = Annotated[Path, typer.Option("--data", help="Corpus folder: train, dev and test.jsonl.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for report.md, report.html and plots.")]
