@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from model.comparing.ablation import ReportSet
     from model.corpora.schema import CorpusRow
     from model.evaluation.comparison import Source
-    from model.evaluation.report import Section
+    from model.pages import Section
     from model.prompt import PromptPlan
     from model.training import Recipe
 
@@ -116,9 +116,9 @@ def compare(  # noqa: PLR0913, PLR0917 - an option each
     told = _recipes(recipes, steps) if recipes else _of_strategies(strategies or "", steps, threads)
     _require_file(data / "train.jsonl")
     from model.comparing.cells import plan_cells
-    from model.comparing.pages import write_page
     from model.comparing.running import Asked, Watch, compare_cells
     from model.comparing.strategies_page import compared_as_dict, strategies_page, table_of
+    from model.pages import write_page
 
     file = _require_file(data / "dev.jsonl")
     cells = plan_cells(told, None if bases is None else _split(bases))
@@ -159,8 +159,8 @@ def ablate(  # noqa: PLR0913, PLR0917 - an option each
     _require_libraries()
     from model.comparing.ablation import run_ablation
     from model.comparing.ablation_page import ablation_as_dict, ablation_page, sections_of
-    from model.comparing.pages import write_page
     from model.engines.weights import taught_plan
+    from model.pages import write_page
     from model.prompt import VARIANTS
     from model.training.writer import load_writer
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from model.comparing.pages import Page
 from model.evaluation.plots import plot_bars
-from model.evaluation.report import WARNING, Section, as_dict, format_value
+from model.evaluation.report import TESTS_HEAD, WARNING, as_dict, format_test, format_value
+from model.pages import Page, Section
 from model.prompt import VARIANTS
 
 if TYPE_CHECKING:
     from model.comparing.ablation import AblatedSet, Ablation
     from model.comparing.costs import Cost
-    from model.evaluation.comparison import Contender, Part, Test
+    from model.evaluation.comparison import Contender, Part
 
 SHOWN = (
     "rouge_1",
@@ -29,7 +29,6 @@ SHOWN = (
 )
 PLOTTED = ("rouge_l", "missed_abnormal")
 IN_PARTS = ("rouge_l", "missed_abnormal", "invented_abnormal")
-P_TOLD_MIN = 0.0001
 
 
 def ablation_page(ablation: Ablation) -> Page:
@@ -126,24 +125,9 @@ def _values(part: Part, metric: str) -> list[str]:
 
 
 def _tests(ablation: Ablation) -> Section:
-    rows = tuple((name, *_test_cells(test)) for name, test in ablation.tests)
+    rows = tuple((name, *format_test(test)) for name, test in ablation.tests)
     title = "Against both, paired; p corrected by Holm-Bonferroni over all rows of its column"
-    head = ("set", "told", "metric", "difference", "95 %", "p (random)", "p (rank)")
-    return Section(title, head, rows)
-
-
-def _test_cells(test: Test) -> tuple[str, ...]:
-    told = test.difference
-    return (
-        test.contender,
-        test.metric,
-        f"{told.mean * 100:+.2f}",
-        f"{told.low * 100:+.2f} to {told.high * 100:+.2f}",
-        *(
-            f"<{P_TOLD_MIN}" if p < P_TOLD_MIN else f"{p:.4f}"
-            for p in (test.randomisation_p, test.wilcoxon_p)
-        ),
-    )
+    return Section(title, ("set", "told", *TESTS_HEAD[1:]), rows)
 
 
 def _notes(ablation: Ablation) -> list[str]:

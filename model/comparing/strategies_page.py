@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from model.comparing.cells import UNTRAINED
-from model.comparing.pages import Page
 from model.evaluation.plots import plot_bars, plot_missed
-from model.evaluation.report import WARNING, Section, as_dict, format_value, sections_of
+from model.evaluation.report import WARNING, as_dict, format_value, sections_of
+from model.pages import Page, Section
 
 if TYPE_CHECKING:
     from model.comparing.cells import Cell

@@ -1,16 +1,15 @@
-"""A comparison for people: Markdown, and HTML with its plots inside; one file each, no network.
+"""A comparison as a page for people, and as JSON for programs.
 
-It holds numbers and names of contenders and parts, and nothing of a report's text. Texts that come
-from outside (a site's name) are escaped.
+It holds numbers and names of contenders and parts, and nothing of a report's text.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from html import escape
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from model.evaluation.plots import plot_bars, plot_missed
+from model.pages import Page, Section, write_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +24,6 @@ WARNING = (
     "Text against text: no label of a clinician, no patient's outcome. ROUGE rewards calling all"
     " normal; read it beside the missed abnormals."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading with a table under it."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
@@ -59,48 +49,22 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
 
 def write_report(folder: Path, comparison: Comparison) -> None:
     """Write ``report.md``, ``report.html`` and the plots as SVG into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plots = {
-        "rouge_l.svg": plot_bars(comparison.parts, "rouge_l"),
-        "missed.svg": plot_missed(comparison.parts[0]),
-    }
-    for name, drawn in plots.items():
-        (folder / name).write_text(drawn, encoding="utf-8")
-    (folder / "report.md").write_text(render_markdown(comparison, tuple(plots)), encoding="utf-8")
-    (folder / "report.html").write_text(render_html(comparison, plots), encoding="utf-8")
+    write_page(folder, page_of(comparison))
 
 
-def render_markdown(comparison: Comparison, plots: tuple[str, ...] = ()) -> str:
-    """Return the report as Markdown; plots stand beside it under their names."""
-    lines = [
-        f"# Evaluation on {_cell(comparison.source.name)}",
-        "",
-        f"sha256 `{comparison.source.sha256}`. {WARNING}",
-    ]
-    for name in plots:
-        lines += ["", f"![{name.removesuffix('.svg')}]({name})"]
-    for section in sections_of(comparison):
-        lines += ["", f"## {_cell(section.title)}", "", _row(section.head)]
-        lines += ["|" + "---|" * len(section.head), *map(_row, section.rows)]
-    lines += ["", "## Notes", "", *(f"- {_cell(note)}" for note in comparison.notes)]
-    lines += [f"- `{name}`: {meaning}." for name, meaning in comparison.meaning.items()]
-    return "\n".join(lines) + "\n"
-
-
-def render_html(comparison: Comparison, plots: dict[str, str]) -> str:
-    """Return the report as one HTML file with its plots inside."""
-    body = [f"<h1>Evaluation on {escape(comparison.source.name)}</h1>"]
-    body += [f"<p>sha256 <code>{escape(comparison.source.sha256)}</code>. {escape(WARNING)}</p>"]
-    body += [f"<figure>{drawn}</figure>" for drawn in plots.values()]
-    for section in sections_of(comparison):
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in section.head)
-        body += [f"<h2>{escape(section.title)}</h2>", f"<table><tr>{head}</tr>"]
-        for row in section.rows:
-            body.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>")
-        body.append("</table>")
-    told = [f"{name}: {meaning}" for name, meaning in comparison.meaning.items()]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in (*comparison.notes, *told))
-    return _PAGE.format(title=escape(comparison.source.name), body="\n".join(body), notes=notes)
+def page_of(comparison: Comparison) -> Page:
+    """Lay out a comparison."""
+    meanings = (f"{name}: {meaning}." for name, meaning in comparison.meaning.items())
+    return Page(
+        title=f"Evaluation on {comparison.source.name}",
+        lead=f"sha256 {comparison.source.sha256}. {WARNING}",
+        sections=sections_of(comparison),
+        notes=(*comparison.notes, *meanings),
+        plots={
+            "rouge_l": plot_bars(comparison.parts, "rouge_l"),
+            "missed": plot_missed(comparison.parts[0]),
+        },
+    )
 
 
 def sections_of(comparison: Comparison, *, has_intervals: bool = True) -> list[Section]:
@@ -135,7 +99,7 @@ def sections_of(comparison: Comparison, *, has_intervals: bool = True) -> list[S
     if comparison.tests:
         against = comparison.tests[0].against
         title = f"Against {against}, paired, in percent; p corrected by Holm-Bonferroni"
-        sections.append(Section(title, TESTS_HEAD, tuple(map(_test_row, comparison.tests))))
+        sections.append(Section(title, TESTS_HEAD, tuple(map(format_test, comparison.tests))))
     return sections
 
 
@@ -151,7 +115,8 @@ def format_value(contender: Contender, metric: str) -> str:
     return f"{value * scale:.2f} ({told.low * scale:.2f}-{told.high * scale:.2f})"
 
 
-def _test_row(test: Test) -> tuple[str, ...]:
+def format_test(test: Test) -> tuple[str, ...]:
+    """Return a test under ``TESTS_HEAD``, its difference in percent."""
     told = test.difference
     return (
         test.contender,
@@ -176,25 +141,3 @@ def _told(contender: Contender, metric: str) -> dict[str, float | int] | None:
         if told is None
         else {"value": value, "low": told.low, "high": told.high, "n": told.n}
     )
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(map(_cell, cells)) + " |"
-
-
-def _cell(text: str) -> str:
-    """Keep a text from ending its cell, its line, or from being read as HTML."""
-    return escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Evaluation on {title}</title>
-<style>
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; }}
-table {{ border-collapse: collapse; }}
-td, th {{ padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left; }}
-</style></head><body>
-{body}
-<h2>Notes</h2><ul>{notes}</ul>
-</body></html>
-"""

@@ -9,8 +9,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from model.comparing.pages import Page, write_page
-from model.evaluation.report import Section
+from model.pages import Page, Section, write_page
 from model.transfer.gaps import away_from_home, gains_over_baselines
 from model.transfer.heat_map import columns_of, draw_heat_map
 from model.transfer.scoring import MEANING

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("numpy")
 
 from model.comparing.ablation_page import ablation_as_dict, ablation_page, sections_of
-from model.comparing.pages import render_html, render_markdown
+from model.pages import render_html, render_markdown
 from model.prompt import VARIANTS
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ pytest.importorskip("numpy")
 pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from model.comparing.pages import render_html, render_markdown
 from model.comparing.strategies_page import (
     HEAD,
     compared_as_dict,
@@ -19,6 +18,7 @@ from model.comparing.strategies_page import (
     strategy_of,
     table_of,
 )
+from model.pages import render_html, render_markdown
 
 if TYPE_CHECKING:
     from tests.unit.model.comparing.conftest import Ran

@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("numpy")
 
 from model.evaluation.comparison import MEANING, Source, run_comparison
-from model.evaluation.report import as_dict, render_html, render_markdown, sections_of, write_report
+from model.evaluation.report import as_dict, page_of, sections_of, write_report
+from model.pages import render_html, render_markdown
 from tests.unit.model.evaluation.test_comparison import DRAFTS, REPORTS
 
 if TYPE_CHECKING:
@@ -49,17 +50,17 @@ def test_a_report_is_written_with_its_plots(comparison: Comparison, tmp_path: Pa
 
 
 def test_markdown_has_every_number_and_what_it_is(comparison: Comparison) -> None:
-    text = render_markdown(comparison)
+    text = render_markdown(page_of(comparison))
 
-    assert all(f"| {name} |" in text and f"`{name}`" in text for name in MEANING)
+    assert all(f"| {name} |" in text and f"- {name}: " in text for name in MEANING)
     assert "100.00 (100.00-100.00)" in text
     assert "Against constant" in text
     assert "Small left" not in text
 
 
 def test_no_name_from_outside_breaks_the_tables(comparison: Comparison) -> None:
-    page, text = Tags(), render_markdown(comparison)
-    page.feed(render_html(comparison, {}))
+    page, text = Tags(), render_markdown(page_of(comparison))
+    page.feed(render_html(page_of(comparison)))
 
     assert "script" not in page.opened
     assert "a\\|b &lt;script&gt;" in text

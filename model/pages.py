@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from model.evaluation.report import Section
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with a table under it."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ def render_markdown(page: Page) -> str:
     for section in page.sections:
         lines += ["", f"## {_cell(section.title)}", "", _row(section.head)]
         lines += ["|" + "---|" * len(section.head), *map(_row, section.rows)]
-    lines += ["", *(f"- {_cell(note)}" for note in page.notes)]
+    lines += ["", "## Notes", "", *(f"- {_cell(note)}" for note in page.notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -58,7 +65,8 @@ def render_html(page: Page) -> str:
         for row in section.rows:
             body.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>")
         body.append("</table>")
-    body.append("<ul>" + "".join(f"<li>{escape(note)}</li>" for note in page.notes) + "</ul>")
+    notes = "".join(f"<li>{escape(note)}</li>" for note in page.notes)
+    body.append(f"<h2>Notes</h2><ul>{notes}</ul>")
     return _HTML.format(title=escape(page.title), body="\n".join(body))
 
 

@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from model.comparing.pages import Page, render_html, render_markdown, write_page
-from model.evaluation.report import Section
+from model.pages import Page, Section, render_html, render_markdown, write_page
 
 if TYPE_CHECKING:
     from pathlib import Path
