@@ -95,7 +95,7 @@ def read_corpus(path: Path) -> Iterator[CorpusRow]:
         CorpusUnreadableError: A line is no row; ``where`` is its number. Or the file is not there.
     """
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield _parse_line(line, number)
@@ -106,7 +106,7 @@ def read_corpus(path: Path) -> Iterator[CorpusRow]:
 def _parse_line(line: str, number: int) -> CorpusRow:
     try:
         return parse_row(json.loads(line), number)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CorpusUnreadableError("row_not_json", f"line {number}") from None
 
 
@@ -119,14 +119,15 @@ def parse_row(told: Mapping[str, Any], number: int) -> CorpusRow:
     where = f"line {number}"
     if not isinstance(told, dict) or not isinstance(told.get("report_id"), str):
         raise CorpusUnreadableError("report_id_missing", where)
-    texts = {name: told[name] for name in _TEXTS if told.get(name) is not None}
+    texts = {name: told[name] for name in ("report_id", *_TEXTS) if told.get(name) is not None}
     for name, value in texts.items():
         if not isinstance(value, str):
             raise CorpusUnreadableError("value_not_text", f"{where}, {name}")
+        # JSON can escape half a character, which no tokeniser takes and no file holds.
+        texts[name] = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     modality, region = told.get("modality"), told.get("region")
     try:
         return CorpusRow(
-            report_id=told["report_id"],
             modality=None if modality is None else Modality(modality),
             region=None if region is None else Region(region),
             **texts,

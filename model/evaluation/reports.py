@@ -83,7 +83,7 @@ def same_findings(text: str) -> str:
 
 def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = f"cannot_read_file ({type(error).__name__})"
         raise CorpusUnreadableError(reason, path.name) from None
@@ -95,7 +95,7 @@ def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 def _parsed(line: str, where: str) -> Mapping[str, Any]:
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CorpusUnreadableError("row_not_json", where) from None
     if not isinstance(told, dict):
         raise CorpusUnreadableError("row_not_an_object", where)

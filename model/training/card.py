@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
     text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
     (folder / "CARD.md").write_text(render_card(facts), encoding="utf-8")
+
+
+def remove_card(folder: Path) -> None:
+    """Remove both cards of what was made here before."""
+    for name in (CARD, "CARD.md"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def add_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> None:
@@ -84,7 +91,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
     corpus, ledger = data["corpus"] or {}, data["cleaning"]
     origin = ""
     if "generator" in corpus:
-        origin = f"corpus of {corpus['generator']}, seed {corpus['seed']}, "
+        origin = f"corpus of {corpus['generator']}, seed {corpus.get('seed')}, "
     elif "by" in corpus:
         origin = f"a corpus split by {corpus['by']}, "
     lines = [
@@ -123,9 +130,14 @@ def _run(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    named = [f"{name} {count}" for name, count in list(counts.items())[:NAMES_MAX]]
+    named = [f"{_cell(name)} {count}" for name, count in list(counts.items())[:NAMES_MAX]]
     rest = len(counts) - len(named)
     return ", ".join(named) + (f" and {rest} more" if rest else "")
+
+
+def _cell(text: str) -> str:
+    """Keep a site's name from ending its cell, its line, or from being read as HTML."""
+    return escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
 
 
 def _plain(value: object) -> str:
@@ -166,7 +178,7 @@ def _parts(parts: Mapping[str, Any], system: str) -> list[str]:
         lines.append("|" + "---|" * (len(metrics) + 2))
         for value, found in values.items():
             cells = (_number(found["systems"][system][metric]) for metric in metrics)
-            lines.append(f"| {value} | {found['reports']} | {' | '.join(cells)} |")
+            lines.append(f"| {_cell(value)} | {found['reports']} | {' | '.join(cells)} |")
     return lines
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SPLITS = ("train", "dev")
 PARTS = ("language", "region", "modality", "site")
 UNTOLD = "untold"
+LEDGER_FIELDS = frozenset({"rows", "kept", "rules"})
+"""What the card reads of it: a file that lacks them is refused now, not when a run has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def read_training_data(
         "counts": {split: len(rows[split]) for split in SPLITS},
         "sha256": {split: _sha256(folder / f"{split}.jsonl") for split in SPLITS},
         "passed_over": dict(sorted(reader.passed_over.items())),
-        "corpus": _told(folder / "corpus.json"),
-        "cleaning": _told(folder / "ledger.json"),
+        "corpus": _told(folder / "corpus.json", frozenset()),
+        "cleaning": _told(folder / "ledger.json", LEDGER_FIELDS),
     }
     return TrainingData(rows["train"], rows["dev"], facts)
 
@@ -105,14 +107,21 @@ class _Reader:
         return row
 
 
-def _told(path: Path) -> Any:
+def _told(path: Path, fields: frozenset[str]) -> Any:
     """Return what a JSON file beside the corpus says; None where there is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
         raise CorpusUnreadableError("not_json", str(path)) from None
+    rules = told.get("rules", []) if isinstance(told, dict) else None
+    is_whole = isinstance(rules, list) and all(
+        isinstance(rule, dict) and {"rule", "taken"} <= rule.keys() for rule in rules
+    )
+    if not is_whole or not fields <= told.keys():
+        raise CorpusUnreadableError("not_written_by_prelim", str(path))
+    return told
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from model.errors import RecipeRefusedError
 from model.training.lanes import impression_loss, soft_tokens
 from model.training.rows import batches
 
@@ -144,7 +145,7 @@ class Trainer:
                 loss = impression_loss(self.model, batch, is_packed=self._recipe.packing)
             share = loss * (tokens / sum(learned))
             share.backward()  # type: ignore[no-untyped-call]
-            told += share.item()
+            told += _finite(share.item())
         torch.nn.utils.clip_grad_norm_(self.trained.values(), GRADIENT_NORM_MAX)
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -156,7 +157,7 @@ class Trainer:
         with torch.no_grad(), self._precision():
             losses = [impression_loss(self.model, [row]).item() for row in self._dev_rows]
         self.model.train()
-        return math.fsum(losses) / len(losses)
+        return _finite(math.fsum(losses) / len(losses))
 
     def _rate(self) -> float:
         """Return the learning rate's share: up in a straight line, then down to zero."""
@@ -171,3 +172,10 @@ class Trainer:
             return nullcontext()
         device = next(self.model.parameters()).device
         return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def _finite(loss: float) -> float:
+    """Stop a run that has lost its way: from such a loss nothing is learned any more."""
+    if not math.isfinite(loss):
+        raise RecipeRefusedError("the loss became infinite: lower it", "learning_rate")
+    return loss

@@ -67,14 +67,14 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(min_length=1, max_length=200)
     is_demo: bool = False
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     base: BaseModelSpec = BaseModelSpec()
     strategy: Strategy = LoraStrategy()
     prompt: PromptPlan = PromptPlan()
-    steps: int | None = Field(None, gt=0)
-    epochs: int | None = Field(None, gt=0)
+    steps: int | None = Field(None, gt=0, le=10_000_000)
+    epochs: int | None = Field(None, gt=0, le=1_000)
     tokens_per_batch: int = Field(gt=0)
     accumulation: int = Field(1, gt=0)
     packing: bool = False

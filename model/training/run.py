@@ -17,7 +17,7 @@ from model.base_model import prepare_base_model
 from model.engines.weights import digest_of
 from model.errors import RecipeRefusedError
 from model.prompt import version_of
-from model.training.card import write_card
+from model.training.card import remove_card, write_card
 from model.training.curve import write_curve
 from model.training.data import read_training_data
 
@@ -82,17 +82,72 @@ def run_training(
 
     Raises:
         EngineUnavailableError: The base model or a library is not there.
-        RecipeRefusedError: The recipe cannot be run on this base, or the checkpoint is another's.
+        RecipeRefusedError: The recipe cannot be run on this base, ``out`` holds weights of
+            another kind, or the checkpoint is another's.
         CorpusUnreadableError: The corpus cannot be used.
     """
-    folder = find_base(recipe, base)
+    run = _prepare(recipe, data, out, find_base(recipe, base), resume=resume)
+    on_start(run.trainer.position.step, run.trainer.steps)
+    wall, cpu = time.perf_counter(), time.process_time()
+    run.trainer.run(report, run.save)
+    return run.finish(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run made ready; ``told`` is what makes it this run and no other."""
+
+    recipe: Recipe
+    out: Path
+    tokenizer: Any
+    trainer: Trainer
+    told: dict[str, Any]
+
+    def save(self, is_best: bool) -> None:  # noqa: FBT001 - as Trainer.run calls it
+        """Save what a look at the dev rows leaves."""
+        from model.training.checkpoint import save_checkpoint
+        from model.training.saving import save_trained
+
+        recipe, trainer, base_name = self.recipe, self.trainer, self.told["base"]["name"]
+        places = [self.out] if is_best or recipe.early_stopping_patience is None else []
+        if recipe.keep_checkpoints:
+            places.append(self.out / "steps" / f"{trainer.position.step:06d}")
+        for place in places:
+            save_trained(trainer.model, self.tokenizer, place, base_name=base_name, recipe=recipe)
+        write_curve(self.out, trainer.position)
+        save_checkpoint(trainer, self.out, self.told)
+
+    def finish(self, wall_s: float, cpu_s: float) -> Trained:
+        """Write the card and take away what only a run that was cut off needs."""
+        from model.training.checkpoint import remove_checkpoint
+        from model.training.saving import digest_of_weights
+
+        trainer = self.trainer
+        trained = Trained(
+            folder=self.out,
+            dev_losses=trainer.position.dev_losses,
+            rows=self.told["data"]["counts"]["train"],
+            steps=trainer.position.step,
+            kept_step=_kept_step(trainer, self.recipe),
+            parameters=sum(weights.numel() for weights in trainer.trained.values()),
+            wall_s=wall_s,
+            cpu_s=cpu_s,
+        )
+        facts = _facts(self.recipe, trained, self.told, digest_of_weights(self.out))
+        write_card(self.out, facts)
+        remove_checkpoint(self.out)
+        return trained
+
+
+def _prepare(recipe: Recipe, data: Path, out: Path, folder: Path, *, resume: bool) -> _Run:
     # Here and not above: torch is loaded when a run starts.
     from model.training.adapting import load_for_training
-    from model.training.checkpoint import remove_checkpoint, restore_checkpoint, save_checkpoint
+    from model.training.checkpoint import remove_checkpoint, restore_checkpoint
     from model.training.lanes import prefix_tokens, soft_tokens
     from model.training.loop import Trainer
-    from model.training.saving import digest_of_weights, save_trained
+    from model.training.saving import require_own_folder
 
+    require_own_folder(out, folder, is_base=recipe.strategy.is_base)
     model, tokenizer = load_for_training(folder, recipe)
     context = model.config.max_position_embeddings - soft_tokens(model) - prefix_tokens(model)
     rows = read_training_data(data, tokenizer, recipe.prompt, tokens_max=context)
@@ -105,32 +160,8 @@ def run_training(
     out.mkdir(parents=True, exist_ok=True)
     if not (resume and restore_checkpoint(trainer, out, told)):
         remove_checkpoint(out)
-    on_start(trainer.position.step, trainer.steps)
-
-    def save(is_best: bool) -> None:  # noqa: FBT001 - as Trainer.run calls it
-        places = [out] if is_best or recipe.early_stopping_patience is None else []
-        if recipe.keep_checkpoints:
-            places.append(out / "steps" / f"{trainer.position.step:06d}")
-        for place in places:
-            save_trained(model, tokenizer, place, base_name=folder.name, recipe=recipe)
-        write_curve(out, trainer.position)
-        save_checkpoint(trainer, out, told)
-
-    wall, cpu = time.perf_counter(), time.process_time()
-    trainer.run(report, save)
-    trained = Trained(
-        folder=out,
-        dev_losses=trainer.position.dev_losses,
-        rows=len(rows.train),
-        steps=trainer.position.step,
-        kept_step=_kept_step(trainer, recipe),
-        parameters=sum(weights.numel() for weights in trainer.trained.values()),
-        wall_s=time.perf_counter() - wall,
-        cpu_s=time.process_time() - cpu,
-    )
-    write_card(out, _facts(recipe, trained, told, digest_of_weights(out)))
-    remove_checkpoint(out)
-    return trained
+        remove_card(out)  # of a run before: it would tell of weights that are no longer there
+    return _Run(recipe, out, tokenizer, trainer, told)
 
 
 def find_base(recipe: Recipe, base: Path | None) -> Path:

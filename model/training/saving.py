@@ -15,6 +15,8 @@ import torch
 from peft import PeftType, get_peft_model_state_dict
 from safetensors.torch import save_file
 
+from model.errors import RecipeRefusedError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,6 +24,26 @@ if TYPE_CHECKING:
 
 ADAPTER = "adapter_model.safetensors"
 SETTINGS = "adapter_config.json"
+BASE_SETTINGS = "config.json"
+CURVE = "curve.json"
+
+
+def require_own_folder(out: Path, base: Path, *, is_base: bool) -> None:
+    """Refuse a folder whose weights a run would overwrite or stand beside.
+
+    Args:
+        out: The run's folder.
+        base: What it trains on.
+        is_base: Whether the run makes a whole base.
+
+    Raises:
+        RecipeRefusedError: It is the base itself, a base that no run made, or another kind's.
+    """
+    if out.resolve() == base.resolve():
+        raise RecipeRefusedError("this is the base itself: choose another folder", "out")
+    is_anyones = (out / BASE_SETTINGS).exists() and not (out / CURVE).exists()
+    if is_anyones or (out / (SETTINGS if is_base else BASE_SETTINGS)).exists():
+        raise RecipeRefusedError("holds weights of another kind: choose another folder", "out")
 
 
 def save_trained(model: Any, tokenizer: Any, out: Path, *, base_name: str, recipe: Recipe) -> None:

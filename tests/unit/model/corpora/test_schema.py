@@ -51,6 +51,25 @@ def test_a_corpus_file_is_for_its_owner_alone_even_when_it_was_there_before(tmp_
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_byte_order_mark_and_half_a_character_are_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text('{"report_id": "r\\udc00", "findings": "Clear \\ud83d."}\n', "utf-8-sig")
+
+    (row,) = read_corpus(path)
+
+    assert (row.report_id, row.findings) == ("r\ufffd", "Clear \ufffd.")
+    write_corpus_file(path, [row])
+    assert list(read_corpus(path)) == [row]
+
+
+def test_a_row_nested_without_end_is_refused_as_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("[" * 100_000)
+
+    with pytest.raises(CorpusUnreadableError, match="row_not_json"):
+        list(read_corpus(path))
+
+
 def test_no_text_of_a_report_stands_in_a_rows_repr() -> None:
     assert "Lungs" not in repr(ROW)
     assert "Normal" not in repr(ROW)

@@ -63,6 +63,16 @@ EVALUATION = {
 }
 
 
+def test_a_sites_name_is_never_read_as_html(facts: dict[str, Any]) -> None:
+    facts["data"]["seen"] = {"site": {"<script>alert(1)</script>": 2}}
+    part = {"<b>x</b>": {"reports": 4, "systems": {"adapter": {"rouge_l": 0.8}}}}
+
+    text = render_card({**facts, "evaluation": {**EVALUATION, "parts": {"site": part}}})
+
+    assert "<script>" not in text
+    assert "<b>" not in text
+
+
 def test_the_card_names_data_base_and_limits_and_warns(facts: dict[str, Any]) -> None:
     text = render_card(facts)
 

@@ -68,13 +68,34 @@ def test_rows_that_cannot_be_used_are_counted_by_their_reason(tmp_path: Path) ->
 def test_corpus_and_ledger_are_told_where_they_are(tmp_path: Path) -> None:
     write(tmp_path, train=[ROW], dev=[ROW])
     (tmp_path / "corpus.json").write_text('{"generator": "x"}')
-    (tmp_path / "ledger.json").write_text('{"rows": 3}')
+    ledger = {"rows": 3, "kept": 2, "rules": [{"rule": "duplicate", "taken": 1}]}
+    (tmp_path / "ledger.json").write_text(json.dumps(ledger))
 
     assert read(tmp_path).facts["corpus"] == {"generator": "x"}
-    assert read(tmp_path).facts["cleaning"] == {"rows": 3}
+    assert read(tmp_path).facts["cleaning"] == ledger
     (tmp_path / "ledger.json").write_text("no")
     with pytest.raises(CorpusUnreadableError, match="not_json"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["corpus.json", "ledger.json"])
+@pytest.mark.parametrize("text", ["[1]", '"x"', '{"rules": [1]}', '{"rules": 5}'])
+def test_a_file_that_no_command_wrote_is_refused_before_anything_is_trained(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    write(tmp_path, train=[ROW], dev=[ROW])
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(CorpusUnreadableError, match="not_written_by_prelim") as caught:
+        read(tmp_path)
+
+    assert caught.value.where.endswith(name)
+
+
+def test_half_a_character_in_a_report_stops_no_training(tmp_path: Path) -> None:
+    row = ROW | {"findings": "Clear. \ud83d", "impression": "Normal \udc00."}
+
+    assert len(read(write(tmp_path, train=[row], dev=[row])).train) == 1
 
 
 def test_a_split_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> None:

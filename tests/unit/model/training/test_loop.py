@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 pytest.importorskip("torch")
 
+from model.errors import RecipeRefusedError
 from model.training.loop import Position, Trainer
 from model.training.recipe import Recipe
 from model.training.strategies import LoraStrategy
@@ -140,6 +142,17 @@ def test_the_run_ends_when_the_dev_loss_gets_no_better(tiny_base: Path, small_co
     assert trainer.position.step < RECIPE.steps
     assert (trainer.position.best_step, looks[-2:]) == (best, [False, False])
     assert trainer.position.step == best + 2
+
+
+def test_a_run_that_has_lost_its_way_stops(tiny_base: Path, small_corpus: Path) -> None:
+    import torch
+
+    trainer = trainer_of(tiny_base, small_corpus)
+    with torch.no_grad():
+        next(iter(trainer.trained.values())).fill_(math.inf)
+
+    with pytest.raises(RecipeRefusedError, match="became infinite"):
+        trainer.run(lambda *_: None)
 
 
 def test_in_bfloat16_what_is_trained_stays_in_float32(tiny_base: Path, small_corpus: Path) -> None:

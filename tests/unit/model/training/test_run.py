@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from model.training.strategies import FullStrategy, LoraStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from model.training import Trained
 
@@ -169,6 +170,36 @@ def test_another_runs_checkpoint_is_not_gone_on_from(
 
     with pytest.raises(RecipeRefusedError, match="checkpoint_of_another_run"):
         run_training(other, data=small_corpus, out=out, base=tiny_base, resume=True)
+
+
+def test_no_run_writes_over_its_base_or_beside_weights_of_another_kind(
+    trained: Trained, tiny_base: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    whole = RECIPE.model_copy(update={"strategy": FullStrategy()})
+    weights = bytes_of(tiny_base)
+    copy = Path(shutil.copytree(tiny_base, tmp_path / "copy"))
+    tries = [(whole, tiny_base), (RECIPE, tiny_base), (whole, copy), (whole, trained.folder)]
+
+    for recipe, out in tries:
+        with pytest.raises(RecipeRefusedError, match="choose another folder"):
+            run_training(recipe, data=small_corpus, out=out, base=tiny_base)
+
+    assert bytes_of(tiny_base) == weights
+
+
+def test_a_run_that_was_cut_off_leaves_no_card_of_the_run_before(
+    trained: Trained, tiny_base: Path, small_corpus: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_training(
+            RECIPE.model_copy(update={"seed": 4}),
+            data=small_corpus,
+            out=trained.folder,
+            base=tiny_base,
+            report=cut_off_after(1),
+        )
+
+    assert not (trained.folder / "card.json").exists()
 
 
 def test_a_run_that_stops_early_leaves_the_best_adapter_and_says_so(
