@@ -70,6 +70,12 @@ def main() -> None:
         # The reader of our output (head, less) has seen enough.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Not the error's own text: strerror depends on the machine's language.
+        sys.stderr.write(f"prelim: {error.filename}: cannot_be_used ({type(error).__name__})\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

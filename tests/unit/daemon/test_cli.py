@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from typer.testing import CliRunner
 
 from daemon import cli
 from daemon.errors import ConfigurationError
 from mappings.errors import PrelimError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMANDS = (
     *("serve", "demo", "check-config", "dry-run", "draft", "send", "messages", "show", "replay"),
@@ -55,3 +60,18 @@ def test_an_error_of_ours_exits_2_with_one_line(
 
     assert caught.value.code == 2
     assert capsys.readouterr().err == message
+
+
+def test_a_file_that_cannot_be_used_exits_2_with_its_path(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setattr(cli, "app", (file / "folder").mkdir)
+
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+
+    assert caught.value.code == 2
+    told = f"prelim: {file / 'folder'}: cannot_be_used (NotADirectoryError)\n"
+    assert capsys.readouterr().err == told
