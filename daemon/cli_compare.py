@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_model import find_recipe, read_recipe
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
-from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from model.training import Recipe
 
 ERRORS = Console(stderr=True)
-MODEL_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
-METRIC_LIBRARIES = ("nltk", "numpy", "rouge_score", "sacrebleu", "scipy")
 TABLE_WIDTH = 200  # so that nothing is cut where the output is no terminal
 
 Data = Annotated[Path, typer.Option("--data", help="Corpus folder: train, dev and test.jsonl.")]
@@ -236,12 +233,8 @@ def _require_file(path: Path) -> Path:
 
 
 def _require_libraries() -> None:
-    for extra, names in (("model", MODEL_LIBRARIES), ("evaluation", METRIC_LIBRARIES)):
-        missing = [name for name in names if importlib.util.find_spec(name) is None]
-        if missing:
-            raise EngineUnavailableError(
-                f"{', '.join(missing)} not installed: install prelim[{extra}]"
-            )
+    require_libraries("model", *MODEL_LIBRARIES)
+    require_libraries("evaluation", *METRIC_LIBRARIES)
 
 
 @contextmanager
@@ -252,10 +245,5 @@ def _progress() -> Iterator[Progress]:
 
 
 def _print(section: Section, out: Path) -> None:
-    table = Table(title=section.title, box=None, padding=(0, 2, 0, 0))
-    for place, heading in enumerate(section.head):
-        table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=True)  # noqa: PLR2004 - names first
-    for row in section.rows:
-        table.add_row(*row)
-    Console(width=max(Console().width, TABLE_WIDTH)).print(table)
+    print_table(section.title, section.head, section.rows, names=2, width_min=TABLE_WIDTH)
     typer.echo(f"{out / 'report.md'}, {out / 'report.html'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
+from daemon.cli_libraries import MODEL_LIBRARIES, require_libraries
 from daemon.errors import ConfigurationError
-from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from model.corpora.schema import CorpusRow
     from model.drafting import Drafted, DraftingRecipe
     from model.drafting.run import Means
-
-MODEL_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 
 
 def read_drafting_recipe(path: Path) -> DraftingRecipe:
@@ -46,11 +43,7 @@ def read_drafting_recipe(path: Path) -> DraftingRecipe:
         raise ConfigurationError(first["msg"], f"{path}: {where}") from None
     needed = ["sklearn"] * (recipe.classes is not None)
     needed += MODEL_LIBRARIES if recipe.adapter is not None else ()
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineUnavailableError(
-            f"{', '.join(missing)} not installed: install prelim[model,evaluation]", "--recipe"
-        )
+    require_libraries("model,evaluation", *needed, asked_by="--recipe")
     return recipe
 
 

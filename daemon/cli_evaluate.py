@@ -8,7 +8,6 @@ compared with the radiologist's impression, baselines always beside.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 import model
 from daemon.cli_drafting import draft, notes_of, read_drafting_recipe
+from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
-from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,10 +34,7 @@ if TYPE_CHECKING:
 
 ERRORS = Console(stderr=True)
 SHIPPED_ADAPTER = Path(model.__file__).parent / "demo_adapter"
-MODEL_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
-METRIC_LIBRARIES = ("nltk", "numpy", "rouge_score", "sacrebleu", "scipy")
 ADAPTER = "adapter"
-TABLE_WIDTH = 110  # so that nothing is cut where the output is no terminal
 
 Data = Annotated[
     Path,
@@ -160,7 +156,7 @@ def _judge(
             raise ConfigurationError("corpus_file_missing", str(data / name))
     if is_card and not (adapter / "card.json").is_file():
         raise ConfigurationError("card_missing", str(adapter))
-    _require("model", *MODEL_LIBRARIES, "rouge_score")
+    require_libraries("model", *MODEL_LIBRARIES, "rouge_score")
     from model.evaluation import run_evaluation
 
     total = _count_reports(data / "test.jsonl", limit)
@@ -177,7 +173,7 @@ def _judge(
 
 def _compare(asked: Asked) -> Comparison:
     """Draft by every system and score against the radiologist's impressions."""
-    _require("evaluation", *METRIC_LIBRARIES)
+    require_libraries("evaluation", *METRIC_LIBRARIES)
     from model.evaluation.comparison import Source, run_comparison
     from model.evaluation.contenders import Means, draft_all
     from model.evaluation.reports import read_reports
@@ -190,7 +186,7 @@ def _compare(asked: Asked) -> Comparison:
     names, own = _read_systems(asked, has_train=bool(train))
     recipe = _read_recipe(asked, (*names, *dict(own)), has_train=bool(train))
     if ADAPTER in names:
-        _require("model", *MODEL_LIBRARIES)
+        require_libraries("model", *MODEL_LIBRARIES)
     against = asked.against or ("nearest" if "nearest" in names else None)
     everyone = (*names, *dict(own), *([] if recipe is None else [recipe.name]))
     if asked.against is not None and asked.against not in everyone:
@@ -278,12 +274,6 @@ def _weighted_metrics(encoder: Path | None) -> tuple[list[WeightedMetric], list[
     return metrics, notes
 
 
-def _require(extra: str, *names: str) -> None:
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineUnavailableError(f"{', '.join(missing)} not installed: install prelim[{extra}]")
-
-
 @contextmanager
 def _drafting(total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=ERRORS, transient=True) as progress:
@@ -307,31 +297,20 @@ def _write_drafts(path: Path | None, drafts: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_scores(evaluation: Evaluation) -> None:
-    table = _table(f"{evaluation.reports} reports of {evaluation.split}")
-    for heading in (*evaluation.systems, "n"):
-        table.add_column(heading, justify="right")
+    rows = []
     for metric, n in evaluation.counts.items():
         values = (scores[metric] for scores in evaluation.systems.values())
-        cells = ("-" if value is None else f"{value:.3f}" for value in values)
-        table.add_row(metric, *cells, str(n))
-    Console().print(table)
+        rows.append(
+            (metric, *("-" if value is None else f"{value:.3f}" for value in values), str(n))
+        )
+    title = f"{evaluation.reports} reports of {evaluation.split}"
+    print_table(title, ("", *evaluation.systems, "n"), rows)
 
 
 def _print_comparison(comparison: Comparison) -> None:
     from model.evaluation.report import sections_of
 
     for section in sections_of(comparison, has_intervals=False):
-        table = _table(section.title, section.head[0])
-        for heading in section.head[1:]:
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row in section.rows:
-            table.add_row(*row)
-        Console(width=max(Console().width, TABLE_WIDTH)).print(table)
+        print_table(section.title, section.head, section.rows)
     for note in comparison.notes:
         typer.echo(note)
-
-
-def _table(title: str, first: str = "") -> Table:
-    table = Table(title=title, box=None, padding=(0, 2, 0, 0))
-    table.add_column(first, no_wrap=True)
-    return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import model
+from daemon.cli_libraries import MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
 from daemon.errors import ConfigurationError
-from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from model.synth import Corpus
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 ERRORS = Console(stderr=True)
 SHIPPED_RECIPE = Path(model.__file__).parent / "training" / "recipes" / "demo.yaml"
-LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 
 CorpusFolder = Annotated[
     Path, typer.Option("--data", help="Corpus folder, as `prelim synth` writes it.")
@@ -145,7 +143,7 @@ def train(
 
     told = read_recipe(find_recipe(recipe))
     _require_corpus(data, "train.jsonl", "dev.jsonl")
-    _require_libraries(*LIBRARIES)
+    require_libraries("model", *MODEL_LIBRARIES)
     with _training_progress() as progress:
         task = progress.add_task("training", total=told.steps, loss="", dev="")
 
@@ -213,12 +211,6 @@ def _require_corpus(folder: Path, *names: str) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise ConfigurationError("corpus_file_missing", str(folder / name))
-
-
-def _require_libraries(*names: str) -> None:
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineUnavailableError(f"{', '.join(missing)} not installed: install prelim[model]")
 
 
 def _training_progress() -> Progress:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from daemon.cli_libraries import require_libraries
 from daemon.cli_options import AsJson, print_json
 from daemon.errors import ConfigurationError
-from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +152,7 @@ def analyse(
 
     With --json the results are printed too. What is written holds numbers and names of sites only.
     """
-    _require_libraries()
+    require_libraries("study", *LIBRARIES)
     from model.study.analysis import analyse as work_out
     from model.study.readings import join_answers
     from model.study.report import as_json_object, write_report
@@ -182,7 +181,7 @@ def difference(  # noqa: PLR0913, PLR0917 - an option each
     as_json: AsJson = False,
 ) -> None:
     """Say how many cases it takes to find a paired difference: of ratings, or of seconds."""
-    _require_libraries()
+    require_libraries("study", *LIBRARIES)
     from model.study.power import Demands, cases_for_difference
 
     demands = Demands(readers=readers, icc=icc, alpha=alpha, power=power, tests=tests)
@@ -205,7 +204,7 @@ def margin(  # noqa: PLR0913, PLR0917 - an option each
     as_json: AsJson = False,
 ) -> None:
     """Say how many cases it takes to show that a share is not below a threshold."""
-    _require_libraries()
+    require_libraries("study", *LIBRARIES)
     from model.study.power import Demands, cases_for_margin
 
     demands = Demands(readers=readers, icc=icc, alpha=alpha, power=power, tests=tests)
@@ -223,7 +222,7 @@ def kappa(
     as_json: AsJson = False,
 ) -> None:
     """Say how many cases it takes to know Fleiss' kappa as closely as wanted."""
-    _require_libraries()
+    require_libraries("study", *LIBRARIES)
     from model.study.power import cases_for_kappa
 
     half_width = _positive(half_width, "--half-width")
@@ -250,9 +249,3 @@ def _read_shares(told: str) -> list[float]:
         return [float(part) for part in told.split(",")]
     except ValueError:
         raise ConfigurationError("not_numbers_with_commas_between", "--shares") from None
-
-
-def _require_libraries() -> None:
-    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineUnavailableError(f"{', '.join(missing)} not installed: install prelim[study]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
-from daemon.cli_evaluate import METRIC_LIBRARIES, MODEL_LIBRARIES, TABLE_WIDTH
+from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_model import find_recipe, read_recipe
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
-from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,8 +86,8 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
 
     Baselines that know no more than the training institution's reports draft beside each model.
     """
-    _require("evaluation", *METRIC_LIBRARIES)
-    _require("model", *MODEL_LIBRARIES)
+    require_libraries("evaluation", *METRIC_LIBRARIES)
+    require_libraries("model", *MODEL_LIBRARIES)
     from model.transfer.costs import Rates
     from model.transfer.report import as_dict, write_report
     from model.transfer.run import Study, run_transfer
@@ -166,12 +164,6 @@ def _read_named(option: str, told: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _require(extra: str, *names: str) -> None:
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineUnavailableError(f"{', '.join(missing)} not installed: install prelim[{extra}]")
-
-
 @contextmanager
 def _working() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each thing that is done."""
@@ -192,9 +184,4 @@ def _print(tables: Sequence[Numbers]) -> None:
     for one in tables:
         if one.title == BY_SYSTEM:
             continue  # too much for a terminal: the report has it
-        table = Table(title=one.title, box=None, padding=(0, 2, 0, 0))
-        for at, heading in enumerate(one.columns):
-            table.add_column(heading, justify="right" if at else "left", no_wrap=True)
-        for row in one.rows:
-            table.add_row(*row)
-        Console(width=max(Console().width, TABLE_WIDTH)).print(table)
+        print_table(one.title, one.columns, one.rows)

@@ -1,7 +1,8 @@
-"""Score drafts against a corpus whose truth is known exactly, beside baselines that know little.
+"""Score drafts: against a synthetic corpus's exact truth, or against anyone's impressions.
 
-The numbers say how well an engine keeps to the findings on invented reports; they say nothing
-about accuracy on patients, and no threshold is set here.
+The truth (``run.py``) says how well an engine keeps to the findings of invented reports; a
+comparison (``comparison.py``) holds text against text. Neither tells accuracy on patients, and no
+threshold is set here.
 """
 
 from model.evaluation.run import Evaluation, run_evaluation
