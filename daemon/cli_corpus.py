@@ -151,9 +151,13 @@ def _keep_ledger(data: Path, out: Path) -> None:
     ledger = data.with_name("ledger.json")
     if ledger.is_file():
         told = ledger.read_bytes()
+        try:
+            kept = json.loads(told)["kept_sha256"]
+        except (ValueError, KeyError, TypeError):
+            return  # somebody else's file of that name
         with data.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if json.loads(told)["kept_sha256"] == digest:
+        if kept == digest:
             (out / ledger.name).write_bytes(told)
 
 

@@ -100,7 +100,8 @@ def read_corpus(path: Path) -> Iterator[CorpusRow]:
                 if line.strip():
                     yield _parse_line(line, number)
     except OSError as error:
-        raise CorpusUnreadableError(f"cannot_read_file ({type(error).__name__})") from None
+        reason = f"cannot_read_file ({type(error).__name__})"
+        raise CorpusUnreadableError(reason, str(path)) from None
 
 
 def _parse_line(line: str, number: int) -> CorpusRow:

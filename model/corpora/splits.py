@@ -8,6 +8,7 @@ or test, and dev of those in test, is set aside. Nothing depends on chance but t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +25,7 @@ Name = Literal["train", "dev", "test", "aside"]
 SPLITS: tuple[Name, ...] = ("train", "dev", "test")
 SHARES: Mapping[Name, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
 NEAR = 0.8
+_ISO_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,11 @@ def split_by_time(
         near: As in ``split_by_patient``.
 
     Raises:
-        CorpusUnreadableError: A date is missing, or ``test_from`` is not after ``dev_from``.
+        CorpusUnreadableError: A date is missing or not ISO 8601, or ``test_from`` is not after
+            ``dev_from``.
     """
+    if not all(_ISO_DATE.fullmatch(date) for date in (dev_from, test_from) if date):
+        raise CorpusUnreadableError("not_like_2026-03-01_or_2026-03", "--dev-from, --test-from")
     if not dev_from or test_from <= dev_from:
         raise CorpusUnreadableError("dates_missing_or_not_in_order", "--dev-from, --test-from")
     corpus = _read(rows)

@@ -99,7 +99,8 @@ def read_table_rows(path: Path, columns: ColumnMap, pseudonyms: Pseudonyms) -> I
         for number, told in read(path):
             yield _row(_Told(told, columns), number, pseudonyms, columns)
     except OSError as error:
-        raise CorpusUnreadableError(f"cannot_read_file ({type(error).__name__})") from None
+        reason = f"cannot_read_file ({type(error).__name__})"
+        raise CorpusUnreadableError(reason, str(path)) from None
 
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -121,7 +122,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 continue
             try:
                 told = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise CorpusUnreadableError("row_not_json", f"line {number}") from None
             if not isinstance(told, dict):
                 raise CorpusUnreadableError("row_not_object", f"line {number}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.errors import RecipeRefusedError
 from model.evaluation.content import is_short_normal
 from model.normality import asserted, is_abnormal, problems
 from model.sentences import split_sentences
@@ -65,6 +66,9 @@ def predict_abnormality(
         similarities: Of each of them (row) to each training report.
         plan: How many normal ones may be taken for others.
         seed: Of the folds.
+
+    Raises:
+        RecipeRefusedError: There are fewer reports of a kind than folds.
     """
     from scipy.sparse import hstack
     from sklearn.feature_extraction import DictVectorizer
@@ -73,6 +77,8 @@ def predict_abnormality(
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     is_other = np.array([not is_short_normal(row.impression) for row in train])
+    if min(is_other.sum(), (~is_other).sum()) < plan.folds:
+        raise RecipeRefusedError("--train has fewer reports of a kind than folds", "classes.folds")
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     facts = DictVectorizer()
     others = among_train.copy()

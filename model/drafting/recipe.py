@@ -68,7 +68,7 @@ class DraftingRecipe(_Part):
     """
 
     name: str = Field(min_length=1, pattern=r"^[a-z0-9-]+$")
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     neighbours: int = Field(20, ge=1, le=200)
     power: float = Field(4.0, ge=0)
     classes: ClassFilter | None = None

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from model.errors import CorpusUnreadableError
 from model.evaluation.scores import (
     MEANING,
     count_scores,
@@ -95,12 +96,15 @@ def run_evaluation(
         The numbers and the drafts.
 
     Raises:
+        CorpusUnreadableError: It is no synthetic corpus, or has no English report in this split.
         EngineUnavailableError: Weights or libraries are missing.
         PromptRefusedError: A report is too long for the base.
     """
     path = data / f"{split}.jsonl"
-    everyone = [{"language": ENGLISH, **row} for row in read_rows(path)]
+    everyone = _with_truth(path)
     rows = [row for row in everyone if row["language"] == ENGLISH][:limit]
+    if not rows:
+        raise CorpusUnreadableError("no_english_report", str(path))
     drafts: dict[str, list[Draft]] = {}
     if adapter is not None:
         drafts["adapter"] = draft_with_adapter(rows, load_adapter(adapter, base), advance)
@@ -124,6 +128,20 @@ def run_evaluation(
             for row, draft, score in zip(rows, written, scored[name], strict=True)
         ),
     )
+
+
+def _with_truth(path: Path) -> list[dict[str, Any]]:
+    """Read the reports of a synthetic corpus; a house's own have no truth to be judged by."""
+    try:
+        rows = [{"language": ENGLISH, **row} for row in read_rows(path)]
+    except (ValueError, TypeError, RecursionError):
+        raise CorpusUnreadableError("row_not_json", str(path)) from None
+    if not all(isinstance(row.get("truth"), list) for row in rows):
+        raise CorpusUnreadableError(
+            "reports without a known truth: name --systems to hold them against impressions",
+            str(path),
+        )
+    return rows
 
 
 def _scored(rows: Sequence[Mapping[str, Any]], drafts: Sequence[Draft]) -> list[Scored]:

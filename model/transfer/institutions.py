@@ -127,9 +127,10 @@ def _completed(row: CorpusRow, name: str) -> CorpusRow:
 
 def _truths(path: Path) -> Iterator[tuple[str, Truth]]:
     """Read the findings that each synthetic impression names; nothing where no truth is told."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    # Not splitlines(): a report may hold other line breaks than the one that ends its row.
+    for line in path.read_text(encoding="utf-8-sig").split("\n"):
         told: dict[str, Any] = json.loads(line) if line.strip() else {}
-        if isinstance(told.get("truth"), list):
+        if isinstance(told.get("truth"), list) and "report_id" in told:
             yield told["report_id"], tuple(_names(told["truth"], path))
 
 

@@ -198,6 +198,16 @@ def test_a_dirtied_corpus_has_its_truth_beside_it(tmp_path: Path) -> None:
     assert {one["rule"] for one in told} > {"clean", "addendum"}
 
 
+@pytest.mark.parametrize("text", ["[1]", "{}", "no"])
+def test_a_ledger_that_is_not_ours_stays_where_it_is(tmp_path: Path, text: str) -> None:
+    data = write_rows(tmp_path / "corpus.jsonl")
+    (tmp_path / "ledger.json").write_text(text)
+
+    call("corpus", "split", data, "--out", tmp_path / "out", "--by", "patient")
+
+    assert not (tmp_path / "out" / "ledger.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

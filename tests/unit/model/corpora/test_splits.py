@@ -111,3 +111,5 @@ def test_a_split_that_cannot_be_is_refused() -> None:
         split_by_site(corpus(), dev=[], test=[])
     with pytest.raises(CorpusUnreadableError, match="dates_missing"):
         split_by_time(corpus(), dev_from="2026-10", test_from="2026-10")
+    with pytest.raises(CorpusUnreadableError, match="not_like_2026-03-01"):
+        split_by_time(corpus(), dev_from="01.08.2026", test_from="01.10.2026")

@@ -11,6 +11,7 @@ import numpy as np
 
 from model.drafting.abnormality import Predicted, predict_abnormality
 from model.drafting.recipe import ClassFilter
+from model.errors import RecipeRefusedError
 from model.evaluation.neighbours import NeighbourIndex
 from tests.unit.model.drafting_samples import make_reports
 
@@ -29,6 +30,11 @@ def test_reports_with_something_in_them_are_told_from_clear_ones() -> None:
 
     assert predicted.is_abnormal == [False, True] * 6
     assert predict() == predicted
+
+
+def test_fewer_reports_of_a_kind_than_folds_are_refused() -> None:
+    with pytest.raises(RecipeRefusedError, match="fewer reports of a kind"):
+        predict_abnormality(make_reports("t", 1), np.eye(6), [], np.eye(6), ClassFilter(), 0)
 
 
 def test_the_threshold_keeps_to_the_share_that_may_be_invented() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model.errors import CorpusUnreadableError
 from model.evaluation import MEANING, run_evaluation
 from model.synth import Counts, write_corpus
 from model.training import Recipe, run_training
@@ -47,6 +48,23 @@ def test_reports_in_other_languages_are_counted_and_not_judged(tmp_path: Path) -
 
     assert (evaluation.reports, evaluation.other_languages) == (7, 2)
     assert set(evaluation.as_dict()["parts"]["language"]) == {"en"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no_english_report"),
+        ('{"report_id": "r", "findings": "Clear.", "impression": "Normal."}\n', "--systems"),
+        ("[1]\n", "row_not_json"),
+        ("no\n", "row_not_json"),
+    ],
+)
+def test_a_corpus_that_has_no_truth_is_refused(text: str, reason: str, tmp_path: Path) -> None:
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / name).write_text(text)
+
+    with pytest.raises(CorpusUnreadableError, match=reason):
+        run_evaluation(data=tmp_path, adapter=None)
 
 
 def test_without_training_reports_there_is_no_neighbour(small_corpus: Path, tmp_path: Path) -> None:

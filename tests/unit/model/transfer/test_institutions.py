@@ -55,6 +55,16 @@ def test_what_the_findings_deny_and_the_impression_leaves_out_is_no_truth(tmp_pa
     assert read_institution("x", path).truths == {"one": ("effusion",)}
 
 
+def test_a_line_break_of_another_kind_in_a_report_does_not_end_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    row = {"findings": "Clear.\x85\u2028", "impression": "Normal.", "truth": []}
+    rows = [{"report_id": "one", **row}, {"id": "two", **row}]
+    lines = "".join(json.dumps(told, ensure_ascii=False) + "\n" for told in rows)
+    path.write_text(lines, encoding="utf-8")
+
+    assert len(read_institution("x", path).test) == 2
+
+
 def test_a_truth_that_names_nothing_is_refused(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "x.jsonl", 1, report_id="one", truth=[{"is": "odd"}])
 
