@@ -111,6 +111,8 @@ def compare(  # noqa: PLR0913, PLR0917 - an option each
         raise ConfigurationError("give_one_of_--strategies_and_--recipes", "--strategies")
     _require_libraries()
     told = _recipes(recipes, steps) if recipes else _of_strategies(strategies or "", steps, threads)
+    if not told or (bases is not None and not _split(bases)):
+        raise ConfigurationError("names_nothing", "--bases" if told else "--strategies, --recipes")
     _require_file(data / "train.jsonl")
     from model.comparing.cells import plan_cells
     from model.comparing.running import Asked, Watch, compare_cells

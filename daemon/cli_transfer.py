@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from model.transfer.tables import Table as Numbers
 
 ERRORS = Console(stderr=True)
-_NAME = re.compile(r"[\w.-]+")
+_NAME = re.compile(r"\w[\w.-]*")  # names files and folders: never ".."
 
 Institutions = Annotated[
     list[str],

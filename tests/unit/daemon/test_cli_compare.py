@@ -128,6 +128,9 @@ def test_a_base_of_ones_own_that_is_missing_is_a_row_of_json(corpus: Path, tmp_p
         ((), "--strategies"),
         (("--strategies", "lora", "--recipes", "demo"), "--strategies"),
         (("--strategies", "magic"), "--strategies"),
+        (("--strategies", ""), "--strategies, --recipes"),
+        (("--recipes", ","), "--strategies, --recipes"),
+        (("--strategies", "lora", "--bases", ""), "--bases"),
     ],
 )
 def test_what_to_train_is_told_once_and_known(
