@@ -126,7 +126,8 @@ def _markdown_table(table: Table) -> str:
     head, rows = table
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+        "| " + " | ".join(escape(cell, quote=False).replace("|", "\\|") for cell in line) + " |"
+        for line in lines
     )
 
 

@@ -33,9 +33,9 @@ def test_the_table_tells_alone_in_order_and_left() -> None:
     text = render_markdown(LEDGER)
 
     assert "140,000 rows read, 75,884 kept (54.2 %)" in text
-    assert "| duplicate | Same <again>. | 70,000 | 64,116 | 75,884 |" in text
+    assert "| duplicate | Same &lt;again&gt;. | 70,000 | 64,116 | 75,884 |" in text
     assert "| addendum | Holds \\| one. | 12 | off | 75,884 |" in text
-    assert "| north <1> | 140,000 | 75,884 | 54.2 % |" in text
+    assert "| north &lt;1&gt; | 140,000 | 75,884 | 54.2 % |" in text
 
 
 def test_what_a_corpus_says_cannot_become_markup() -> None:
