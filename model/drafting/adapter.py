@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from model.corpora.schema import render_row, write_corpus_file
+from model.engines.weights import digest_of
 from model.evaluation.content import is_short_normal
 from model.evaluation.reports import findings_of, same_findings
 from model.prompt import SitePrompt, build_prompt
@@ -103,7 +104,7 @@ def prepare_adapter(
     root = cache or Path(platformdirs.user_cache_dir("prelim", appauthor=False)) / "adapters"
     told = {"training": plan.training.model_dump(mode="json"), "seed": seed}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    digest.update(find_base(plan.training, base).name.encode())
+    digest.update(digest_of(find_base(plan.training, base)).encode())
     for row in rows:
         digest.update(render_row(row).encode())
     out = root / f"{plan.training.name}-{digest.hexdigest()[:16]}"
