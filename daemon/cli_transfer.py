@@ -49,6 +49,24 @@ Out = Annotated[
         " on from it. It holds reports and drafts: their owner's alone."
     ),
 ]
+Base = Annotated[
+    Path | None, typer.Option(help="Folder of the base model; without it, the demo base.")
+]
+Reports = Annotated[
+    int | None, typer.Option(min=1, help="Judge the first so many of each institution.")
+]
+TrainReports = Annotated[
+    int | None, typer.Option(min=1, help="Train on the first so many of each.")
+]
+LatencyReports = Annotated[
+    int, typer.Option(min=1, help="Time so many one by one, for p50 and p95.")
+]
+WattsPerCore = Annotated[
+    float, typer.Option(min=0, help="Of a busy core; where RAPL cannot be read.")
+]
+WattsPerGpu = Annotated[float, typer.Option(min=0, help="Of a GPU at work.")]
+PricePerKwh = Annotated[float, typer.Option(min=0, help="In your currency.")]
+PricePerMachineHour = Annotated[float, typer.Option(min=0, help="In the same.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -62,24 +80,14 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
     out: Out,
     train_on: TrainOn = None,
     adapter: Adapters = None,
-    base: Annotated[
-        Path | None, typer.Option(help="Folder of the base model; without it, the demo base.")
-    ] = None,
-    reports: Annotated[
-        int | None, typer.Option(min=1, help="Judge the first so many of each institution.")
-    ] = None,
-    train_reports: Annotated[
-        int | None, typer.Option(min=1, help="Train on the first so many of each.")
-    ] = None,
-    latency_reports: Annotated[
-        int, typer.Option(min=1, help="Time so many one by one, for p50 and p95.")
-    ] = 20,
-    watts_per_core: Annotated[
-        float, typer.Option(min=0, help="Of a busy core; where RAPL cannot be read.")
-    ] = 10.0,
-    watts_per_gpu: Annotated[float, typer.Option(min=0, help="Of a GPU at work.")] = 400.0,
-    price_per_kwh: Annotated[float, typer.Option(min=0, help="In your currency.")] = 0.30,
-    price_per_machine_hour: Annotated[float, typer.Option(min=0, help="In the same.")] = 0.20,
+    base: Base = None,
+    reports: Reports = None,
+    train_reports: TrainReports = None,
+    latency_reports: LatencyReports = 20,
+    watts_per_core: WattsPerCore = 10.0,
+    watts_per_gpu: WattsPerGpu = 400.0,
+    price_per_kwh: PricePerKwh = 0.30,
+    price_per_machine_hour: PricePerMachineHour = 0.20,
     as_json: AsJson = False,
 ) -> None:
     """Train on one institution, judge on all: words, findings and cost by body system, as maps.
@@ -95,9 +103,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
 
     told = _read_institutions(institution, reports, train_reports)
     sources = _read_sources(train_on, told)
-    adapters = _read_named("--adapter", adapter or [])
-    for name in adapters.keys() - set(sources):
-        raise ConfigurationError(f"{name}: not trained on", "--adapter")
+    adapters = _read_adapters(adapter, sources)
     rates = Rates(watts_per_core, watts_per_gpu, price_per_kwh, price_per_machine_hour)
     with _working() as report:
         study = Study(
@@ -145,6 +151,18 @@ def _read_sources(train_on: Sequence[str] | None, told: Sequence[Institution]) -
     if not trainable:
         raise ConfigurationError("none_has_train_jsonl", "--institution")
     return tuple(name for name in trainable if train_on is None or name in train_on)
+
+
+def _read_adapters(told: Sequence[str] | None, sources: Sequence[str]) -> dict[str, Path]:
+    """Return the adapters that need not be trained, by their institution.
+
+    Raises:
+        ConfigurationError: Its institution is none of those trained on.
+    """
+    adapters = _read_named("--adapter", told or [])
+    for name in adapters.keys() - set(sources):
+        raise ConfigurationError(f"{name}: not trained on", "--adapter")
+    return adapters
 
 
 def _read_named(option: str, told: Sequence[str]) -> dict[str, Path]:

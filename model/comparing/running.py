@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
-from math import prod
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from model.comparing.ablation import prompt_of
 from model.comparing.costs import Meter
 from model.comparing.outcomes import Drafting, Outcome, Training, made_once
 from model.corpora.schema import render_row
-from model.engines.weights import digest_of
+from model.engines.weights import count_parameters, digest_of
 from model.errors import EngineUnavailableError, RecipeRefusedError
 from model.evaluation.comparison import run_comparison
 from model.evaluation.contenders import BASELINES, Means, draft_all
@@ -177,17 +176,6 @@ def _draft(cell: Cell, base: Path, asked: Asked, folder: Path, watch: Watch) -> 
     writer = load_writer(folder if cell.recipe else None, base, threads=asked.threads)
     drafts = tuple(texts[0] for texts in writer.write(prompts, advance=watch.advanced))
     return Drafting(meter.read(), _alone_s(writer, prompts), drafts)
-
-
-def count_parameters(folder: Path) -> int:
-    """Count the numbers of a base by the headers of its weights; tied ones stand there once."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as file:
-            total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no dict
-    return total
 
 
 def _alone_s(writer: Writer, prompts: Sequence[Prompt]) -> float:

@@ -103,16 +103,10 @@ def run_evaluation(
     path = data / f"{split}.jsonl"
     everyone = _with_truth(path)
     rows = [row for row in everyone if row["language"] == ENGLISH][:limit]
-    if not rows:
-        raise CorpusUnreadableError("no_english_report", str(path))
     drafts: dict[str, list[Draft]] = {}
     if adapter is not None:
         drafts["adapter"] = draft_with_adapter(rows, load_adapter(adapter, base), advance)
-    if train := list(read_rows(data / "train.jsonl")):
-        drafts["nearest neighbour"] = draft_nearest(rows, train)
-    drafts["extractive"] = draft_extractive(rows)
-    drafts["constant"] = draft_constant(rows)
-    drafts["reference"] = draft_reference(rows)
+    drafts |= _draft_without_model(rows, list(read_rows(data / "train.jsonl")))
     scored = {name: _scored(rows, written) for name, written in drafts.items()}
     return Evaluation(
         split=split,
@@ -130,6 +124,17 @@ def run_evaluation(
     )
 
 
+def _draft_without_model(
+    rows: Sequence[Mapping[str, Any]], train: Sequence[Mapping[str, Any]]
+) -> dict[str, list[Draft]]:
+    drafts = {"nearest neighbour": draft_nearest(rows, train)} if train else {}
+    return drafts | {
+        "extractive": draft_extractive(rows),
+        "constant": draft_constant(rows),
+        "reference": draft_reference(rows),
+    }
+
+
 def _with_truth(path: Path) -> list[dict[str, Any]]:
     """Read the reports of a synthetic corpus; a house's own have no truth to be judged by."""
     try:
@@ -141,6 +146,8 @@ def _with_truth(path: Path) -> list[dict[str, Any]]:
             "reports without a known truth: name --systems to hold them against impressions",
             str(path),
         )
+    if not any(row["language"] == ENGLISH for row in rows):
+        raise CorpusUnreadableError("no_english_report", str(path))
     return rows
 
 

@@ -13,12 +13,10 @@ pytest.importorskip("peft")
 
 from model.comparing import running
 from model.comparing.outcomes import Outcome
-from model.comparing.running import count_parameters, run_cells
+from model.comparing.running import run_cells
 from model.errors import RecipeRefusedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.unit.model.comparing.conftest import Ran
 
 pytestmark = [
@@ -106,12 +104,3 @@ def test_another_recipe_is_a_run_of_its_own_and_a_refused_one_says_why(
     other = replace(cell, recipe=cell.recipe.model_copy(update={"seed": 5}))
 
     assert run_cells([other], ran.asked) == {other: "modules_not_in_base"}
-
-
-def test_a_bases_numbers_are_counted_by_its_files(tiny_base: Path) -> None:
-    torch = pytest.importorskip("torch")
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
-
-    assert count_parameters(tiny_base) == sum(one.numel() for one in model.parameters())

@@ -12,6 +12,7 @@ import pytest
 
 from model.engines import weights
 from model.engines.weights import (
+    count_parameters,
     digest_of,
     has_bfloat16,
     is_marked_demo,
@@ -249,3 +250,13 @@ def test_a_prompt_plan_of_another_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(EngineUnavailableError, match="prompt_plan_unknown"):
         taught_plan(tmp_path, WHERE)
+
+
+@pytest.mark.model
+def test_a_bases_numbers_are_counted_by_its_files(tiny_base: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+
+    assert count_parameters(tiny_base) == sum(one.numel() for one in model.parameters())
