@@ -77,3 +77,7 @@ def test_an_adapter_is_trained_once_and_writes_its_drafts(tmp_path: Path) -> Non
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
     drafts = write_drafts(PLAN, adapter, rows[:2], base=base, seed=1)
     assert [len(texts) for texts in drafts] == [3, 3]
+    settings = base / "config.json"
+    settings.write_text(settings.read_text().replace("{", '{"note": "another base", ', 1))
+    assert prepare() != adapter  # the name of a base's folder says nothing of what is in it
+    assert started == [2, 2]
