@@ -42,3 +42,17 @@ def test_the_threshold_keeps_to_the_share_that_may_be_invented() -> None:
 
     assert predicted.threshold < predict(invented_max=0.05).threshold
     assert all(0.0 <= invented <= 0.2 for _, invented, _ in predicted.curve)
+
+
+def test_nobody_votes_on_himself() -> None:
+    train = make_reports("t", 6)
+    index = NeighbourIndex([row.findings for row in train])
+    among = np.array([index.similarities(row.findings) for row in train])
+    alone = among.copy()
+    np.fill_diagonal(alone, 0.0)
+
+    told, told_alone = (
+        predict_abnormality(train, near, train, among, ClassFilter(), 0) for near in (among, alone)
+    )
+
+    assert told == told_alone
