@@ -99,7 +99,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
         f"  sha256 `{data['sha256']['train']}`; {data['counts']['dev']} to watch it by,",
         f"  sha256 `{data['sha256']['dev']}`.",
     ]
-    lines += [f"- Seen, {part}: {_counted(counts)}." for part, counts in data["seen"].items()]
+    lines += _learned(data)
     if data["passed_over"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in data["passed_over"].items())
         lines.append(f"- Passed over: {reasons}.")
@@ -112,6 +112,20 @@ def _data(data: Mapping[str, Any]) -> list[str]:
         f"- Cleaning: {ledger['rows']} reports read, {ledger['kept']} kept; taken: {taken}."
     )
     return lines
+
+
+def _learned(data: Mapping[str, Any]) -> list[str]:
+    """Tell what was learned out of what lay in the file; a card of before knew the file alone."""
+    if "trained_on" not in data:
+        return [f"- In the file, {part}: {_counted(told)}." for part, told in data["seen"].items()]
+    told, in_file = data["trained_on"], data["in_file"]
+    return [
+        f"- Trained on {told['reports']} of {data['counts']['train']} reports in the file.",
+        *(
+            f"- Trained on, {part}: {_counted(counts, in_file[part])}."
+            for part, counts in told["parts"].items()
+        ),
+    ]
 
 
 def _run(facts: Mapping[str, Any]) -> list[str]:
@@ -129,8 +143,12 @@ def _run(facts: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _counted(counts: Mapping[str, int]) -> str:
-    named = [f"{_cell(name)} {count}" for name, count in list(counts.items())[:NAMES_MAX]]
+def _counted(counts: Mapping[str, int], wholes: Mapping[str, int] | None = None) -> str:
+    """Name the values with their numbers, of what wholes where those are told."""
+    named = [
+        f"{_cell(name)} {count}" + (f" of {wholes[name]}" if wholes else "")
+        for name, count in list(counts.items())[:NAMES_MAX]
+    ]
     rest = len(counts) - len(named)
     return ", ".join(named) + (f" and {rest} more" if rest else "")
 

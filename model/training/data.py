@@ -18,6 +18,7 @@ from model.tokenising import PromptTokeniser
 from model.training.rows import TrainingRow, training_row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from model.corpora.schema import CorpusRow
@@ -36,6 +37,8 @@ class TrainingData:
 
     train: list[TrainingRow] = field(repr=False)
     dev: list[TrainingRow] = field(repr=False)
+    parts: list[tuple[str, ...]] = field(repr=False)
+    """Of each row of ``train``, its value of each of ``PARTS``."""
     facts: dict[str, Any]
 
 
@@ -56,17 +59,25 @@ def read_training_data(
     """
     reader = _Reader(PromptTokeniser(tokenizer), tokenizer.eos_token_id, plan, tokens_max)
     rows = {"train": reader.read(folder / "train.jsonl")}
-    seen = {part: dict(counts.most_common()) for part, counts in reader.seen.items()}
+    parts, reader.parts = reader.parts, []
     rows["dev"] = reader.read(folder / "dev.jsonl")
     facts = {
-        "seen": seen,
+        "seen": count_parts(parts),
         "counts": {split: len(rows[split]) for split in SPLITS},
         "sha256": {split: _sha256(folder / f"{split}.jsonl") for split in SPLITS},
         "passed_over": dict(sorted(reader.passed_over.items())),
         "corpus": _told(folder / "corpus.json", frozenset()),
         "cleaning": _told(folder / "ledger.json", LEDGER_FIELDS),
     }
-    return TrainingData(rows["train"], rows["dev"], facts)
+    return TrainingData(rows["train"], rows["dev"], parts, facts)
+
+
+def count_parts(rows: Iterable[tuple[str, ...]]) -> dict[str, dict[str, int]]:
+    """Count the values of each part, the most frequent first."""
+    told = list(rows)
+    return {
+        part: dict(Counter(row[at] for row in told).most_common()) for at, part in enumerate(PARTS)
+    }
 
 
 @dataclass(slots=True)
@@ -76,9 +87,7 @@ class _Reader:
     plan: PromptPlan
     tokens_max: int
     passed_over: Counter[str] = field(default_factory=Counter)
-    seen: dict[str, Counter[str]] = field(
-        default_factory=lambda: {part: Counter() for part in PARTS}
-    )
+    parts: list[tuple[str, ...]] = field(default_factory=list)
 
     def read(self, path: Path) -> list[TrainingRow]:
         rows: list[TrainingRow] = []
@@ -88,8 +97,7 @@ class _Reader:
                 self.passed_over[row] += 1
             else:
                 rows.append(row)
-                for part, counts in self.seen.items():
-                    counts[str(getattr(report, part) or UNTOLD)] += 1
+                self.parts.append(tuple(str(getattr(report, part) or UNTOLD) for part in PARTS))
         if not rows:
             raise CorpusUnreadableError("no_usable_rows", str(path))
         return rows

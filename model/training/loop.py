@@ -120,6 +120,12 @@ class Trainer:
                 on_look(position.look(dev_loss))
             report(position.step, loss, dev_loss)
 
+    def places_of(self, steps: int) -> list[int]:
+        """Return the places of the rows that the first so many steps learn, each once."""
+        groups = islice(self._groups(), steps)
+        given = {id(row) for group in groups for batch in group for row in batch}
+        return [place for place, row in enumerate(self._rows) if id(row) in given]
+
     def _groups(self) -> Iterator[list[list[TrainingRow]]]:
         """Return the batches of each step, the same each time they are asked for."""
         recipe = self._recipe

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from model.errors import RecipeRefusedError
 from model.prompt import version_of
 from model.training.card import remove_card, write_card
 from model.training.curve import write_curve
-from model.training.data import read_training_data
+from model.training.data import count_parts, read_training_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +102,7 @@ class _Run:
     tokenizer: Any
     trainer: Trainer
     told: dict[str, Any]
+    parts: list[tuple[str, ...]] = field(repr=False)
 
     def save(self, is_best: bool) -> None:  # noqa: FBT001 - as Trainer.run calls it
         """Save what a look at the dev rows leaves."""
@@ -134,9 +135,17 @@ class _Run:
             cpu_s=cpu_s,
         )
         facts = _facts(self.recipe, trained, self.told, digest_of_weights(self.out))
-        write_card(self.out, facts)
+        write_card(self.out, facts | {"data": self._data_facts(trained.kept_step)})
         remove_checkpoint(self.out)
         return trained
+
+    def _data_facts(self, steps: int) -> dict[str, Any]:
+        """Tell what lay in the file, and what of it the kept weights have learned."""
+        data = dict(self.told["data"])
+        in_file = data.pop("seen")
+        learned = [self.parts[place] for place in self.trainer.places_of(steps)]
+        trained_on = {"reports": len(learned), "parts": count_parts(learned)}
+        return data | {"in_file": in_file, "trained_on": trained_on}
 
 
 def _prepare(recipe: Recipe, data: Path, out: Path, folder: Path, *, resume: bool) -> _Run:
@@ -161,7 +170,7 @@ def _prepare(recipe: Recipe, data: Path, out: Path, folder: Path, *, resume: boo
     if not (resume and restore_checkpoint(trainer, out, told)):
         remove_checkpoint(out)
         remove_card(out)  # of a run before: it would tell of weights that are no longer there
-    return _Run(recipe, out, tokenizer, trainer, told)
+    return _Run(recipe, out, tokenizer, trainer, told, rows.parts)
 
 
 def find_base(recipe: Recipe, base: Path | None) -> Path:

@@ -26,9 +26,16 @@ def facts() -> dict[str, Any]:
         "data": {
             "counts": {"train": 12, "dev": 3},
             "sha256": {"train": DIGEST, "dev": ""},
-            "seen": {
+            "in_file": {
                 "language": {"en": 12},
-                "site": {f"site {number}": 1 for number in range(14)},
+                "site": {f"site {number}": 2 for number in range(14)},
+            },
+            "trained_on": {
+                "reports": 9,
+                "parts": {
+                    "language": {"en": 9},
+                    "site": {f"site {number}": 1 for number in range(14)},
+                },
             },
             "passed_over": {"impression_empty": 2},
             "corpus": {"generator": "synth/1", "seed": 3},
@@ -64,7 +71,9 @@ EVALUATION = {
 
 
 def test_a_sites_name_is_never_read_as_html(facts: dict[str, Any]) -> None:
-    facts["data"]["seen"] = {"site": {"<script>alert(1)</script>": 2}}
+    name = "<script>alert(1)</script>"
+    facts["data"]["in_file"] = {"site": {name: 2}}
+    facts["data"]["trained_on"] = {"reports": 2, "parts": {"site": {name: 2}}}
     part = {"<b>x</b>": {"reports": 4, "systems": {"adapter": {"rouge_l": 0.8}}}}
 
     text = render_card({**facts, "evaluation": {**EVALUATION, "parts": {"site": part}}})
@@ -84,9 +93,23 @@ def test_the_card_names_data_base_and_limits_and_warns(facts: dict[str, Any]) ->
     assert "step 1, dev loss 0.5000" in text
     assert "2 impression_empty" in text
     assert "no ledger" in text
-    assert "Seen, language: en 12." in text
-    assert "site 11 1 and 2 more." in text
+    assert "Trained on 9 of 12 reports in the file." in text
+    assert "Trained on, language: en 9 of 12." in text
+    assert "site 11 1 of 2 and 2 more." in text
     assert "held-back" not in text
+
+
+def test_a_card_of_before_tells_its_file_and_claims_nothing_learned(
+    facts: dict[str, Any],
+) -> None:
+    data = facts["data"]
+    del data["trained_on"]
+    data["seen"] = data.pop("in_file")
+
+    text = render_card(facts)
+
+    assert "In the file, language: en 12." in text
+    assert "Trained on" not in text
 
 
 def test_the_cleaning_of_the_data_is_told(facts: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +129,18 @@ def test_epochs_go_through_the_data_so_often(tiny_base: Path, small_corpus: Path
 
     assert trainer.steps == 3  # 8 rows, one a batch, three a step
     assert sorted(map(hash, seen)) == sorted(map(hash, [*trainer._rows, *trainer._rows]))
+
+
+def test_the_places_of_some_steps_are_what_they_learn_each_once(
+    tiny_base: Path, small_corpus: Path
+) -> None:
+    trainer = trainer_of(tiny_base, small_corpus, tokens_per_batch=1)
+    rows = [row for (batch,) in list(islice(trainer._groups(), 3)) for row in batch]
+
+    places = trainer.places_of(3)
+
+    assert {id(trainer._rows[place]) for place in places} == {id(row) for row in rows}
+    assert trainer.places_of(RECIPE.steps or 0) == [0, 1, 2, 3]
 
 
 def test_the_run_ends_when_the_dev_loss_gets_no_better(tiny_base: Path, small_corpus: Path) -> None:

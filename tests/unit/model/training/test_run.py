@@ -124,6 +124,21 @@ def test_the_card_holds_what_is_needed_to_make_the_adapter_again(
     assert trained.rows == 12
 
 
+def test_the_card_counts_what_was_learned_until_the_kept_step_and_not_the_file(
+    tiny_base: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"tokens_per_batch": 1})  # a report a step
+
+    run_training(recipe, data=small_corpus, out=tmp_path, base=tiny_base)
+
+    data = json.loads((tmp_path / "card.json").read_text())["data"]
+    assert data["trained_on"]["reports"] == 2
+    assert data["trained_on"]["parts"]["language"] == {"en": 2}
+    assert sum(data["trained_on"]["parts"]["site"].values()) == 2
+    assert data["in_file"]["language"] == {"en": 12}
+    assert "Trained on 2 of 12 reports in the file." in (tmp_path / "CARD.md").read_text()
+
+
 def cut_off_after(step: int) -> Callable[[int, float, float | None], None]:
     def report(done: int, loss: float, dev_loss: float | None) -> None:
         if done == step:
