@@ -51,12 +51,21 @@ class Http(Area):
     )
     body_bytes_max: Count = Field(16 * 1024 * 1024, description="longest body, in bytes")
     body_timeout_s: Seconds = Field(30, description="a body must be there within this")
-    head_timeout_s: Seconds = Field(10, description="the head of a request must come within this")
+    head_timeout_s: Seconds = Field(
+        10, description="the head of a request must come within this, and so must a TLS handshake"
+    )
     idle_timeout_s: Count = Field(30, description="close a quiet connection after")
     requests_in_flight_max: Count = Field(
         64, description="requests at once; more are answered 503 with Retry-After"
     )
-    connections_max: Count = Field(512, description="connections at once; more are answered 503")
+    connections_max: Count = Field(
+        512,
+        description="connections at once; the quietest idle one makes room for a new one; above"
+        " requests_in_flight_max",
+    )
+    connections_per_host_max: Count = Field(
+        128, description="connections at once from one host or proxy, in the same way"
+    )
 
     @property
     def is_loopback(self) -> bool:
@@ -79,6 +88,9 @@ class Http(Area):
     def _be_private(self) -> Http:
         if not self.is_loopback and self.tls is None and not self.allow_plain:
             raise ValueError("beyond loopback tls is needed, or allow_plain: true")
+        places = min(self.connections_max, self.connections_per_host_max)
+        if places <= self.requests_in_flight_max:
+            raise ValueError("both limits of connections must be above requests_in_flight_max")
         if self.client_subjects and (self.tls is None or self.tls.client_ca is None):
             raise ValueError("client_subjects needs tls.client_ca")
         return self

@@ -13,6 +13,9 @@ import ssl
 from typing import TYPE_CHECKING
 
 import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from daemon.errors import ConfigurationError
 from interfaces.http_auth import Authority, read_token_digests
@@ -21,9 +24,10 @@ from interfaces.http_server import FHIR_PATH, STORE_PATH, HttpServer, HttpTerms,
 from interfaces.loopback import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from prometheus_client.core import Metric
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
@@ -55,6 +59,8 @@ class HttpSide:
         self._tokens = Tokens(settings)
         certificates.watch(self._tokens.reload_if_changed)
         self._servers: list[HttpServer] = []
+        self._registry = CollectorRegistry()
+        self._registry.register(_Connections(self._servers))
         self._store_port = 0
 
     @property
@@ -101,9 +107,13 @@ class HttpSide:
             HttpLimits(**{name: getattr(settings, name) for name in HttpLimits.__slots__}),
             (*LOOPBACK_HOSTS, settings.host, *settings.allowed_hosts),
         )
+
+        async def all_metrics_text() -> bytes:
+            return await metrics_text() + generate_latest(self._registry)
+
         app = build_app(
             ready=ready,
-            metrics_text=metrics_text,
+            metrics_text=all_metrics_text,
             store_app=store_app,
             fhir_routes=fhir_routes,
             open_routes=open_routes,
@@ -150,6 +160,29 @@ class HttpSide:
         if self._settings.tls is not None and self._settings.tls.client_ca is not None:
             context.verify_mode = ssl.CERT_OPTIONAL  # a token will do as well, and health is open
         return context
+
+
+class _Connections(Collector):
+    """Collects from the ports that are open."""
+
+    def __init__(self, servers: Sequence[HttpServer]) -> None:
+        self._servers = servers
+
+    def collect(self) -> Iterator[Metric]:
+        evicted = CounterMetricFamily(
+            "prelim_http_connections_evicted",
+            "Idle HTTP connections closed to make room, by the limit that was reached",
+            labels=["reason"],
+        )
+        for reason in ("connections_max", "connections_per_host_max"):
+            count = sum(server.admission.evicted[reason] for server in self._servers)
+            evicted.add_metric([reason], count)
+        yield evicted
+        yield GaugeMetricFamily(
+            "prelim_http_connections",
+            "Open HTTP connections",
+            sum(server.admission.count for server in self._servers),
+        )
 
 
 class Tokens:

@@ -27,14 +27,18 @@ HEALTH_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Bytes, seconds and counts; ``head_timeout_s`` and ``idle_timeout_s`` are of a connection."""
+    """Bytes, seconds and counts; the last four are of connections.
+
+    Both numbers of connections are above ``requests_in_flight_max``: see ``http_admission.py``.
+    """
 
     body_bytes_max: int = 16 * 1024 * 1024
     body_timeout_s: float = 30.0
+    requests_in_flight_max: int = 64
     head_timeout_s: float = 10.0
     idle_timeout_s: int = 30
-    requests_in_flight_max: int = 64
     connections_max: int = 512
+    connections_per_host_max: int = 128
 
 
 class Limited:

@@ -12,8 +12,7 @@ import asyncio
 import contextlib
 import socket
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -26,9 +25,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from interfaces.fhir_endpoints import ANSWERED, answer_error
+from interfaces.http_admission import Admission
 from interfaces.http_auth import Authority, Guarded
 from interfaces.http_limits import HttpLimits, Limited
-from interfaces.http_protocol import HttpProtocol
+from interfaces.http_protocol import HttpEntrance, HttpProtocol
 from interfaces.loopback import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
@@ -169,17 +169,6 @@ def build_app(
     return Starlette(routes=routes, middleware=middleware)
 
 
-def _renewing(tls: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """Return a context whose every handshake takes the one that is current then."""
-    context = tls()
-
-    def take_current(connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
-        connection.context = tls()
-
-    context.sni_callback = take_current  # called whether the client names a server or not
-    return context
-
-
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the daemon has its own."""
 
@@ -209,20 +198,21 @@ class HttpServer:
             limits: Of connections.
             tls: Gives the context for the next handshake; None serves plain HTTP.
         """
+        self.admission = Admission(limits.connections_max, limits.connections_per_host_max)
         self._host = host
         self._port = port
+        self._limits = limits
+        self._tls = tls
         config = uvicorn.Config(
             app,
-            http=partial(HttpProtocol, head_timeout_s=limits.head_timeout_s),  # type: ignore[arg-type]
+            http=self._make_protocol,  # type: ignore[arg-type]  # any callable will do
             log_config=None,
             access_log=False,
             lifespan="off",
             server_header=False,
             proxy_headers=False,
             ws="none",
-            limit_concurrency=limits.connections_max,
             timeout_keep_alive=limits.idle_timeout_s,
-            ssl_context_factory=None if tls is None else lambda *_: _renewing(tls),
         )
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None
@@ -264,3 +254,8 @@ class HttpServer:
             await asyncio.wait({self._serving})
         self._serving = None
         log.info("http.server_stopped", port=self._port)
+
+    def _make_protocol(self, **options: Any) -> asyncio.Protocol:  # noqa: ANN401 - uvicorn's own
+        timeout_s = self._limits.head_timeout_s
+        connection = HttpProtocol(admission=self.admission, head_timeout_s=timeout_s, **options)
+        return HttpEntrance(connection, self._tls, handshake_timeout_s=timeout_s)

@@ -61,3 +61,11 @@ def test_tokens_come_from_the_environment_as_well() -> None:
     http = load_settings(environment=environment).http
 
     assert http.tokens["ris"].get_secret_value() == TOKEN
+
+
+@pytest.mark.parametrize("name", ["connections_max", "connections_per_host_max"])
+def test_there_are_more_places_than_requests_at_once_so_that_one_is_always_idle(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="above requests_in_flight_max"):
+        load_settings(overrides={"http": {name: 64}}, environment={})
+
+    assert load_settings(overrides={"http": {name: 65}}, environment={}).http
