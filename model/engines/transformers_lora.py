@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from mappings.domain import Draft, EngineIdentity, FinishReason
 from model.engine import Prepared
+from model.engines.quiet_peft import quiet_peft
 from model.engines.weights import (
     digest_of,
     has_bfloat16,
@@ -268,7 +269,8 @@ def _with_adapters(
             if adapters:
                 model.load_adapter(folder, peft_name)
             else:
-                model = peft.PeftModel.from_pretrained(model, folder, peft_name)
+                with quiet_peft():
+                    model = peft.PeftModel.from_pretrained(model, folder, peft_name)
         except LOAD_ERRORS:
             raise EngineUnavailableError("adapter_unreadable", where) from None
         if not _has_effect(model, peft_name):

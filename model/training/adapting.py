@@ -15,6 +15,7 @@ import transformers
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from model.engines.quiet_peft import quiet_peft
 from model.engines.weights import require_safetensors
 from model.errors import EngineUnavailableError, RecipeRefusedError
 from model.training.lanes import language_model
@@ -66,7 +67,7 @@ def load_for_training(base: Path, recipe: Recipe) -> tuple[Any, Any]:
         raise RecipeRefusedError("base_with_scaled_output_head", "base")
     model.requires_grad_(requires_grad=False)
     if recipe.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     model = _adapted(model, tokenizer, recipe.strategy)
     for weights in model.parameters():
         if weights.requires_grad:
@@ -146,7 +147,8 @@ def _adapted(model: Any, tokenizer: Any, strategy: Strategy) -> Any:
             layer.requires_grad_(requires_grad=True)
         return model
     try:
-        adapted: Any = peft.get_peft_model(model, _settings(model, strategy))
+        with quiet_peft():
+            adapted: Any = peft.get_peft_model(model, _settings(model, strategy))
     except ValueError:
         # PEFT found none of the layers it was told to adapt.
         raise RecipeRefusedError("modules_not_in_base", "strategy.modules") from None

@@ -19,6 +19,7 @@ from transformers import DynamicCache
 
 from model.base_model import NAME as DEMO_BASE
 from model.base_model import prepare_base_model
+from model.engines.quiet_peft import quiet_peft
 from model.engines.weights import has_bfloat16
 from model.errors import EngineUnavailableError, PromptRefusedError
 from model.tokenising import PromptTokeniser
@@ -274,7 +275,8 @@ def load_writer(
 
 def _with_adapter(model: Any, folder: Path) -> Any:
     try:
-        adapted = PeftModel.from_pretrained(model, folder)
+        with quiet_peft():
+            adapted = PeftModel.from_pretrained(model, folder)
         with safe_open(folder / ADAPTER, framework="pt") as file:
             told = set(file.keys())
     except LOAD_ERRORS:

@@ -26,7 +26,7 @@ for library in (*cli_compare.METRIC_LIBRARIES, *cli_compare.MODEL_LIBRARIES):
 pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(300),
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
 

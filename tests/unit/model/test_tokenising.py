@@ -15,7 +15,7 @@ from model.tokenising import PromptTokeniser
 pytestmark = [
     pytest.mark.model,
     # torch and transformers use names that Python and they themselves will drop.
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 pytest.importorskip("transformers")
 

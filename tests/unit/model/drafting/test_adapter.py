@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(300),
     pytest.mark.usefixtures("torch_as_it_was"),
-    # peft calls names that transformers will drop in v6, torch names that Python will.
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+    # torch calls names that Python will drop.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 PLAN = AdapterPlan(
     training=Recipe(name="tiny", steps=2, tokens_per_batch=2_000, learning_rate=1e-3, dev_rows=1),

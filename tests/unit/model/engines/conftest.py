@@ -31,6 +31,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+    from model.engines.quiet_peft import quiet_peft
+
     root = tmp_path_factory.mktemp("tiny")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -63,10 +65,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     wrapped.save_pretrained(base)
     adapters = {}
     for name in ("site.one", "site.two"):
-        model = get_peft_model(
-            LlamaForCausalLM.from_pretrained(base),
-            LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"),
-        )
+        with quiet_peft():
+            model = get_peft_model(
+                LlamaForCausalLM.from_pretrained(base),
+                LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"),
+            )
         with torch.no_grad():
             for key, weights in model.named_parameters():
                 if "lora_B" in key:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(300),
-    # peft calls names that transformers will drop in v6, torch names that Python will.
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+    # torch calls names that Python will drop.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 pytest.importorskip("torch")
 

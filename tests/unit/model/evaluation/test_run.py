@@ -86,7 +86,7 @@ def test_the_numbers_are_json_and_hold_no_report(small_corpus: Path) -> None:
 @pytest.mark.model
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("torch_as_it_was")
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_adapter_is_scored_and_its_card_takes_the_numbers(
     tiny_base: Path, small_corpus: Path, tmp_path: Path
 ) -> None:

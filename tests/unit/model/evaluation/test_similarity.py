@@ -39,7 +39,7 @@ def make_encoder(folder: Path) -> Path:
 
 @pytest.mark.model
 @pytest.mark.timeout(300)
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_any_encoder_calls_the_same_text_the_same_whatever_is_beside_it(tmp_path: Path) -> None:
     metric = EncoderMetric(make_encoder(tmp_path / "encoder"))
     same, other = "no acute effusion.", "left effusion."
@@ -57,7 +57,7 @@ def test_any_encoder_calls_the_same_text_the_same_whatever_is_beside_it(tmp_path
 
 @pytest.mark.model
 @pytest.mark.timeout(300)
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", ["token_similarity", "sentence_similarity"])
 def test_similarities_are_those_of_bert_score_and_of_mean_vectors(name: str) -> None:
     if importlib.util.find_spec(PACKAGE) is None:

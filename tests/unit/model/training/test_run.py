@@ -28,8 +28,8 @@ pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(300),
     pytest.mark.usefixtures("torch_as_it_was"),
-    # peft calls names that transformers will drop in v6, torch names that Python will.
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+    # torch calls names that Python will drop.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 pytest.importorskip("torch")
 
