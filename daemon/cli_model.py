@@ -137,13 +137,18 @@ def train(
 
     The recipe names the strategy (lora, qlora, ia3, prompt, p_tuning, prefix, freeze, full). The
     folder gets the adapter, its model card and the curve of its losses; a run that is cut off
-    leaves a checkpoint, and --resume ends it with the bytes it would have had.
+    leaves a checkpoint, and --resume ends it with the bytes it would have had; one that has ended
+    it leaves as it is.
     """
     from model.training import run_training
+    from model.training.finished import read_finished
 
     told = read_recipe(find_recipe(recipe))
     _require_corpus(data, "train.jsonl", "dev.jsonl")
     require_libraries("model", *MODEL_LIBRARIES)
+    if resume and (finished := read_finished(told, data=data, out=out, base=base)):
+        _print_trained(finished, as_json=as_json, was_finished=True)
+        return
     with _training_progress() as progress:
         task = progress.add_task("training", total=told.steps, loss="", dev="")
 
@@ -164,13 +169,16 @@ def train(
     _print_trained(trained, as_json=as_json)
 
 
-def _print_trained(trained: Trained, *, as_json: bool) -> None:
+def _print_trained(trained: Trained, *, as_json: bool, was_finished: bool = False) -> None:
     if as_json:
-        print_json(asdict(trained) | {"dev_loss_nats_per_token": trained.dev_losses})
+        losses = {"dev_loss_nats_per_token": trained.dev_losses}
+        print_json(asdict(trained) | losses | {"was_finished": was_finished})
         return
+    cost = f"{trained.cpu_s:.0f} s of CPU time"
     typer.echo(
         f"{trained.folder}: {trained.rows} reports, {trained.steps} steps,"
-        f" {trained.parameters:,} numbers trained, {trained.cpu_s:.0f} s of CPU time;"
+        f" {trained.parameters:,} numbers trained,"
+        f" {'finished before, nothing was trained now' if was_finished else cost};"
         f" kept step {trained.kept_step},"
         f" dev loss {trained.dev_losses[trained.kept_step]:.3f} nats a token"
     )

@@ -64,7 +64,7 @@ def read_training_data(
     facts = {
         "seen": count_parts(parts),
         "counts": {split: len(rows[split]) for split in SPLITS},
-        "sha256": {split: _sha256(folder / f"{split}.jsonl") for split in SPLITS},
+        "sha256": digests_of(folder),
         "passed_over": dict(sorted(reader.passed_over.items())),
         "corpus": _told(folder / "corpus.json", frozenset()),
         "cleaning": _told(folder / "ledger.json", LEDGER_FIELDS),
@@ -132,6 +132,10 @@ def _told(path: Path, fields: frozenset[str]) -> Any:
     return told
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digests_of(folder: Path) -> dict[str, str]:
+    """Return sha256 of each split's file."""
+    digests = {}
+    for split in SPLITS:
+        with (folder / f"{split}.jsonl").open("rb") as file:
+            digests[split] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests

@@ -166,6 +166,33 @@ def test_an_adapter_is_trained_then_scored_and_its_card_has_the_numbers(
     assert "missed_finding" in table.stdout
 
 
+@pytest.mark.model
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_run_that_has_ended_is_said_to_be_and_is_left_as_it_is(
+    corpus: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    base, out = make_tiny_base(tmp_path / "base", corpus), tmp_path / "out"
+    asked = ("train", "--data", corpus, "--base", base, "--recipe", recipe, "--out", out)
+    threads = torch.get_num_threads()
+    try:
+        call(*asked)
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+        torch.set_num_threads(threads)
+    written = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    monkeypatch.setattr("model.training.run_training", None)
+
+    shown = call(*asked, "--resume")
+    printed = json.loads(call(*asked, "--resume", "--json").stdout)
+
+    assert shown.exit_code == 0
+    assert "finished before, nothing was trained now; kept step 2" in shown.stdout
+    assert (printed["was_finished"], printed["steps"], printed["cpu_s"]) == (True, 2, 0)
+    assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == written
+
+
 @pytest.mark.parametrize("name", ["baichuan2-13b-lora", "llama3-8b-qlora"])
 def test_a_shipped_recipe_goes_by_its_name_and_is_refused_without_its_base(
     name: str, corpus: Path, tmp_path: Path

@@ -1,0 +1,79 @@
+"""A run has ended where its card is; another run, or other weights, make it none."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("torch")
+
+from model.training import Recipe, Trained, run_training
+from model.training.finished import read_finished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("torch_as_it_was"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # torch calls names of old Pythons
+]
+
+RECIPE = Recipe(name="tiny", steps=1, tokens_per_batch=300, learning_rate=0.01, dev_rows=1)
+
+
+@pytest.fixture
+def trained(tiny_base: Path, small_corpus: Path, tmp_path: Path) -> Trained:
+    return run_training(RECIPE, data=small_corpus, out=tmp_path / "out", base=tiny_base)
+
+
+def test_what_a_run_left_is_told_with_no_cost(
+    trained: Trained, tiny_base: Path, small_corpus: Path
+) -> None:
+    found = read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base)
+
+    assert found is not None
+    assert (found.wall_s, found.cpu_s) == (0, 0)
+    assert found.dev_losses == trained.dev_losses
+    assert (found.rows, found.steps, found.kept_step) == (12, 1, 1)
+    assert found.parameters == trained.parameters
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "no", "[1]", "{}"],
+)
+def test_without_a_card_of_ours_nothing_has_ended(
+    text: str | None, trained: Trained, tiny_base: Path, small_corpus: Path
+) -> None:
+    card = trained.folder / "card.json"
+    card.unlink() if text is None else card.write_text(text)
+
+    assert read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base) is None
+
+
+def test_another_recipe_corpus_or_base_has_not_ended(
+    trained: Trained, tiny_base: Path, small_corpus: Path
+) -> None:
+    other = RECIPE.model_copy(update={"seed": 4})
+    card = trained.folder / "card.json"
+    told = json.loads(card.read_text())
+
+    assert read_finished(other, data=small_corpus, out=trained.folder, base=tiny_base) is None
+    for part, change in (
+        ("data", told["data"] | {"sha256": {"train": "x", "dev": "y"}}),
+        ("base", told["base"] | {"sha256": "x"}),
+    ):
+        card.write_text(json.dumps(told | {part: change}))
+        assert read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base) is None
+
+
+def test_weights_that_are_no_longer_those_of_the_card_are_trained_again(
+    trained: Trained, tiny_base: Path, small_corpus: Path
+) -> None:
+    (trained.folder / "adapter_model.safetensors").unlink()
+
+    assert read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base) is None
