@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
-from daemon.cli_model import find_recipe, read_recipe
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_recipes import TRAINING, names_of, read_training_recipe
 from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
 
@@ -43,7 +43,10 @@ Strategies = Annotated[
 ]
 Recipes = Annotated[
     str | None,
-    typer.Option(help="Recipe files, or names of shipped ones, instead; commas between."),
+    typer.Option(
+        help=f"Recipe files, or names of shipped ones ({names_of(TRAINING)}), instead; commas"
+        " between."
+    ),
 ]
 Bases = Annotated[
     str | None,
@@ -180,7 +183,7 @@ def ablate(  # noqa: PLR0913, PLR0917 - an option each
 
 
 def _recipes(told: str, steps: int | None) -> list[Recipe]:
-    recipes = [read_recipe(find_recipe(Path(one))) for one in _split(told)]
+    recipes = [read_training_recipe(Path(one)) for one in _split(told)]
     if steps is None:
         return recipes
     return [one.model_copy(update={"steps": steps, "epochs": None}) for one in recipes]

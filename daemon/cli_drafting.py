@@ -5,13 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import yaml
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
 from daemon.cli_libraries import MODEL_LIBRARIES, require_libraries
-from daemon.errors import ConfigurationError
+from daemon.cli_recipes import DRAFTING, read_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
     from model.drafting.run import Means
 
 
-def read_drafting_recipe(path: Path) -> DraftingRecipe:
-    """Read a drafting recipe.
+def read_drafting_recipe(told: Path) -> DraftingRecipe:
+    """Read a drafting recipe: a file, or a shipped one by its name.
 
     Raises:
         ConfigurationError: With the path of its first wrong field.
@@ -31,16 +29,7 @@ def read_drafting_recipe(path: Path) -> DraftingRecipe:
     """
     from model.drafting import load_drafting_recipe
 
-    try:
-        recipe = load_drafting_recipe(path)
-    except OSError as error:
-        raise ConfigurationError(f"cannot_read_file ({type(error).__name__})", str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ConfigurationError("recipe_not_yaml", str(path)) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(first["msg"], f"{path}: {where}") from None
+    recipe = read_recipe(told, DRAFTING, load_drafting_recipe)
     needed = ["sklearn"] * (recipe.classes is not None)
     needed += MODEL_LIBRARIES if recipe.adapter is not None else ()
     require_libraries("model,evaluation", *needed, asked_by="--recipe")

@@ -22,6 +22,7 @@ import model
 from daemon.cli_drafting import draft, notes_of, read_drafting_recipe
 from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_recipes import DRAFTING, names_of
 from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
 
@@ -63,7 +64,8 @@ RecipeFile = Annotated[
     Path | None,
     typer.Option(
         "--recipe",
-        help="YAML of a drafting recipe (model/drafting/recipes): drafts by --train's reports and,"
+        help=f"YAML of a drafting recipe, or the name of a shipped one ({names_of(DRAFTING)}):"
+        " drafts by --train's reports and,"
         " where it says so, an adapter trained on them once and kept; or --adapter's.",
     ),
 ]

@@ -10,17 +10,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-import model
 from daemon.cli_libraries import MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_recipes import TRAINING, names_of, read_training_recipe
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from model.synth import Corpus
-    from model.training import Recipe, Trained
+    from model.training import Trained
 
 ERRORS = Console(stderr=True)
-SHIPPED_RECIPE = Path(model.__file__).parent / "training" / "recipes" / "demo.yaml"
 
 CorpusFolder = Annotated[
     Path, typer.Option("--data", help="Corpus folder, as `prelim synth` writes it.")
@@ -124,7 +123,8 @@ def train(
     recipe: Annotated[
         Path | None,
         typer.Option(
-            "--recipe", help="YAML, or the name of a shipped one; without it, the demo adapter's."
+            "--recipe",
+            help=f"YAML, or the name of a shipped one ({names_of(TRAINING)}); without it, demo.",
         ),
     ] = None,
     base: Base = None,
@@ -143,7 +143,7 @@ def train(
     from model.training import run_training
     from model.training.finished import read_finished
 
-    told = read_recipe(find_recipe(recipe))
+    told = read_training_recipe(recipe)
     _require_corpus(data, "train.jsonl", "dev.jsonl")
     require_libraries("model", *MODEL_LIBRARIES)
     if resume and (finished := read_finished(told, data=data, out=out, base=base)):
@@ -182,37 +182,6 @@ def _print_trained(trained: Trained, *, as_json: bool, was_finished: bool = Fals
         f" kept step {trained.kept_step},"
         f" dev loss {trained.dev_losses[trained.kept_step]:.3f} nats a token"
     )
-
-
-def find_recipe(told: Path | None) -> Path:
-    """Return the recipe's file; a bare name is that of a shipped one, unless a file has it."""
-    if told is None:
-        return SHIPPED_RECIPE
-    shipped = SHIPPED_RECIPE.with_name(f"{told.name}.yaml")
-    return shipped if len(told.parts) == 1 and not told.exists() and shipped.is_file() else told
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe.
-
-    Raises:
-        ConfigurationError: With the path of its first wrong field.
-    """
-    import yaml
-    from pydantic import ValidationError
-
-    from model.training import load_recipe
-
-    try:
-        return load_recipe(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot_read_file ({type(error).__name__})", str(path)) from None
-    except yaml.YAMLError:
-        raise ConfigurationError("not_yaml", str(path)) from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(first["msg"], field or str(path)) from None
 
 
 def _require_corpus(folder: Path, *names: str) -> None:

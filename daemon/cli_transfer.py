@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
-from daemon.cli_model import find_recipe, read_recipe
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_recipes import TRAINING, names_of, read_training_recipe
 from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
 
@@ -33,6 +33,10 @@ Institutions = Annotated[
         help="NAME=FOLDER (train.jsonl, dev.jsonl, test.jsonl) or NAME=FILE.jsonl, which is judged"
         " only; once for each.",
     ),
+]
+RecipeFile = Annotated[
+    Path,
+    typer.Option("--recipe", help=f"YAML, or the name of a shipped one ({names_of(TRAINING)})."),
 ]
 TrainOn = Annotated[
     list[str] | None,
@@ -76,7 +80,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def transfer(  # noqa: PLR0913, PLR0917 - an option each
     institution: Institutions,
-    recipe: Annotated[Path, typer.Option(help="YAML, or the name of a shipped one.")],
+    recipe: RecipeFile,
     out: Out,
     train_on: TrainOn = None,
     adapter: Adapters = None,
@@ -109,7 +113,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
         study = Study(
             institutions=told,
             train_on=sources,
-            recipe=read_recipe(find_recipe(recipe)),
+            recipe=read_training_recipe(recipe),
             out=out,
             base=base,
             adapters=adapters,

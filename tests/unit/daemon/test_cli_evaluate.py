@@ -114,6 +114,21 @@ def test_a_recipe_drafts_beside_the_baselines_and_tells_its_cost(
     assert any(note.startswith("choosing: mine: ") for note in printed["notes"])
 
 
+def test_a_shipped_recipe_goes_by_its_name_and_each_is_named_in_help_and_error(
+    reports: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("sklearn")
+    others = write_reports(tmp_path / "others.jsonl", "o", times=6)
+    asked = ("evaluate", "--data", reports, "--train", others, "--limit", 2)
+
+    printed = json.loads(call(*asked, "--recipe", "openi-no-model", "--json").stdout)
+    error = refused(*asked, "--recipe", "openii")
+
+    assert list(printed["parts"]["all"]["contenders"])[4:] == ["openi-no-model"]
+    assert error.reason == "no_such_recipe (shipped: openi, openi-no-model)"
+    assert "openi-no-model" in call("evaluate", "--help").stdout
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

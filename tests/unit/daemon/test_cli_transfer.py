@@ -119,4 +119,4 @@ def test_what_cannot_be_studied_is_refused(
     assert refused(*north, "--train-on", "west", *rest).where == "--train-on"
     assert refused(*north, "--adapter", f"west={west}", *rest).where == "--adapter"
     (tmp_path / "recipe.yaml").write_text(RECIPE + "speed: 9\n")
-    assert refused(*north, *rest).where == "speed"
+    assert refused(*north, *rest).where == f"{recipe}: speed"
