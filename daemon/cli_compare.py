@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_outputs import require_writable_folder
 from daemon.cli_recipes import TRAINING, names_of, read_training_recipe
 from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
@@ -110,6 +111,7 @@ def compare(  # noqa: PLR0913, PLR0917 - an option each
     done stays in OUT/cells and is not made again; one that was cut off goes on. What cannot be run
     here (a base that needs code of its own, weights that are not here) has a row that says why.
     """
+    require_writable_folder(out, "--out")
     if (strategies is None) == (recipes is None):
         raise ConfigurationError("give_one_of_--strategies_and_--recipes", "--strategies")
     _require_libraries()
@@ -158,6 +160,7 @@ def ablate(  # noqa: PLR0913, PLR0917 - an option each
     The corpus's own reports (internal) and those of others (external) stand side by side. Train the
     adapter with `prompt: {variant: mixed}` in its recipe, so that it knows all four.
     """
+    require_writable_folder(out, "--out")
     _require_libraries()
     from model.comparing.ablation import run_ablation
     from model.comparing.ablation_page import ablation_as_dict, ablation_page, sections_of

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from daemon.cli_libraries import MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_outputs import require_writable_folder
 from daemon.cli_recipes import TRAINING, names_of, read_training_recipe
 from daemon.errors import ConfigurationError
 
@@ -143,6 +144,7 @@ def train(
     from model.training import run_training
     from model.training.finished import read_finished
 
+    require_writable_folder(out, "--out")
     told = read_training_recipe(recipe)
     _require_corpus(data, "train.jsonl", "dev.jsonl")
     require_libraries("model", *MODEL_LIBRARIES)

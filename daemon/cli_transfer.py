@@ -13,6 +13,7 @@ from rich.progress import Progress, TaskID
 
 from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_outputs import require_writable_folder
 from daemon.cli_recipes import TRAINING, names_of, read_training_recipe
 from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
@@ -98,6 +99,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
 
     Baselines that know no more than the training institution's reports draft beside each model.
     """
+    require_writable_folder(out, "--out")
     require_libraries("evaluation", *METRIC_LIBRARIES)
     require_libraries("model", *MODEL_LIBRARIES)
     from model.transfer.costs import Rates

@@ -140,6 +140,18 @@ def test_what_to_train_is_told_once_and_known(
 
 
 @pytest.mark.parametrize("command", ["compare", "ablate"])
+def test_a_place_that_cannot_be_written_is_told_before_any_work(
+    command: str, corpus: Path, adapter: Path, tmp_path: Path
+) -> None:
+    own = {"compare": ("--strategies", "lora"), "ablate": ("--adapter", adapter)}[command]
+    (tmp_path / "file").write_text("")
+
+    error = refused(command, "--data", corpus, "--out", tmp_path / "file" / "out", *own)
+
+    assert (error.reason, error.where) == ("cannot_write (NotADirectoryError)", "--out")
+
+
+@pytest.mark.parametrize("command", ["compare", "ablate"])
 def test_a_corpus_that_is_not_there_is_refused(command: str, tmp_path: Path, adapter: Path) -> None:
     own = {"compare": ("--strategies", "lora"), "ablate": ("--adapter", adapter)}[command]
 

@@ -94,6 +94,12 @@ def test_a_wrong_recipe_is_refused_with_the_fields_path(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_that_cannot_be_written_is_told_before_any_work(corpus: Path, recipe: Path) -> None:
+    error = refused("train", "--data", corpus, "--out", recipe, "--recipe", recipe)
+
+    assert (error.reason, error.where) == ("cannot_write (NotADirectoryError)", "--out")
+
+
 @pytest.mark.parametrize("name", ["train.jsonl", "dev.jsonl"])
 def test_a_folder_that_is_no_corpus_is_refused(name: str, corpus: Path, tmp_path: Path) -> None:
     (corpus / name).unlink()

@@ -113,6 +113,7 @@ def test_what_cannot_be_studied_is_refused(
     assert refused("--institution", "north", *rest).where == "--institution"
     assert refused("--institution", f"a/b={corpus}", *rest).where == "--institution"
     assert refused("--institution", f"..={corpus}", *rest).where == "--institution"
+    assert refused(*north, *rest[:2], "--out", recipe).reason.startswith("cannot_write (")
     assert refused(*north, *north, *rest).where == "--institution"
     assert refused("--institution", "x=nowhere", *rest).where == "--institution x"
     assert refused("--institution", f"west={west}", *rest).reason == "none_has_train_jsonl"
