@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,9 +18,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 import model
-from daemon.cli_drafting import draft, notes_of, read_drafting_recipe
+from daemon.cli_contenders import ADAPTER, Asked, read_contenders
+from daemon.cli_drafting import draft, notes_of
 from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
+from daemon.cli_outputs import require_writable_file, require_writable_folder
 from daemon.cli_recipes import DRAFTING, names_of
 from daemon.cli_tables import print_table
 from daemon.errors import ConfigurationError
@@ -29,13 +30,11 @@ from daemon.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from model.drafting import DraftingRecipe
     from model.evaluation import Evaluation
     from model.evaluation.comparison import Comparison, WeightedMetric
 
 ERRORS = Console(stderr=True)
 SHIPPED_ADAPTER = Path(model.__file__).parent / "demo_adapter"
-ADAPTER = "adapter"
 
 Data = Annotated[
     Path,
@@ -88,22 +87,6 @@ Card = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a comparison is asked for."""
-
-    data: Path
-    adapter: Path | None
-    base: Path | None
-    systems: str | None
-    train: Path | None
-    against: str | None
-    encoder: Path | None
-    limit: int | None
-    recipe: Path | None
-    is_ablated: bool
-
-
 def add_commands(app: typer.Typer) -> None:
     """Add this module's command."""
     app.command()(evaluate)
@@ -126,7 +109,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
     as_json: AsJson = False,
 ) -> None:
     """Score drafts beside baselines: a synthetic corpus by its truth, all else by the reference."""
-    if data.is_dir() and systems is None and html is None and recipe is None:
+    require_writable_folder(html, "--html")
+    require_writable_file(drafts, "--drafts")
+    asked = Asked(data, adapter, base, systems, train, against, encoder, limit, recipe, ablate)
+    if _is_by_truth(asked, html):
         judged = _judge(data, adapter or SHIPPED_ADAPTER, base, limit, is_card=card)
         _write_drafts(drafts, judged.drafts)
         if as_json:
@@ -136,8 +122,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
         return
     if card:
         raise ConfigurationError("only_for_a_corpus_judged_by_its_truth", "--card")
-    asked = (data, adapter, base, systems, train, against, encoder, limit, recipe, ablate)
-    compared = _compare(Asked(*asked))
+    compared = _compare(asked)
     _write_drafts(drafts, compared.drafts)
     from model.evaluation.report import as_dict, write_report
 
@@ -149,6 +134,20 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
         _print_comparison(compared)
 
 
+def _is_by_truth(asked: Asked, html: Path | None) -> bool:
+    """Tell whether a corpus is judged by its truth.
+
+    Raises:
+        ConfigurationError: An option is given that has a meaning in comparisons alone.
+    """
+    if not asked.data.is_dir() or (asked.systems, asked.recipe, html) != (None, None, None):
+        return False
+    others = {"--against": asked.against, "--train": asked.train, "--encoder": asked.encoder}
+    for option in (name for name, told in others.items() if told is not None):
+        raise ConfigurationError("only_in_a_comparison: on a corpus give --systems too", option)
+    return True
+
+
 def _judge(
     data: Path, adapter: Path, base: Path | None, limit: int | None, *, is_card: bool
 ) -> Evaluation:
@@ -158,6 +157,7 @@ def _judge(
             raise ConfigurationError("corpus_file_missing", str(data / name))
     if is_card and not (adapter / "card.json").is_file():
         raise ConfigurationError("card_missing", str(adapter))
+    require_writable_file(adapter / "card.json" if is_card else None, "--card")
     require_libraries("model", *MODEL_LIBRARIES, "rouge_score")
     from model.evaluation import run_evaluation
 
@@ -183,23 +183,16 @@ def _compare(asked: Asked) -> Comparison:
     is_folder = asked.data.is_dir()
     file = asked.data / "test.jsonl" if is_folder else asked.data
     train_file = asked.train or (asked.data / "train.jsonl" if is_folder else None)
+    who = read_contenders(asked, has_train=train_file is not None)
     reports = read_reports(file)[: asked.limit]
     train = [] if train_file is None else read_reports(train_file)
-    names, own = _read_systems(asked, has_train=bool(train))
-    recipe = _read_recipe(asked, (*names, *dict(own)), has_train=bool(train))
-    if ADAPTER in names:
-        require_libraries("model", *MODEL_LIBRARIES)
-    against = asked.against or ("nearest" if "nearest" in names else None)
-    everyone = (*names, *dict(own), *([] if recipe is None else [recipe.name]))
-    if asked.against is not None and asked.against not in everyone:
-        raise ConfigurationError("no_such_system", "--against")
     metrics, notes = _weighted_metrics(asked.encoder)
-    with _drafting(len(reports) if ADAPTER in names else 0) as advance:
-        means = Means(train, asked.adapter or SHIPPED_ADAPTER, asked.base, own, advance)
-        drafts = draft_all(names, reports, means)
-    if recipe is not None:
+    with _drafting(len(reports) if ADAPTER in who.names else 0) as advance:
+        means = Means(train, asked.adapter or SHIPPED_ADAPTER, asked.base, who.own, advance)
+        drafts = draft_all(who.names, reports, means)
+    if who.recipe is not None:
         drafted = draft(
-            recipe,
+            who.recipe,
             reports,
             train,
             adapter=asked.adapter,
@@ -215,48 +208,8 @@ def _compare(asked: Asked) -> Comparison:
         train=train,
         metrics=metrics,
         notes=notes,
-        against=against,
+        against=who.against,
     )
-
-
-def _read_systems(
-    asked: Asked, *, has_train: bool
-) -> tuple[list[str], tuple[tuple[str, Path], ...]]:
-    """Read --systems: our own by name, and files of drafts.
-
-    Raises:
-        ConfigurationError: One is not known, stands twice, or needs reports to learn from.
-    """
-    from model.evaluation.contenders import BASELINES, NAMES, NEED_TRAINING
-
-    if asked.systems is None:
-        names = [name for name in BASELINES if has_train or name not in NEED_TRAINING]
-        is_drafting = asked.adapter is not None and asked.recipe is None
-        return names + [ADAPTER] * is_drafting, ()
-    told = [one.strip() for one in asked.systems.split(",") if one.strip()]
-    own = tuple(
-        (name, Path(path)) for name, _, path in (one.partition("=") for one in told) if path
-    )
-    names = [one for one in told if "=" not in one]
-    everyone = [*names, *(name for name, _ in own)]
-    if not told or set(names) - set(NAMES) or len(set(everyone)) < len(told):
-        raise ConfigurationError(f"not some of {', '.join(NAMES)}, NAME=FILE", "--systems")
-    if set(names) & set(NEED_TRAINING) and not has_train:
-        raise ConfigurationError("neighbours_need_--train", "--systems")
-    return names, own
-
-
-def _read_recipe(asked: Asked, others: Sequence[str], *, has_train: bool) -> DraftingRecipe | None:
-    if asked.recipe is None:
-        if asked.is_ablated:
-            raise ConfigurationError("only_with_--recipe", "--ablate")
-        return None
-    if not has_train:
-        raise ConfigurationError("a_recipe_needs_--train", "--recipe")
-    recipe = read_drafting_recipe(asked.recipe)
-    if recipe.name in others:
-        raise ConfigurationError("a_contender_has_this_name", f"{asked.recipe}: name")
-    return recipe
 
 
 def _weighted_metrics(encoder: Path | None) -> tuple[list[WeightedMetric], list[str]]:

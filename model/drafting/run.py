@@ -116,7 +116,7 @@ def draft_by_recipe(
         with drafted.timed(f"choosing: {name}"):
             drafted.drafts[name] = [case.draft(place, one) for place in range(len(reports))]
     if is_ablated and recipe.adapter is not None:
-        drafted.drafts[f"{recipe.name}-greedy"] = case.first_drafts()
+        drafted.drafts[greedy_of(recipe)] = case.first_drafts()
     return drafted
 
 
@@ -134,6 +134,17 @@ def contenders(recipe: DraftingRecipe, *, is_ablated: bool) -> dict[str, Draftin
         if one not in told.values():
             told[f"{recipe.name}-{part}"] = one
     return told
+
+
+def names_of(recipe: DraftingRecipe, *, is_ablated: bool) -> tuple[str, ...]:
+    """Return the names of all that ``draft_by_recipe`` drafts as, known before it does."""
+    is_greedy = is_ablated and recipe.adapter is not None
+    return (*contenders(recipe, is_ablated=is_ablated), *([greedy_of(recipe)] * is_greedy))
+
+
+def greedy_of(recipe: DraftingRecipe) -> str:
+    """Name the adapter's likeliest drafts."""
+    return f"{recipe.name}-greedy"
 
 
 class _Case:

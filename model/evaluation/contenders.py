@@ -62,6 +62,7 @@ def draft_all(
         EngineUnavailableError: The adapter's weights or libraries are missing.
         PromptRefusedError: A report is too long for the base.
     """
+    own = {name: read_drafts(path, reports) for name, path in means.drafts}  # refused before work
     drafts: dict[str, list[str]] = {}
     if set(names) & set(NEED_TRAINING):
         drafts |= _from_neighbours(reports, means.train)
@@ -75,7 +76,6 @@ def draft_all(
         prompts = [_prompt(report, ADAPTER) for report in reports]
         written = draft_prompts(prompts, load_adapter(means.adapter, means.base), means.advance)
         drafts[ADAPTER] = [draft.text for draft in written]
-    own = {name: read_drafts(path, reports) for name, path in means.drafts}
     return {name: drafts[name] for name in names} | own
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from daemon import cli_evaluate
 from daemon.cli import app
+from daemon.errors import ConfigurationError
 from mappings.errors import PrelimError
 from model.errors import CorpusUnreadableError, EngineUnavailableError
 from tests.unit.model.tiny_base import make_corpus
@@ -104,12 +105,13 @@ def test_a_recipe_drafts_beside_the_baselines_and_tells_its_cost(
 ) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("name: mine\nneighbours: 3\nchecks: true\n")
-    options = ("--train", others, "--recipe", recipe, "--ablate", "--against", "mine")
+    options = ("--train", others, "--recipe", recipe, "--ablate", "--against", "mine-no-checks")
 
     printed = json.loads(call("evaluate", "--data", reports, *options, "--json").stdout)
 
     whole = printed["parts"]["all"]["contenders"]
     assert list(whole)[4:] == ["mine", "mine-no-checks"]
+    assert {test["against"] for test in printed["tests"]} == {"mine-no-checks"}
     assert whole["mine"]["missed_abnormal"]["n"] == 12
     assert any(note.startswith("choosing: mine: ") for note in printed["notes"])
 
@@ -149,6 +151,35 @@ def test_a_recipe_that_cannot_be_used_is_refused(
     assert error.where.endswith(where)
 
 
+@pytest.mark.parametrize(
+    ("option", "name"), [("--html", "reports.jsonl"), ("--drafts", "gone/drafts.jsonl")]
+)
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_drafted(
+    option: str, name: str, reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.evaluation.contenders.draft_all", None)
+
+    error = refused("evaluate", "--data", reports, option, tmp_path / name)
+
+    assert error.where == option
+    assert error.reason.startswith("cannot_write (")
+
+
+def test_a_card_that_cannot_be_written_is_told_before_anything_is_drafted(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path | None, option: str) -> None:
+        if path is not None:
+            raise ConfigurationError("cannot_write", f"{option} {path.name}")
+
+    (tmp_path / "card.json").write_text("{}")
+    monkeypatch.setattr(cli_evaluate, "require_writable_file", refuse)
+
+    error = refused("evaluate", "--data", corpus, "--adapter", tmp_path, "--card")
+
+    assert error.where == "--card card.json"
+
+
 def test_drafts_of_ones_own_are_held_against_a_baseline(reports: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in reports.read_text().splitlines()]
     mine = tmp_path / "mine.jsonl"
@@ -166,23 +197,29 @@ def test_drafts_of_ones_own_are_held_against_a_baseline(reports: Path, tmp_path:
     }
 
 
-@pytest.mark.parametrize(
-    ("options", "where"),
-    [
-        (("--systems", "constant,guess"), "--systems"),
-        (("--systems", "constant,constant"), "--systems"),
-        (("--systems", ","), "--systems"),
-        (("--systems", "nearest"), "--systems"),
-        (("--against", "nobody"), "--against"),
-        (("--card",), "--card"),
-        (("--ablate",), "--ablate"),
-        (("--recipe", "mine.yaml"), "--recipe"),
-    ],
-)
-def test_what_cannot_be_compared_is_refused(
-    options: tuple[str, ...], where: str, reports: Path
+def test_numbers_of_a_comparison_go_into_no_card(reports: Path) -> None:
+    assert refused("evaluate", "--data", reports, "--card").where == "--card"
+
+
+def test_an_unknown_system_is_refused_with_the_known_ones_before_anything_is_read(
+    reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert refused("evaluate", "--data", reports, *options).where == where
+    monkeypatch.setattr("model.evaluation.reports.read_reports", None)
+    recipe, mine = tmp_path / "house.yaml", tmp_path / "mine.jsonl"
+    recipe.write_text("name: house\nchecks: true\n")
+    systems = ("--systems", f"constant,mine={mine}", "--recipe", recipe, "--train", reports)
+
+    error = refused("evaluate", "--data", reports, *systems, "--ablate", "--against", "nobody")
+
+    known = "constant, mine, house, house-no-checks"
+    assert (error.reason, error.where) == (f"no_such_system (there are {known})", "--against")
+
+
+def test_what_only_a_comparison_knows_is_not_passed_over_on_a_corpus(
+    corpus: Path, others: Path
+) -> None:
+    assert refused("evaluate", "--data", corpus, "--against", "nobody").where == "--against"
+    assert refused("evaluate", "--data", corpus, "--train", others).where == "--train"
 
 
 def test_a_file_that_holds_no_reports_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("rouge_score")
 
 from model.drafting import run
 from model.drafting.recipe import AdapterPlan, ClassFilter, DraftingRecipe
-from model.drafting.run import Means, contenders, draft_by_recipe
+from model.drafting.run import Means, contenders, draft_by_recipe, names_of
 from model.training.recipe import Recipe
 from tests.unit.model.drafting_samples import ALL_CLEAR, make_reports
 
@@ -76,6 +76,7 @@ def test_a_draft_that_a_check_refuses_is_no_candidate(
 
     assert "Effusion of 4 cm on the right." not in drafted.drafts["mine"]
     assert "Effusion of 4 cm on the right." in drafted.drafts["mine-no-checks"]
+    assert tuple(drafted.drafts) == names_of(recipe, is_ablated=True)
     assert drafted.drafts["mine-greedy"][1] == "Effusion of 4 cm on the right."
 
 
@@ -107,3 +108,5 @@ def test_each_part_is_left_out_once() -> None:
 
     assert list(told) == ["m", "m-no-checks", "m-no-adapter", "m-no-classes", "m-neighbours-only"]
     assert list(contenders(whole, is_ablated=False)) == ["m"]
+    assert names_of(whole, is_ablated=True) == (*told, "m-greedy")
+    assert names_of(whole, is_ablated=False) == ("m",)

@@ -10,6 +10,7 @@ import pytest
 from mappings.domain import Region
 from model.corpora.schema import CorpusRow
 from model.engines.extractive import ALL_NORMAL
+from model.errors import CorpusUnreadableError
 from model.evaluation import contenders
 from model.evaluation.contenders import BASELINES, Means, draft_all
 from tests.unit.model.evaluation.test_systems import Recorder
@@ -81,3 +82,14 @@ def test_drafts_of_ones_own_come_last(tmp_path: Path) -> None:
 
     assert list(drafts) == ["constant", "mine"]
     assert drafts["mine"] == [report.impression for report in REPORTS]
+
+
+def test_drafts_of_ones_own_that_do_not_fit_are_refused_before_anybody_drafts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(contenders, "ExtractiveEngine", None)
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"report_id": "x", "draft": "Normal."}\n')
+
+    with pytest.raises(CorpusUnreadableError):
+        draft_all(["extractive"], REPORTS, Means(drafts=(("mine", path),)))
