@@ -136,6 +136,8 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
         plan = split_by_site(rows, dev=dev or (), test=test or (), near=near)
     else:
         plan = split_by_time(rows, dev_from=dev_from, test_from=test_from, near=near)
+    if not plan.names:
+        raise ConfigurationError("no_reports", str(data))
     _write_splits(data, out, plan)
     _keep_ledger(data, out)
     told = _describe_split(out, plan) | {"by": by.value, "seed": seed}

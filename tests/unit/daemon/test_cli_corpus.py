@@ -174,7 +174,9 @@ def test_a_corpus_is_split_into_files(
 def test_the_ledger_of_its_cleaning_goes_with_a_corpus_and_another_files_does_not(
     tmp_path: Path,
 ) -> None:
-    data = write_rows(tmp_path / "corpus.jsonl")
+    data = tmp_path / "corpus.jsonl"
+    findings = "The lungs are clear. The heart is not enlarged. There is no pleural effusion."
+    write_corpus_file(data, [CorpusRow("r", findings=findings, impression="No acute disease.")])
     call("clean", data, "--out", tmp_path / "cleaned")
     kept = tmp_path / "cleaned" / "kept.jsonl"
 
@@ -225,3 +227,19 @@ def test_what_cannot_be_is_refused_with_its_reason(
 
     with pytest.raises(PrelimError, match=reason):
         call("corpus", *arguments)
+
+
+@pytest.mark.parametrize(
+    "by", [("patient",), ("time", "--dev-from", "2026-01", "--test-from", "2026-02")]
+)
+def test_a_corpus_without_reports_is_not_split_and_nothing_is_written(
+    by: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    asked = ("corpus", "split", tmp_path / "empty.jsonl", "--out", tmp_path / "out", "--by", *by)
+
+    with pytest.raises(PrelimError, match="no_reports") as caught:
+        call(*asked)
+
+    assert caught.value.where == str(tmp_path / "empty.jsonl")
+    assert not (tmp_path / "out").exists()
