@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,18 +115,36 @@ def run_case(case: Case, folder: Path, seconds: float) -> Figures:
     return figures
 
 
+def family_of(pid: int) -> list[int]:
+    """Return a process and all that descend from it (Linux)."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = int(fields[1])
+    family = [pid]
+    for parent in family:
+        family += [child for child, its_parent in parents.items() if its_parent == parent]
+    return family
+
+
 def resident_mib(pid: int) -> float:
-    """Return the memory of one process, its children not counted (Linux)."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return float("nan")
+    """Return the memory of a process and its descendants; what they share is counted each time."""
+    total_kib = 0
+    for member in family_of(pid):
+        for line in Path(f"/proc/{member}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS:"):
+                total_kib += int(line.split()[1])
+    return total_kib / 1024
 
 
 def spent_cpu_s(pid: int) -> float:
-    """Return the CPU time of one process, all its threads, its children not counted (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU time of a process and its descendants, those not counted that have ended."""
+    ticks = 0
+    for member in family_of(pid):
+        fields = Path(f"/proc/{member}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def count_stored(journal: Path) -> int:

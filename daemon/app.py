@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from daemon.fhir_target import FhirTarget
 from daemon.health import Health
 from daemon.http_side import HttpSide
 from daemon.intake import MllpIntake
+from daemon.journal_remote import open_served_journal
 from daemon.journal_sqlite import open_journal
 from daemon.kafka_side import KafkaSide
 from daemon.mapping import MapStep, plan_reports, warm_reader
@@ -75,7 +77,12 @@ class App:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock | None = None, *, worker_stderr: int | None = None
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        *,
+        worker_stderr: int | None = None,
+        is_writer_apart: bool = False,
     ) -> None:
         """Check what can be checked before anything is opened.
 
@@ -83,6 +90,7 @@ class App:
             settings: Checked settings.
             clock: None for the machine's.
             worker_stderr: File descriptor for the worker's log lines; None for our own stderr.
+            is_writer_apart: Have a process of its own write the journal, by the machine's clock.
 
         Raises:
             SiteMappingError: A site's table cannot be used.
@@ -99,6 +107,7 @@ class App:
         self.journal: SqliteJournal
         self.pipeline: Pipeline
         self._clock = clock or SystemClock()
+        self._is_writer_apart = is_writer_apart
         self._sites = load_sites(settings.sites)
         self.outbound = Outbound(settings, self._sites, self._clock)
         self.application_acks = ApplicationAcks(
@@ -152,14 +161,8 @@ class App:
 
     async def _start(self) -> None:
         settings, stack = self.settings, self._stack
-        stack.enter_context(acquire_serve_lock(settings.journal_path))
-        self.journal = open_journal(
-            settings.journal_path,
-            clock=self._clock,
-            on_head=log_head,
-            anchor_every=settings.logs.anchor_entries,
-            is_left_on_final=settings.fhir.on_final == "leave",
-        )
+        lock = stack.enter_context(acquire_serve_lock(settings.journal_path))
+        self.journal = self._open_journal(lock)
         stack.push_async_callback(self.journal.close)
         await self.journal.bind_target(str(settings.fhir.base_url or "embedded"))
         await self._start_http()
@@ -180,6 +183,20 @@ class App:
         self.http.is_taking = True
         stack.callback(self._close_reports_door)
         log.info("daemon.started", version=version("prelim"), count=len(self.doors))
+
+    def _open_journal(self, lock: int) -> SqliteJournal:
+        settings = self.settings
+        open_ = (
+            partial(open_served_journal, lock=lock, log_level=settings.logs.level)
+            if self._is_writer_apart
+            else partial(open_journal, clock=self._clock)
+        )
+        return open_(
+            settings.journal_path,
+            on_head=log_head,
+            anchor_every=settings.logs.anchor_entries,
+            is_left_on_final=settings.fhir.on_final == "leave",
+        )
 
     async def _start_http(self) -> None:
         settings = self.settings

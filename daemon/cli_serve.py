@@ -40,7 +40,7 @@ async def _serve(settings: Settings) -> None:
     from daemon.app import App
     from daemon.logs import log_loop_failure, start_logging
 
-    app = App(settings)
+    app = App(settings, is_writer_apart=True)
     start_logging(settings.logs.level, on_dropped_key=app.metrics.log_keys_dropped.inc)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.set_exception_handler(log_loop_failure)

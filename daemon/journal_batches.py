@@ -17,13 +17,11 @@ from mappings.domain import MessageId
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from daemon.delivery import NewDelivery
-    from daemon.journal_writer import Transaction
+    from daemon.journal_transaction import Transaction
     from mappings.domain import RawReport
-
-    NewId = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +44,15 @@ class Taken:
     is_place_reused: bool = False
 
 
-def receive_all(transaction: Transaction, batch: Sequence[Fetched], new_id: NewId) -> list[Taken]:
+def receive_all(transaction: Transaction, batch: Sequence[Fetched]) -> list[Taken]:
     """Store a batch, in its order; find what is there already."""
     if any(one.reason for one in batch) or any(_find_place(transaction, one.raw) for one in batch):
-        return [_receive(transaction, one, new_id) for one in batch]
+        return [_receive(transaction, one) for one in batch]
     # Nothing out of the ordinary: few statements for all of them.
     arrivals = [Arrival(one.raw, one.raw.origin) for one in batch]
     taken = [
         Taken(received.message_id, received.is_duplicate, received.is_control_id_reused)
-        for received in receive_together(transaction, arrivals, new_id)
+        for received in receive_together(transaction, arrivals)
     ]
     _store_places(transaction, [one.raw for one in batch], taken)
     return taken
@@ -76,22 +74,20 @@ def _store_places(
     transaction.insert("origin", [(raw.origin, raw.digest, one.message_id) for raw, one in pairs])
 
 
-def _receive(transaction: Transaction, fetched: Fetched, new_id: NewId) -> Taken:
+def _receive(transaction: Transaction, fetched: Fetched) -> Taken:
     raw = fetched.raw
     there = _find_place(transaction, raw)
     if there is not None and there[1]:
         return Taken(MessageId(there[0]), is_duplicate=True)
-    taken = _store(transaction, fetched, is_place_reused=there is not None, new_id=new_id)
+    taken = _store(transaction, fetched, is_place_reused=there is not None)
     _store_places(transaction, [raw], [taken])
     return taken
 
 
-def _store(
-    transaction: Transaction, fetched: Fetched, *, is_place_reused: bool, new_id: NewId
-) -> Taken:
+def _store(transaction: Transaction, fetched: Fetched, *, is_place_reused: bool) -> Taken:
     raw = fetched.raw
     if fetched.reason is None:
-        received = journal_messages.receive(transaction, raw, raw.origin, new_id)
+        received = journal_messages.receive(transaction, raw, raw.origin)
         return Taken(
             received.message_id,
             received.is_duplicate,
@@ -99,9 +95,9 @@ def _store(
             is_place_reused,
         )
     message_id = journal_messages.refuse(
-        transaction, raw, raw.origin, fetched.reason, fetched.where, new_id
+        transaction, raw, raw.origin, fetched.reason, fetched.where
     )
-    journal_outbox.queue(transaction, message_id, None, fetched.deliveries, new_id)
+    journal_outbox.queue(transaction, message_id, None, fetched.deliveries)
     return Taken(message_id, is_place_reused=is_place_reused)
 
 

@@ -15,7 +15,7 @@ from daemon.lifecycle import State
 if TYPE_CHECKING:
     import sqlite3
 
-    from daemon.journal_writer import Transaction
+    from daemon.journal_transaction import Transaction
 
 TARGET = "target:"
 

@@ -13,19 +13,17 @@ from daemon.audit import SELF, Change
 from daemon.errors import UnknownIdError
 from daemon.journal import Received
 from daemon.journal_codec import storable, time_text
-from daemon.journal_writer import ROWS_MAX, in_powers_of_two
+from daemon.journal_transaction import ROWS_MAX, in_powers_of_two
 from daemon.lifecycle import Event, IllegalTransitionError, State, next_state
 from mappings.domain import MessageId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from daemon.audit import Detail
     from daemon.delivery import NewDelivery
-    from daemon.journal_writer import Transaction
+    from daemon.journal_transaction import Transaction
     from mappings.domain import RawReport
-
-    NewId = Callable[[], str]
 
 
 FRAME_REASON = "frame_"
@@ -39,15 +37,11 @@ class Arrival(NamedTuple):
     peer: str
 
 
-def receive_together(
-    transaction: Transaction, arrivals: Sequence[Arrival], new_id: NewId
-) -> list[Received]:
+def receive_together(transaction: Transaction, arrivals: Sequence[Arrival]) -> list[Received]:
     """Store accepted messages, oldest first, with few statements for all of them."""
     if len(arrivals) == 1 or _is_any_known(transaction, arrivals):
-        return [receive(transaction, *arrival, new_id) for arrival in arrivals]
-    ids = _store_messages(
-        transaction, [arrival.raw for arrival in arrivals], State.RECEIVED, None, new_id
-    )
+        return [receive(transaction, *arrival) for arrival in arrivals]
+    ids = _store_messages(transaction, [arrival.raw for arrival in arrivals], State.RECEIVED)
     transaction.audit(
         *(
             _receipt(message_id, arrival, is_control_id_reused=False)
@@ -57,7 +51,7 @@ def receive_together(
     return [Received(id_, is_duplicate=False, is_control_id_reused=False) for id_ in ids]
 
 
-def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) -> Received:
+def receive(transaction: Transaction, raw: RawReport, peer: str) -> Received:
     """Store an accepted message, or find it there already."""
     is_known = transaction.find(
         "SELECT 1 FROM message WHERE sender = ? AND message_control_id = ? AND is_refused = 0",
@@ -69,7 +63,7 @@ def receive(transaction: Transaction, raw: RawReport, peer: str, new_id: NewId) 
         return Received(MessageId(sent), is_duplicate=True, is_control_id_reused=False)
     # An empty control id is no id: nothing is reused.
     is_reused = bool(raw.message_control_id and is_known)
-    [message_id] = _store_messages(transaction, [raw], State.RECEIVED, None, new_id)
+    [message_id] = _store_messages(transaction, [raw], State.RECEIVED)
     transaction.audit(_receipt(message_id, Arrival(raw, peer), is_control_id_reused=is_reused))
     return Received(message_id, is_duplicate=False, is_control_id_reused=is_reused)
 
@@ -105,14 +99,13 @@ def refuse(
     peer: str,
     reason: str,
     where: str | None,
-    new_id: NewId,
 ) -> MessageId:
     """Keep a message that the door refused; the same one again is only counted."""
     sent = _find_sent(transaction, raw, is_refused=True)
     if sent is not None:
         transaction.execute("UPDATE message SET attempts = attempts + 1 WHERE id = ?", (sent,))
         return MessageId(sent)
-    [message_id] = _store_messages(transaction, [raw], State.REJECTED, reason, new_id)
+    [message_id] = _store_messages(transaction, [raw], State.REJECTED, reason)
     detail = _arrival(raw, peer) | {"reason": reason, "where": where}
     transaction.audit(Change("refuse", message_id, to_state=State.REJECTED, detail=detail))
     return message_id
@@ -131,10 +124,9 @@ def _store_messages(
     transaction: Transaction,
     raws: Sequence[RawReport],
     state: State,
-    reason: str | None,
-    new_id: NewId,
+    reason: str | None = None,
 ) -> list[MessageId]:
-    ids = [MessageId(new_id()) for _ in raws]
+    ids = [MessageId(transaction.new_id()) for _ in raws]
     last = transaction.insert(
         """message (id, state, is_refused, reason, standard, door, sender,
             message_control_id, message_type, received_at, digest)""",
@@ -169,13 +161,12 @@ def record_rejected(
     message_id: str,
     fault: tuple[str, str | None],
     deliveries: Sequence[NewDelivery],
-    new_id: NewId,
 ) -> None:
     """RECEIVED -> REJECTED; ``fault`` is reason and where."""
     state = unmapped_state(transaction, message_id, Event.REJECT)
     detail = dict(zip(("reason", "where"), fault, strict=True))
     _move_message(transaction, message_id, (state, Event.REJECT), detail)
-    journal_outbox.queue(transaction, message_id, None, deliveries, new_id)
+    journal_outbox.queue(transaction, message_id, None, deliveries)
 
 
 def count_attempt(transaction: Transaction, message_id: str) -> None:

@@ -15,7 +15,7 @@ from daemon.lifecycle import Event, IllegalTransitionError, State, next_state
 
 if TYPE_CHECKING:
     from daemon.audit import Detail
-    from daemon.journal_writer import Transaction
+    from daemon.journal_transaction import Transaction
 
 STARTS_AFRESH = {Event.DRAFT, Event.REDRAFT, Event.REPOST, Event.WITHDRAW}
 """Events after which the attempts are counted from 0 again."""

@@ -21,14 +21,12 @@ from mappings.domain import MessageId
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from daemon.audit import Detail
     from daemon.delivery import DeliveryKind
-    from daemon.journal_writer import Transaction
-
-    NewId = Callable[[], str]
+    from daemon.journal_transaction import Transaction
 
 NEWER_VERSION = "newer_version"
 
@@ -55,11 +53,10 @@ def queue(
     message_id: str,
     report_id: str | None,
     deliveries: Sequence[NewDelivery],
-    new_id: NewId,
 ) -> None:
     """Keep what is to be sent because of a change that is being recorded."""
     for delivery in deliveries:
-        delivery_id = new_id()
+        delivery_id = transaction.new_id()
         transaction.execute(
             """INSERT INTO delivery (id, message_id, report_id, kind, target, state, control_id,
                 payload) VALUES (?, ?, ?, ?, ?, 'due', ?, ?)""",

@@ -25,17 +25,15 @@ from daemon.journal_versions import plan_births, version_of
 from daemon.lifecycle import Event, IllegalTransitionError, State, next_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from daemon.audit import Detail
     from daemon.delivery import NewDelivery
     from daemon.journal import NewReport
+    from daemon.journal_transaction import Transaction
     from daemon.journal_versions import Birth
-    from daemon.journal_writer import Transaction
     from mappings.domain import Draft, DraftObservation, ReportId
-
-    NewId = Callable[[], str]
 
 
 def record_mapped(
@@ -43,7 +41,6 @@ def record_mapped(
     message_id: str,
     reports: Sequence[NewReport],
     deliveries: Sequence[NewDelivery],
-    new_id: NewId,
     *,
     is_left: bool,
 ) -> None:
@@ -53,9 +50,9 @@ def record_mapped(
     """
     unmapped_state(transaction, message_id, Event.MAP)
     for birth in plan_births(reports):
-        _bear(transaction, message_id, birth, new_id(), is_left=is_left)
+        _bear(transaction, message_id, birth, transaction.new_id(), is_left=is_left)
     transaction.execute("UPDATE message SET is_mapped = 1 WHERE id = ?", (message_id,))
-    journal_outbox.queue(transaction, message_id, None, deliveries, new_id)
+    journal_outbox.queue(transaction, message_id, None, deliveries)
 
 
 def _bear(
@@ -149,7 +146,6 @@ def record_posted(
     report_id: ReportId,
     detail: Detail,
     deliveries: Sequence[NewDelivery],
-    new_id: NewId,
 ) -> None:
     """DRAFTED -> POSTED, or a note on a report that moved on while its post was under way.
 
@@ -158,13 +154,12 @@ def record_posted(
         report_id: Whose draft was posted.
         detail: ``reference``, ``version_id`` and ``outcome`` of the server's answer.
         deliveries: What is to be sent now; nothing of a report that moved on is.
-        new_id: Gives each delivery its id.
     """
     before, state = move(transaction, report_id, Event.POST, detail)
     _keep_reference(transaction, report_id, detail)
     if state is State.POSTED:
         journal_succession.record_place_taken(transaction, report_id, before.report_key)
-        journal_outbox.queue(transaction, before.message_id, report_id, deliveries, new_id)
+        journal_outbox.queue(transaction, before.message_id, report_id, deliveries)
 
 
 def record_retracted(
@@ -172,7 +167,6 @@ def record_retracted(
     report_id: ReportId,
     detail: Detail,
     deliveries: Sequence[NewDelivery],
-    new_id: NewId,
 ) -> None:
     """RETRACTING -> RETRACTED, or a note on one that moved on meanwhile.
 
@@ -181,7 +175,6 @@ def record_retracted(
         report_id: In whose name the draft was taken back.
         detail: ``reference``, ``version_id`` and ``outcome`` of the server's answer.
         deliveries: What is to be sent now; an ORU only to a receiver that was sent one before.
-        new_id: Gives each delivery its id.
     """
     stored = find_report(transaction, report_id)
     told_why: Detail = {**detail, "reason": stored.retracted_for}
@@ -190,7 +183,7 @@ def record_retracted(
     if state is State.RETRACTED:
         told = journal_outbox.targets_of(transaction, stored.report_key, "oru")
         owed = [each for each in deliveries if each.kind != "oru" or each.target in told]
-        journal_outbox.queue(transaction, stored.message_id, report_id, owed, new_id)
+        journal_outbox.queue(transaction, stored.message_id, report_id, owed)
 
 
 def _keep_reference(transaction: Transaction, report_id: str, detail: Detail) -> None:

@@ -18,12 +18,11 @@ from daemon.journal import Received
 from mappings.domain import MessageId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from daemon.journal_writer import Transaction
+    from daemon.journal_transaction import Transaction
     from mappings.domain import RawReport
 
-    NewId = Callable[[], str]
     Pairs = Sequence[tuple[str, str]]
 
 IDENTIFIER = "identifier"
@@ -66,14 +65,14 @@ def identify(identifiers: Sequence[str], conditions: Sequence[Pairs]) -> Resourc
 
 
 def receive_resource(
-    transaction: Transaction, raw: RawReport, peer: str, identity: ResourceIdentity, new_id: NewId
+    transaction: Transaction, raw: RawReport, peer: str, identity: ResourceIdentity
 ) -> ReceivedResource:
     """Store a message, or find it, or what its conditions name, there already."""
     there = [_find(transaction, token) for token in identity.unless]
     if there and there[0] is not None and None not in there:
         first = Received(MessageId(there[0]), is_duplicate=True, is_control_id_reused=False)
         return ReceivedResource(first, is_condition_met=True)
-    received = journal_messages.receive(transaction, raw, peer, new_id)
+    received = journal_messages.receive(transaction, raw, peer)
     for token in sorted(identity.tokens):
         transaction.execute(
             "INSERT OR IGNORE INTO resource_identity VALUES (?, ?)", (token, received.message_id)

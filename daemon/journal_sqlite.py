@@ -1,13 +1,12 @@
 """The journal in one SQLite file: the ports of journal_ports.py, embedded, with no server.
 
-Writes go to the one writer thread (journal_writer.py); questions stand in journal_questions.py.
-What a write does stands in journal_messages.py and journal_reports.py; this file only joins them.
+Writes go to the one writer (journal_writer.py); questions stand in journal_questions.py. What a
+write does stands in journal_messages.py and journal_reports.py; this file only joins them.
 """
 
 from __future__ import annotations
 
 import secrets
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from daemon import (
@@ -19,10 +18,11 @@ from daemon import (
     journal_resources,
 )
 from daemon.errors import JournalUnavailableError
+from daemon.journal_commit import GroupCommit
 from daemon.journal_questions import JournalQuestions
 from daemon.journal_reads import JournalReader
 from daemon.journal_schema import check_file, connect_writer, prepare_file
-from daemon.journal_writer import ANCHOR_EVERY, JournalWriter
+from daemon.journal_writer import ANCHOR_EVERY, ThreadWriter
 from daemon.lifecycle import Event
 
 if TYPE_CHECKING:
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.delivery import DeliveryId, NewDelivery
-    from daemon.journal import (
-        NewReport,
-        Received,
-    )
+    from daemon.journal import NewReport, Received
     from daemon.journal_batches import Fetched, Taken
     from daemon.journal_resources import ReceivedResource, ResourceIdentity
+    from daemon.journal_writer import JournalWriter
     from daemon.lifecycle import State
     from mappings.domain import Draft, DraftObservation, MessageId, RawReport, ReportId
 
@@ -77,13 +75,13 @@ def open_journal(
     Raises:
         ConfigurationError: The file cannot be used; ``where`` is ``journal.url``.
     """
-    new_id = new_id or ids_in_time(clock)
     if read_only:
         check_file(path)
-        return SqliteJournal(JournalReader(path), None, new_id)
+        return SqliteJournal(JournalReader(path), None)
     prepare_file(path)
-    writer = JournalWriter(connect_writer(path), clock, on_head, anchor_every=anchor_every)
-    return SqliteJournal(JournalReader(path), writer, new_id, is_left_on_final=is_left_on_final)
+    commits = GroupCommit(connect_writer(path), clock, new_id or ids_in_time(clock))
+    writer = ThreadWriter(commits, on_head, anchor_every=anchor_every)
+    return SqliteJournal(JournalReader(path), writer, is_left_on_final=is_left_on_final)
 
 
 class SqliteJournal(JournalQuestions):
@@ -93,15 +91,12 @@ class SqliteJournal(JournalQuestions):
         self,
         reader: JournalReader,
         writer: JournalWriter | None,
-        new_id: Callable[[], str],
         *,
         is_left_on_final: bool = True,
     ) -> None:
         super().__init__(reader)
         self._writer = writer
-        self._new_id = new_id
         self._is_left = is_left_on_final
-        self._receive_together = partial(journal_messages.receive_together, new_id=new_id)
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,29 +118,23 @@ class SqliteJournal(JournalQuestions):
     async def receive(self, raw: RawReport, *, peer: str) -> Received:
         """Store a message as RECEIVED, or find it there already."""
         arrival = journal_messages.Arrival(raw, peer)
-        return await self.writer.submit_with_others(self._receive_together, arrival)
+        return await self.writer.submit_with_others(journal_messages.receive_together, arrival)
 
     async def refuse(
         self, raw: RawReport, *, peer: str, reason: str, where: str | None
     ) -> MessageId:
         """Keep the bytes of a message that the door answered with no, as REJECTED."""
-        return await self.writer.submit(
-            lambda t: journal_messages.refuse(t, raw, peer, reason, where, self._new_id)
-        )
+        return await self.writer.submit(journal_messages.refuse, raw, peer, reason, where)
 
     async def receive_all(self, batch: Sequence[Fetched]) -> Sequence[Taken]:
         """Store a batch of messages in one transaction, refused ones with their dead letters."""
-        return await self.writer.submit(
-            lambda t: journal_batches.receive_all(t, batch, self._new_id)
-        )
+        return await self.writer.submit(journal_batches.receive_all, batch)
 
     async def receive_resource(
         self, raw: RawReport, *, peer: str, identity: ResourceIdentity
     ) -> ReceivedResource:
         """Store a message as RECEIVED, or find it, or what its conditions name, there already."""
-        return await self.writer.submit(
-            lambda t: journal_resources.receive_resource(t, raw, peer, identity, self._new_id)
-        )
+        return await self.writer.submit(journal_resources.receive_resource, raw, peer, identity)
 
     async def record_mapped(
         self,
@@ -162,9 +151,7 @@ class SqliteJournal(JournalQuestions):
         if not reports:
             raise ValueError("a mapped message has at least one report")
         await self.writer.submit(
-            lambda t: journal_reports.record_mapped(
-                t, message_id, reports, deliveries, self._new_id, is_left=self._is_left
-            )
+            journal_reports.record_mapped, message_id, reports, deliveries, is_left=self._is_left
         )
 
     async def record_rejected(
@@ -177,28 +164,22 @@ class SqliteJournal(JournalQuestions):
     ) -> None:
         """RECEIVED -> REJECTED: the content cannot be read."""
         await self.writer.submit(
-            lambda t: journal_messages.record_rejected(
-                t, message_id, (reason, where), deliveries, self._new_id
-            )
+            journal_messages.record_rejected, message_id, (reason, where), deliveries
         )
 
     async def count_attempt(self, message_id: MessageId) -> None:
         """Count that a RECEIVED message is about to be read once more."""
-        await self.writer.submit(lambda t: journal_messages.count_attempt(t, message_id))
+        await self.writer.submit(journal_messages.count_attempt, message_id)
 
     async def record_drafted(
         self, report_id: ReportId, draft: Draft, observation: DraftObservation
     ) -> None:
         """MAPPED -> DRAFTED, keeping the text and the very bytes to post."""
-        await self.writer.submit(
-            lambda t: journal_reports.record_drafted(t, report_id, draft, observation)
-        )
+        await self.writer.submit(journal_reports.record_drafted, report_id, draft, observation)
 
     async def record_withheld(self, report_id: ReportId, draft: Draft, reason: str) -> None:
         """MAPPED -> WITHHELD, keeping the text for a person with rights to see."""
-        await self.writer.submit(
-            lambda t: journal_reports.record_withheld(t, report_id, draft, reason)
-        )
+        await self.writer.submit(journal_reports.record_withheld, report_id, draft, reason)
 
     async def record_posted(
         self,
@@ -211,9 +192,7 @@ class SqliteJournal(JournalQuestions):
     ) -> None:
         """DRAFTED -> POSTED (or a note when a newer version came meanwhile)."""
         detail = {"reference": reference, "version_id": version_id, "outcome": str(outcome)}
-        await self.writer.submit(
-            lambda t: journal_reports.record_posted(t, report_id, detail, deliveries, self._new_id)
-        )
+        await self.writer.submit(journal_reports.record_posted, report_id, detail, deliveries)
 
     async def record_retracted(
         self,
@@ -226,11 +205,7 @@ class SqliteJournal(JournalQuestions):
     ) -> None:
         """RETRACTING -> RETRACTED (or a note when it moved on meanwhile)."""
         detail = {"reference": reference, "version_id": version_id, "outcome": str(outcome)}
-        await self.writer.submit(
-            lambda t: journal_reports.record_retracted(
-                t, report_id, detail, deliveries, self._new_id
-            )
-        )
+        await self.writer.submit(journal_reports.record_retracted, report_id, detail, deliveries)
 
     async def record_retry(
         self,
@@ -243,9 +218,12 @@ class SqliteJournal(JournalQuestions):
     ) -> None:
         """Stay in state; count the attempt; wait as data."""
         await self.writer.submit(
-            lambda t: journal_reports.record_retry(
-                t, report_id, reason, not_before, was=was, is_counted=is_counted
-            )
+            journal_reports.record_retry,
+            report_id,
+            reason,
+            not_before,
+            was=was,
+            is_counted=is_counted,
         )
 
     async def record_exit(
@@ -258,13 +236,11 @@ class SqliteJournal(JournalQuestions):
         """
         if event not in {Event.SKIP, Event.FAIL}:
             raise ValueError("an exit is SKIP or FAIL")
-        await self.writer.submit(
-            lambda t: journal_reports.record_exit(t, report_id, event, reason, was=was)
-        )
+        await self.writer.submit(journal_reports.record_exit, report_id, event, reason, was=was)
 
     async def record_delivered(self, delivery_id: DeliveryId, *, answer: str) -> None:
         """Say that the receiver has taken a delivery."""
-        await self.writer.submit(lambda t: journal_outbox.record_delivered(t, delivery_id, answer))
+        await self.writer.submit(journal_outbox.record_delivered, delivery_id, answer)
 
     async def record_delivery_retry(
         self,
@@ -276,31 +252,27 @@ class SqliteJournal(JournalQuestions):
     ) -> None:
         """Keep a delivery due, but not before then."""
         await self.writer.submit(
-            lambda t: journal_outbox.record_retry(
-                t, delivery_id, reason, not_before, is_counted=is_counted
-            )
+            journal_outbox.record_retry, delivery_id, reason, not_before, is_counted=is_counted
         )
 
     async def record_delivery_failed(self, delivery_id: DeliveryId, *, reason: str) -> None:
         """Give a delivery up."""
-        await self.writer.submit(lambda t: journal_outbox.record_failed(t, delivery_id, reason))
+        await self.writer.submit(journal_outbox.record_failed, delivery_id, reason)
 
     async def replay(self, id_: str, *, actor: str) -> tuple[str, str]:
         """Operator: back into the pipeline. Takes any of our ids; returns from, to.
 
         A message id replays each of its reports that can be; the first one's move is returned.
         """
-        return await self.writer.submit(lambda t: journal_reports.replay(t, id_, actor))
+        return await self.writer.submit(journal_reports.replay, id_, actor)
 
     async def set_paused(self, *, is_paused: bool, actor: str) -> None:
         """Stop or start posting, across restarts; audited."""
-        await self.writer.submit(
-            lambda t: journal_flags.set_paused(t, is_paused=is_paused, actor=actor)
-        )
+        await self.writer.submit(journal_flags.set_paused, is_paused=is_paused, actor=actor)
 
     async def bind_target(self, target: str) -> None:
         """Remember the server that drafts are for; refuse another while work is under way."""
-        await self.writer.submit(lambda t: journal_flags.bind_target(t, target))
+        await self.writer.submit(journal_flags.bind_target, target)
 
     async def check_writable(self) -> None:
         """Write again if the last write failed; cheap when it did not."""

@@ -30,8 +30,8 @@ from mappings.reasons import RetractReason, SkipReason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from daemon.journal_transaction import Transaction
     from daemon.journal_versions import Birth
-    from daemon.journal_writer import Transaction
 
 NEWER_VERSION = journal_outbox.NEWER_VERSION
 UNPOSTED = frozenset({State.MAPPED, State.DRAFTED, State.WITHHELD, State.FAILED})

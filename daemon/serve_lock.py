@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from daemon.errors import ConfigurationError
@@ -14,12 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+WAIT_S = 5.0
+LOOK_EVERY_S = 0.02
+
 
 @contextmanager
-def acquire_serve_lock(path: Path) -> Iterator[None]:
+def acquire_serve_lock(path: Path, *, wait_s: float = WAIT_S) -> Iterator[int]:
     """Hold the right to serve this journal: two daemons would post the same drafts twice.
 
-    The lock is the kernel's, on ``PATH.lock``: it goes with the process, however that ends.
+    The lock is the kernel's, on ``PATH.lock``: it goes with the processes that hold it, however
+    they end. A daemon that was killed leaves one that still commits (journal_process.py).
+
+    Args:
+        path: The journal's file.
+        wait_s: How long such a process is waited for.
+
+    Yields:
+        The lock's file descriptor: a process that inherits it holds the lock, too.
 
     Raises:
         ConfigurationError: Another process holds it (``journal_in_use``).
@@ -27,14 +39,18 @@ def acquire_serve_lock(path: Path) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _lock_now(lock)
-        yield
+        _lock(lock, wait_s)
+        yield lock
     finally:
         os.close(lock)
 
 
-def _lock_now(lock: int) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigurationError("journal_in_use", SETTING) from None
+def _lock(lock: int, wait_s: float) -> None:
+    deadline_s = time.monotonic() + wait_s
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() > deadline_s:
+            raise ConfigurationError("journal_in_use", SETTING)
+        time.sleep(LOOK_EVERY_S)

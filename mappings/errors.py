@@ -5,7 +5,10 @@ value from the message.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class PrelimError(Exception):
@@ -15,6 +18,17 @@ class PrelimError(Exception):
         super().__init__(reason if where is None else f"{reason} at {where}")
         self.reason = reason
         self.where = where
+
+    def __reduce__(self) -> tuple[Callable[..., PrelimError], tuple[object, ...]]:
+        """Pickle it as it is: the journal is written by another process, which may raise it."""
+        return _as_it_was, (type(self), self.args, vars(self))
+
+
+def _as_it_was(kind: type[PrelimError], args: tuple[str], told: dict[str, object]) -> PrelimError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(told)
+    return error
 
 
 class MessageRefusedError(PrelimError):

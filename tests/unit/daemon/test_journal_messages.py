@@ -286,8 +286,8 @@ async def test_a_message_that_was_sent_before_is_known_among_new_ones(
 
 async def receive_in_one_batch(journal: SqliteJournal, *raws: RawReport) -> list[Received]:
     """Hand over messages as the writer does that found all of them waiting."""
-    arrivals, ids = [Arrival(raw, PEER) for raw in raws], (f"BATCH{n}" for n in range(len(raws)))
-    return await journal.writer.submit(lambda t: receive_together(t, arrivals, lambda: next(ids)))
+    arrivals = [Arrival(raw, PEER) for raw in raws]
+    return await journal.writer.submit(receive_together, arrivals)
 
 
 async def test_a_known_control_id_with_other_content_is_said_to_be_reused_among_new_ones(

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from daemon.audit import Change
 from daemon.errors import JournalUnavailableError, UnknownIdError
+from daemon.journal_commit import GroupCommit
 from daemon.journal_reads import verify_chain
 from daemon.journal_schema import connect_reader, connect_writer, prepare_file
-from daemon.journal_writer import JournalWriter
+from daemon.journal_writer import ThreadWriter
 from tests.unit.daemon.journal_samples import StepClock
+from tests.unit.daemon.written_operations import note, number_all
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from daemon.journal import ChainVerdict
-    from daemon.journal_writer import Transaction
+    from daemon.journal_transaction import Transaction
 
 CANARY = "QUETZALCANARY"
 
@@ -34,16 +35,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
+def thread_writer(
+    path: Path, on_head: Callable[[int, str], None] | None = None, *, anchor_every: int = 1000
+) -> ThreadWriter:
+    commits = GroupCommit(connect_writer(path), StepClock(), lambda: "id")
+    return ThreadWriter(commits, on_head, anchor_every=anchor_every)
+
+
 @pytest.fixture
-async def writer(path: Path) -> AsyncIterator[JournalWriter]:
-    writer = JournalWriter(connect_writer(path), StepClock())
+async def writer(path: Path) -> AsyncIterator[ThreadWriter]:
+    writer = thread_writer(path)
     yield writer
     await writer.close()
-
-
-def note(transaction: Transaction) -> int:
-    transaction.audit(Change("note"))
-    return transaction.head.sequence
 
 
 def fill(transaction: Transaction) -> int:
@@ -72,7 +75,7 @@ class Gate:
         self._is_reached.set()
         assert self._is_open.wait(10)
 
-    async def stop(self, writer: JournalWriter) -> asyncio.Task[None]:
+    async def stop(self, writer: ThreadWriter) -> asyncio.Task[None]:
         task = asyncio.create_task(writer.submit(self))
         assert await asyncio.to_thread(self._is_reached.wait, 10)
         return task
@@ -88,7 +91,7 @@ async def start(*waiting: Coroutine[object, object, int]) -> list[asyncio.Task[i
     return tasks
 
 
-async def test_all_who_wait_share_one_transaction(writer: JournalWriter) -> None:
+async def test_all_who_wait_share_one_transaction(writer: ThreadWriter) -> None:
     gate = Gate()
     held = await gate.stop(writer)
     tasks = await start(*(writer.submit(note) for _ in range(64)))
@@ -101,13 +104,13 @@ async def test_all_who_wait_share_one_transaction(writer: JournalWriter) -> None
     assert writer.transactions == 2
 
 
-async def test_a_caller_hears_back_only_after_the_commit(writer: JournalWriter, path: Path) -> None:
+async def test_a_caller_hears_back_only_after_the_commit(writer: ThreadWriter, path: Path) -> None:
     await writer.submit(note)
 
     assert verdict_of(path).entries == 1
 
 
-async def test_an_operation_that_fails_fails_alone(writer: JournalWriter, path: Path) -> None:
+async def test_an_operation_that_fails_fails_alone(writer: ThreadWriter, path: Path) -> None:
     def fail(transaction: Transaction) -> None:
         note(transaction)
         raise UnknownIdError("unknown_id")
@@ -122,7 +125,7 @@ async def test_an_operation_that_fails_fails_alone(writer: JournalWriter, path: 
 
 
 async def test_a_fault_of_ours_fails_alone_and_says_where_but_not_what(
-    writer: JournalWriter, path: Path
+    writer: ThreadWriter, path: Path
 ) -> None:
     def break_down(transaction: Transaction) -> None:
         note(transaction)
@@ -145,7 +148,7 @@ async def test_a_fault_of_ours_fails_alone_and_says_where_but_not_what(
     assert (verdict_of(path).is_whole, verdict_of(path).entries) == (True, 1)
 
 
-async def test_a_broken_constraint_fails_alone(writer: JournalWriter) -> None:
+async def test_a_broken_constraint_fails_alone(writer: ThreadWriter) -> None:
     def store_twice(transaction: Transaction) -> None:
         transaction.execute("INSERT INTO flag VALUES ('a', 1), ('a', 1)")
 
@@ -158,7 +161,7 @@ async def test_a_broken_constraint_fails_alone(writer: JournalWriter) -> None:
 
 
 async def test_a_full_disk_is_told_to_everyone_and_the_writer_goes_on(
-    writer: JournalWriter, path: Path
+    writer: ThreadWriter, path: Path
 ) -> None:
     await writer.submit(note)
     await writer.submit(limit_pages(1))  # SQLite makes it no less than are there
@@ -184,7 +187,7 @@ async def test_a_full_disk_is_told_to_everyone_and_the_writer_goes_on(
 
 
 async def test_a_transaction_that_failed_half_way_is_undone(
-    writer: JournalWriter, path: Path
+    writer: ThreadWriter, path: Path
 ) -> None:
     def ask_for_a_lost_table(transaction: Transaction) -> None:
         note(transaction)
@@ -199,7 +202,7 @@ async def test_a_transaction_that_failed_half_way_is_undone(
 
 
 async def test_another_writer_that_holds_the_file_too_long_is_told_as_busy(
-    writer: JournalWriter, path: Path
+    writer: ThreadWriter, path: Path
 ) -> None:
     await writer.submit(lambda transaction: transaction.execute("PRAGMA busy_timeout = 0"))
 
@@ -214,7 +217,7 @@ async def test_another_writer_that_holds_the_file_too_long_is_told_as_busy(
 
 
 async def test_a_cancelled_caller_breaks_nothing_and_its_operation_is_done(
-    writer: JournalWriter, path: Path
+    writer: ThreadWriter, path: Path
 ) -> None:
     gate = Gate()
     held = await gate.stop(writer)
@@ -230,9 +233,9 @@ async def test_a_cancelled_caller_breaks_nothing_and_its_operation_is_done(
 
 
 async def test_the_chain_goes_on_from_another_writers_entry(
-    writer: JournalWriter, path: Path
+    writer: ThreadWriter, path: Path
 ) -> None:
-    other = JournalWriter(connect_writer(path), StepClock())
+    other = thread_writer(path)
 
     sequences = [await each.submit(note) for each in (writer, other, writer, other, writer)]
     await other.close()
@@ -242,7 +245,7 @@ async def test_the_chain_goes_on_from_another_writers_entry(
 
 
 async def test_closing_commits_what_is_queued_and_refuses_what_comes_after(path: Path) -> None:
-    writer = JournalWriter(connect_writer(path), StepClock())
+    writer = thread_writer(path)
     tasks = await start(*(writer.submit(note) for _ in range(20)))
 
     await writer.close()
@@ -257,9 +260,7 @@ async def test_closing_commits_what_is_queued_and_refuses_what_comes_after(path:
 
 async def test_the_head_is_anchored_every_so_many_entries_and_at_close(path: Path) -> None:
     heads: list[tuple[int, str]] = []
-    writer = JournalWriter(
-        connect_writer(path), StepClock(), lambda *head: heads.append(head), anchor_every=3
-    )
+    writer = thread_writer(path, lambda *head: heads.append(head), anchor_every=3)
 
     for _ in range(7):
         await writer.submit(note)
@@ -274,7 +275,7 @@ async def test_the_head_is_anchored_every_so_many_entries_and_at_close(path: Pat
 
 async def test_a_writer_that_wrote_nothing_anchors_nothing(path: Path) -> None:
     heads: list[tuple[int, str]] = []
-    writer = JournalWriter(connect_writer(path), StepClock(), lambda *head: heads.append(head))
+    writer = thread_writer(path, lambda *head: heads.append(head))
 
     await writer.close()
 
@@ -282,7 +283,7 @@ async def test_a_writer_that_wrote_nothing_anchors_nothing(path: Path) -> None:
 
 
 def test_a_loop_that_is_gone_does_not_stop_the_writer(path: Path) -> None:
-    writer = JournalWriter(connect_writer(path), StepClock())
+    writer = thread_writer(path)
     gate = Gate()
 
     async def leave() -> None:
@@ -316,15 +317,7 @@ def test_the_reason_names_sqlites_own_code() -> None:
     assert caught.value.sqlite_errorname == "SQLITE_FULL"
 
 
-def number_all(transaction: Transaction, items: Sequence[int]) -> list[tuple[int, int]]:
-    """Say with how many others an item was handled; a negative one is refused."""
-    if min(items) < 0:
-        raise UnknownIdError("unknown_id")
-    transaction.audit(*[Change("note")] * len(items))
-    return [(item, len(items)) for item in items]
-
-
-async def test_neighbours_of_one_kind_are_run_in_one_call(writer: JournalWriter) -> None:
+async def test_neighbours_of_one_kind_are_run_in_one_call(writer: ThreadWriter) -> None:
     gate = Gate()
     held = await gate.stop(writer)
     several = [asyncio.create_task(writer.submit_with_others(number_all, n)) for n in range(5)]
@@ -340,7 +333,7 @@ async def test_neighbours_of_one_kind_are_run_in_one_call(writer: JournalWriter)
     await held
 
 
-async def test_one_of_several_that_fails_fails_alone(writer: JournalWriter, path: Path) -> None:
+async def test_one_of_several_that_fails_fails_alone(writer: ThreadWriter, path: Path) -> None:
     gate = Gate()
     held = await gate.stop(writer)
     tasks = [asyncio.create_task(writer.submit_with_others(number_all, n)) for n in (1, -1, 2)]
@@ -355,24 +348,8 @@ async def test_one_of_several_that_fails_fails_alone(writer: JournalWriter, path
     assert verdict_of(path).entries == 2
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 31, 32, 33, 100])
-async def test_many_rows_are_inserted_in_their_order(writer: JournalWriter, count: int) -> None:
-    rows = [(number,) for number in range(count)]
-    await writer.submit(
-        lambda transaction: transaction.execute("CREATE TABLE line (number INTEGER)")
-    )
-
-    placed = await writer.submit(lambda transaction: transaction.insert("line", rows))
-    found = await writer.submit(
-        lambda transaction: transaction.execute("SELECT rowid, number FROM line").fetchall()
-    )
-
-    assert placed == count
-    assert found == [(number + 1, number) for number in range(count)]
-
-
-async def test_what_another_process_appended_is_followed(writer: JournalWriter, path: Path) -> None:
-    other = JournalWriter(connect_writer(path), StepClock())
+async def test_what_another_process_appended_is_followed(writer: ThreadWriter, path: Path) -> None:
+    other = thread_writer(path)
 
     sequences = [await each.submit(note) for each in (writer, other, writer, writer, other)]
 

@@ -1,0 +1,230 @@
+"""A journal that another process writes: real processes, killed and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from daemon import journal_remote
+from daemon.errors import ConfigurationError, JournalUnavailableError, UnknownIdError
+from daemon.journal_remote import RemoteWriter, open_served_journal
+from daemon.serve_lock import acquire_serve_lock
+from tests.unit.daemon.journal_samples import PEER, make_raw
+from tests.unit.daemon.written_operations import note, number_all, refuse_all
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from daemon.journal import Received
+    from daemon.journal_sqlite import SqliteJournal
+
+
+@asynccontextmanager
+async def served(path: Path, **more: object) -> AsyncIterator[SqliteJournal]:
+    with acquire_serve_lock(path) as lock:
+        async with open_served_journal(path, lock=lock, **more) as journal:  # type: ignore[arg-type]
+            yield journal
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
+    async with served(tmp_path / "journal.db") as journal:
+        yield journal
+
+
+def writer_of(journal: SqliteJournal) -> RemoteWriter:
+    assert isinstance(journal.writer, RemoteWriter)
+    return journal.writer
+
+
+async def pid_of(journal: SqliteJournal) -> int:
+    """Return the process that writes, once it does."""
+    await journal.writer.submit(note)
+    pid = writer_of(journal).pid
+    assert pid is not None
+    return pid
+
+
+async def receive(journal: SqliteJournal, control_id: str) -> Received:
+    return await journal.receive(make_raw(control_id, payload=control_id.encode()), peer=PEER)
+
+
+async def test_what_was_told_to_be_stored_is_there_for_readers(journal: SqliteJournal) -> None:
+    received = await receive(journal, "C1")
+    again = await receive(journal, "C1")
+
+    [pending] = await journal.pending_messages(10)
+
+    assert (pending.message_id, pending.raw.payload) == (received.message_id, b"C1")
+    assert again.is_duplicate
+    assert again.message_id == received.message_id
+    assert (await journal.verify_chain()).is_whole
+
+
+async def test_another_process_writes_and_knows_no_secret_of_ours(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRELIM_FHIR__TOKEN", "QUETZALCANARY")
+
+    pid = await pid_of(journal)
+
+    assert pid != os.getpid()
+    told = await asyncio.to_thread(Path(f"/proc/{pid}/environ").read_bytes)
+    assert b"PATH=" in told
+    assert b"QUETZALCANARY" not in told
+
+
+async def test_an_operations_own_error_comes_back_and_nothing_of_it_is_kept(
+    journal: SqliteJournal,
+) -> None:
+    with pytest.raises(UnknownIdError) as caught:
+        await journal.writer.submit(refuse_all)
+
+    assert caught.value.reason == "unknown_id"
+    assert (await journal.verify_chain()).entries == 0
+
+
+async def test_those_who_wait_share_a_transaction(journal: SqliteJournal) -> None:
+    pid = await pid_of(journal)
+    os.kill(pid, signal.SIGSTOP)
+    waiting = [
+        asyncio.create_task(journal.writer.submit_with_others(number_all, number))
+        for number in range(64)
+    ]
+    await asyncio.sleep(0)
+    os.kill(pid, signal.SIGCONT)
+
+    assert await asyncio.gather(*waiting) == [(number, 64) for number in range(64)]
+
+
+async def test_a_killed_process_is_told_to_all_who_wait_and_replaced(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_remote, "RESTART_WAIT_S", 0)
+    first = await receive(journal, "C1")
+    pid = await pid_of(journal)
+    os.kill(pid, signal.SIGSTOP)
+    waiting = [asyncio.create_task(receive(journal, f"C{n}")) for n in range(2, 5)]
+    await asyncio.sleep(0)
+
+    with capture_logs() as lines:
+        os.kill(pid, signal.SIGKILL)
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [getattr(each, "reason", None) for each in answers] == ["journal_writer_lost"] * 3
+    assert journal.writer.has_failed
+    assert [(line["event"], line["status"]) for line in lines] == [("journal.writer_lost", -9)]
+    again = await receive(journal, "C1")
+    await receive(journal, "C2")
+    assert (again.is_duplicate, again.message_id) == (True, first.message_id)
+    assert not journal.writer.has_failed
+    assert writer_of(journal).pid not in {None, pid}
+    assert (await journal.verify_chain()).is_whole
+
+
+async def test_a_process_that_ended_with_nobody_waiting_is_replaced_when_looked_after(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_remote, "RESTART_WAIT_S", 0)
+    os.kill(await pid_of(journal), signal.SIGKILL)
+    while not journal.writer.has_failed:
+        await asyncio.sleep(0.01)
+
+    await journal.check_writable()
+
+    assert not journal.writer.has_failed
+
+
+async def test_a_process_that_cannot_begin_is_not_started_by_every_message(
+    tmp_path: Path,
+) -> None:
+    starts = tmp_path / "starts"
+    script = f"open({str(starts)!r}, 'a').write('x')"
+    writer = RemoteWriter((sys.executable, "-c", script))
+
+    for _ in range(5):
+        with pytest.raises(JournalUnavailableError) as caught:
+            await writer.submit(note)
+        assert caught.value.reason == "journal_writer_lost"
+
+    assert starts.read_text() == "x"
+    await writer.close()
+
+
+async def test_a_program_that_is_not_there_is_told_as_lost(tmp_path: Path) -> None:
+    writer = RemoteWriter((str(tmp_path / "nothing"),))
+
+    with capture_logs() as lines, pytest.raises(JournalUnavailableError):
+        await writer.submit(note)
+
+    assert [line["event"] for line in lines] == ["journal.writer_not_started"]
+    await writer.close()
+
+
+async def test_an_argument_that_cannot_be_sent_fails_alone(journal: SqliteJournal) -> None:
+    with capture_logs() as lines, pytest.raises(JournalUnavailableError) as caught:
+        await journal.writer.submit(note, lambda: None)  # type: ignore[arg-type]
+
+    assert caught.value.reason == "journal_operation_failed"
+    assert [line["event"] for line in lines] == ["journal.operation_failed"]
+    assert await journal.writer.submit(note) == 1
+
+
+async def test_closing_commits_what_is_queued_and_refuses_what_comes_after(
+    tmp_path: Path,
+) -> None:
+    heads: list[tuple[int, str]] = []
+    async with served(
+        tmp_path / "journal.db", on_head=lambda *head: heads.append(head), anchor_every=8
+    ) as journal:
+        tasks = [asyncio.create_task(receive(journal, f"C{n}")) for n in range(20)]
+        await asyncio.sleep(0)
+        await journal.close()
+
+    assert len({received.message_id for received in await asyncio.gather(*tasks)}) == 20
+    assert [sequence for sequence, _ in heads][-1] == 20
+    with pytest.raises(JournalUnavailableError) as caught:
+        await receive(journal, "C99")
+    assert caught.value.reason == "journal_closed"
+
+
+async def test_a_journal_that_was_never_written_starts_no_process(tmp_path: Path) -> None:
+    async with served(tmp_path / "journal.db") as journal:
+        assert await journal.pending_messages(1) == []
+
+        assert writer_of(journal).pid is None
+
+
+async def test_the_writer_outlives_signals_that_a_whole_group_gets(journal: SqliteJournal) -> None:
+    pid = await pid_of(journal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(pid, number)
+
+    await journal.writer.submit(note)
+
+    assert writer_of(journal).pid == pid
+
+
+async def test_nobody_serves_a_journal_before_the_last_writer_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with acquire_serve_lock(path) as lock:
+        journal = open_served_journal(path, lock=lock)
+        pid = await pid_of(journal)
+        os.kill(pid, signal.SIGSTOP)
+
+    with pytest.raises(ConfigurationError) as caught, acquire_serve_lock(path, wait_s=0):
+        pass
+
+    assert caught.value.reason == "journal_in_use"
+    os.kill(pid, signal.SIGCONT)
+    await journal.close()
+    with acquire_serve_lock(path, wait_s=0):
+        pass
