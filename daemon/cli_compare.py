@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from model.training import Recipe
 
 ERRORS = Console(stderr=True)
-TABLE_WIDTH = 200  # so that nothing is cut where the output is no terminal
 
 Data = Annotated[Path, typer.Option("--data", help="Corpus folder: train, dev and test.jsonl.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for report.md, report.html and plots.")]
@@ -253,5 +252,5 @@ def _progress() -> Iterator[Progress]:
 
 
 def _print(section: Section, out: Path) -> None:
-    print_table(section.title, section.head, section.rows, names=2, width_min=TABLE_WIDTH)
+    print_table(section.title, section.head, section.rows, names=section.names)
     typer.echo(f"{out / 'report.md'}, {out / 'report.html'}")

@@ -266,6 +266,6 @@ def _print_comparison(comparison: Comparison) -> None:
     from model.evaluation.report import sections_of
 
     for section in sections_of(comparison, has_intervals=False):
-        print_table(section.title, section.head, section.rows)
+        print_table(section.title, section.head, section.rows, names=section.names)
     for note in comparison.notes:
         typer.echo(note)

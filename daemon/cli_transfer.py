@@ -208,4 +208,4 @@ def _print(tables: Sequence[Numbers]) -> None:
     for one in tables:
         if one.title == BY_SYSTEM:
             continue  # too much for a terminal: the report has it
-        print_table(one.title, one.columns, one.rows)
+        print_table(one.title, one.columns, one.rows, names=one.names)

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with a table under it."""
+    """A heading with a table under it; the first so many columns are ``names`` of its rows."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    names: int = 1
 
 
 @dataclass(frozen=True, slots=True)

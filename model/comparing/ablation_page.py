@@ -89,7 +89,7 @@ def _side_by_side(ablation: Ablation) -> Section:
         for metric in SHOWN
         for variant in VARIANTS
     ]
-    return Section("Internal and external", ("metric", "told", *heads), tuple(rows))
+    return Section("Internal and external", ("metric", "told", *heads), tuple(rows), 2)
 
 
 def _costs(ablation: Ablation) -> Section:

@@ -68,7 +68,7 @@ def table_of(compared: Compared) -> Section:
         for who, one in contenders.items()
         if who not in own
     ]
-    return Section("Bases and strategies, metrics in percent", HEAD, tuple(rows))
+    return Section("Bases and strategies, metrics in percent", HEAD, tuple(rows), 2)
 
 
 def compared_as_dict(compared: Compared) -> dict[str, Any]:

@@ -95,11 +95,12 @@ def sections_of(comparison: Comparison, *, has_intervals: bool = True) -> list[S
             for part in comparison.parts
             for who, one in part.contenders.items()
         )
-        sections.append(Section("In parts", ("part", "reports", "contender", *SHORT), rows))
+        sections.append(Section("In parts", ("part", "reports", "contender", *SHORT), rows, 3))
     if comparison.tests:
         against = comparison.tests[0].against
         title = f"Against {against}, paired, in percent; p corrected by Holm-Bonferroni"
-        sections.append(Section(title, TESTS_HEAD, tuple(map(format_test, comparison.tests))))
+        rows = tuple(map(format_test, comparison.tests))
+        sections.append(Section(title, TESTS_HEAD, rows, 2))
     return sections
 
 

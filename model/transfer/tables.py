@@ -27,12 +27,13 @@ NAMES_SHOWN_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A heading, a remark, and rows under their column names."""
+    """A heading, a remark, and rows under column names; the first so many are the row's names."""
 
     title: str
     note: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    names: int = 1
 
 
 def tables_of(transfer: Transfer) -> list[Table]:
@@ -88,7 +89,7 @@ def _whole(transfer: Transfer, title: str, metrics: tuple[str, ...]) -> Table:
         for name, scored in row.scored.items()
     ]
     note = "Percent, with 95 % bootstrap intervals over reports. * is the institution trained on."
-    return Table(title, note, ("trained on", "writer", "judged on", *metrics), tuple(rows))
+    return Table(title, note, ("trained on", "writer", "judged on", *metrics), tuple(rows), 3)
 
 
 def _cells(transfer: Transfer) -> Table:
@@ -109,7 +110,7 @@ def _cells(transfer: Transfer) -> Table:
     ]
     note = f"Percent. Under {REPORTS_MIN} reports there is no number."
     columns = ("trained on", "writer", "judged on", "system", "n", *metrics)
-    return Table(BY_SYSTEM, note, columns, tuple(rows))
+    return Table(BY_SYSTEM, note, columns, tuple(rows), 4)
 
 
 def _away(transfer: Transfer) -> Table:
@@ -122,7 +123,7 @@ def _away(transfer: Transfer) -> Table:
         " Institutions differ in how hard they are: read the baselines' loss beside the model's."
     )
     columns = ("trained on", "writer", "metric", "judged on", "difference", "95 %")
-    return Table("Away from home", note, columns, tuple(rows))
+    return Table("Away from home", note, columns, tuple(rows), 4)
 
 
 def _gains(transfer: Transfer) -> Table:
@@ -132,7 +133,7 @@ def _gains(transfer: Transfer) -> Table:
     ]
     note = "Model minus baseline of the same training institution, on the same reports, in points."
     columns = ("trained on", "against", "metric", "where", "difference", "95 %")
-    return Table("Model against baselines", note, columns, tuple(rows))
+    return Table("Model against baselines", note, columns, tuple(rows), 4)
 
 
 def _costs(transfer: Transfer) -> Table:

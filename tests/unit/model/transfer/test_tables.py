@@ -25,6 +25,11 @@ def test_every_row_has_a_cell_for_each_column(tmp_path: Path) -> None:
         assert {len(row) for row in one.rows} == {len(one.columns)}
 
 
+def test_the_names_of_a_row_tell_it_from_every_other(tmp_path: Path) -> None:
+    for one in tables(tmp_path).values():
+        assert len({row[: one.names] for row in one.rows}) == len(one.rows), one.title
+
+
 def test_institutions_tell_their_systems_and_who_is_trained_on(tmp_path: Path) -> None:
     rows = tables(tmp_path)["Institutions"].rows
 
