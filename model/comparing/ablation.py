@@ -7,10 +7,12 @@ it never met, and loses by that alone.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from model.comparing.costs import Cost, Meter
+from model.errors import PromptRefusedError
 from model.evaluation.comparison import run_comparison
 from model.evaluation.intervals import holm
 from model.evaluation.reports import findings_of
@@ -28,6 +30,9 @@ AGAINST: Variant = "both"
 
 class Writer(Protocol):
     """Whoever drafts; ``model/training/writer.py`` has the real one."""
+
+    def require(self, prompt: Prompt) -> None:
+        """Raise PromptRefusedError for a prompt that it cannot take."""
 
     def write(
         self, prompts: Sequence[Prompt], *, advance: Callable[[int], None] = ...
@@ -52,6 +57,7 @@ class AblatedSet:
         name: Of the set.
         with_modality: Reports of the set that have a modality to tell.
         with_site: Reports that have a style, or a site's name where names are told.
+        left_out: Reports that are too long for the base in some variant.
         costs: By variant; None where its prompts are another's word for word, and so its drafts.
         comparison: The numbers; a contender a variant.
     """
@@ -59,6 +65,7 @@ class AblatedSet:
     name: str
     with_modality: int
     with_site: int
+    left_out: int
     costs: Mapping[Variant, Cost | None]
     comparison: Comparison
 
@@ -90,15 +97,22 @@ def run_ablation(
         advance: Called with the number of drafts just written or taken over.
 
     Raises:
-        PromptRefusedError: A report is too long for the base.
+        PromptRefusedError: No report of a set is short enough for the base.
     """
     done = tuple(_ablate(one, writer, plan, advance) for one in sets)
     return Ablation(plan, done, _corrected(done))
 
 
-def prompt_of(report: CorpusRow, plan: PromptPlan) -> Prompt:
-    """Ask for a report's impression as a plan says."""
-    return build_prompt(findings_of(report), site_prompt=SitePrompt(style=report.style), plan=plan)
+def prompts_of(reports: Sequence[CorpusRow], plan: PromptPlan, writer: Writer) -> dict[int, Prompt]:
+    """Ask for impressions as a plan says; return the prompts that can be run, by their place."""
+    prompts = {}
+    for place, report in enumerate(reports):
+        style = SitePrompt(style=report.style)
+        with suppress(PromptRefusedError):
+            prompt = build_prompt(findings_of(report), site_prompt=style, plan=plan)
+            writer.require(prompt)
+            prompts[place] = prompt
+    return prompts
 
 
 def _ablate(
@@ -106,18 +120,24 @@ def _ablate(
 ) -> AblatedSet:
     drafts: dict[str, list[str]] = {}
     costs: dict[Variant, Cost | None] = {}
-    prompts: dict[Variant, list[Prompt]] = {
-        variant: [
-            prompt_of(report, plan.model_copy(update={"variant": variant}))
-            for report in asked.reports
-        ]
+    askable = {
+        variant: prompts_of(asked.reports, plan.model_copy(update={"variant": variant}), writer)
         for variant in VARIANTS
+    }
+    places = sorted(set.intersection(*map(set, askable.values())))
+    if not places:
+        raise PromptRefusedError("every_report_too_long", asked.name)
+    left_out = len(asked.reports) - len(places)
+    advance(left_out * len(VARIANTS))
+    reports = [asked.reports[place] for place in places]
+    prompts: dict[Variant, list[Prompt]] = {
+        variant: [told[place] for place in places] for variant, told in askable.items()
     }
     for variant in VARIANTS:
         same = next((one for one in drafts if _ask_the_same(prompts, one, variant)), None)
         if same is not None:
             drafts[variant], costs[variant] = drafts[same], None
-            advance(len(asked.reports))
+            advance(len(reports))
             continue
         meter = Meter()
         drafts[variant] = [texts[0] for texts in writer.write(prompts[variant], advance=advance)]
@@ -126,8 +146,9 @@ def _ablate(
         name=asked.name,
         with_modality=_differing(prompts, "modality"),
         with_site=_differing(prompts, "site"),
+        left_out=left_out,
         costs=costs,
-        comparison=run_comparison(asked.reports, drafts, source=asked.source, against=AGAINST),
+        comparison=run_comparison(reports, drafts, source=asked.source, against=AGAINST),
     )
 
 

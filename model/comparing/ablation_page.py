@@ -61,6 +61,7 @@ def ablation_as_dict(ablation: Ablation) -> dict[str, Any]:
             one.name: {
                 "with_modality": one.with_modality,
                 "with_site": one.with_site,
+                "left_out": one.left_out,
                 "costs": {
                     variant: None if cost is None else asdict(cost)
                     for variant, cost in one.costs.items()
@@ -82,6 +83,7 @@ def _side_by_side(ablation: Ablation) -> Section:
     wholes = [one.comparison.parts[0] for one in ablation.sets]
     heads = [
         f"{one.name}, {whole.reports} reports"
+        + (f", {one.left_out} too long left out" if one.left_out else "")
         for one, whole in zip(ablation.sets, wholes, strict=True)
     ]
     rows = [

@@ -43,12 +43,22 @@ class Drafting:
     Attributes:
         cost: Of all reports in batches, loading included.
         alone_s: Median wall seconds of a report drafted by itself.
-        drafts: In the order of the reports.
+        drafts: In the order of the reports; None where the base cannot take one.
     """
 
     cost: Cost
     alone_s: float
-    drafts: tuple[str, ...] = field(repr=False)
+    drafts: tuple[str | None, ...] = field(repr=False)
+
+    @property
+    def places(self) -> list[int]:
+        """Return the places of the reports that were drafted."""
+        return [place for place, draft in enumerate(self.drafts) if draft is not None]
+
+    @property
+    def too_long(self) -> int:
+        """Count the reports that the base cannot take."""
+        return len(self.drafts) - len(self.places)
 
 
 @dataclass(frozen=True, slots=True)

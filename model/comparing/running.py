@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from model.comparing.ablation import prompt_of
+from model.comparing.ablation import prompts_of
 from model.comparing.costs import Meter
 from model.comparing.outcomes import Drafting, Outcome, Training, made_once
 from model.corpora.schema import render_row
 from model.engines.weights import count_parameters, digest_of
-from model.errors import EngineUnavailableError, RecipeRefusedError
+from model.errors import EngineUnavailableError, PromptRefusedError, RecipeRefusedError
 from model.evaluation.comparison import run_comparison
 from model.evaluation.contenders import BASELINES, Means, draft_all
 from model.evaluation.reports import read_reports
@@ -61,10 +61,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Every cell, run or not, and the numbers of what was written, baselines beside."""
+    """Every cell, run or not, and the numbers of what was written, baselines beside.
+
+    ``left_out`` reports are judged for nobody: they are too long for the base of some cell.
+    """
 
     cells: Mapping[Cell, Outcome | str]
     comparison: Comparison
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +94,24 @@ def compare_cells(
         asked: Its ``data`` gives the baselines their training reports, too.
         source: Where the reports are from.
         watch: Who hears how far it is.
+
+    Raises:
+        PromptRefusedError: No report is short enough for every base.
     """
     train = read_reports(asked.data / "train.jsonl")
     done = run_cells(cells, asked, watch)
-    drafts = draft_all(BASELINES, asked.reports, Means(train=train))
-    for cell, told in done.items():
-        if not isinstance(told, str):
-            drafts[cell.name] = list(told.drafting.drafts)
-    comparison = run_comparison(
-        asked.reports, drafts, source=source, train=train, against="nearest"
+    drafted = {cell.name: told.drafting for cell, told in done.items() if isinstance(told, Outcome)}
+    everywhere = set(range(len(asked.reports))).intersection(
+        *(one.places for one in drafted.values())
     )
-    return Compared(done, comparison)
+    if not everywhere:
+        raise PromptRefusedError("no_report_short_enough_for_every_base", "--bases")
+    places = sorted(everywhere)
+    reports = [asked.reports[place] for place in places]
+    drafts = draft_all(BASELINES, reports, Means(train=train))
+    drafts |= {name: [one.drafts[at] or "" for at in places] for name, one in drafted.items()}
+    comparison = run_comparison(reports, drafts, source=source, train=train, against="nearest")
+    return Compared(done, comparison, len(asked.reports) - len(reports))
 
 
 def run_cells(
@@ -110,9 +121,6 @@ def run_cells(
 
     Returns:
         Each cell's outcome, or why it was not run.
-
-    Raises:
-        PromptRefusedError: A report is too long for a base.
     """
     digests = {cell.folder: digest_of(cell.folder) for cell in cells if cell.folder is not None}
     done: dict[Cell, Outcome | str] = {}
@@ -123,7 +131,7 @@ def run_cells(
         try:
             digest = digests[cell.folder]
             done[cell] = _outcome_of(cell, cell.folder, asked, digest, watch or Watch())
-        except (EngineUnavailableError, RecipeRefusedError) as error:
+        except (EngineUnavailableError, RecipeRefusedError, PromptRefusedError) as error:
             done[cell] = error.reason
     return done
 
@@ -170,12 +178,17 @@ def _draft(cell: Cell, base: Path, asked: Asked, folder: Path, watch: Watch) -> 
 
     watch.began(f"{cell.name}, drafting", len(asked.reports))
     plan = cell.recipe.prompt if cell.recipe else DEFAULT_PLAN
-    prompts = [prompt_of(report, plan) for report in asked.reports]
     gc.collect()
     meter = Meter()
     writer = load_writer(folder if cell.recipe else None, base, threads=asked.threads)
-    drafts = tuple(texts[0] for texts in writer.write(prompts, advance=watch.advanced))
-    return Drafting(meter.read(), _alone_s(writer, prompts), drafts)
+    prompts = prompts_of(asked.reports, plan, writer)
+    if not prompts:
+        raise PromptRefusedError("every_report_too_long", cell.name)
+    watch.advanced(len(asked.reports) - len(prompts))
+    written = writer.write([*prompts.values()], advance=watch.advanced)
+    told = {place: texts[0] for place, texts in zip(prompts, written, strict=True)}
+    drafts = tuple(told.get(place) for place in range(len(asked.reports)))
+    return Drafting(meter.read(), _alone_s(writer, [*prompts.values()]), drafts)
 
 
 def _alone_s(writer: Writer, prompts: Sequence[Prompt]) -> float:

@@ -41,7 +41,7 @@ MEANING = {
 def strategies_page(compared: Compared) -> Page:
     """Lay out a comparison."""
     whole = compared.comparison.parts[0]
-    told = tuple(f"{name}: {meaning}." for name, meaning in MEANING.items())
+    told = (*(f"{name}: {meaning}." for name, meaning in MEANING.items()), *_too_long(compared))
     return Page(
         title="Bases and strategies",
         lead=f"{whole.reports} reports of {compared.comparison.source.name}. {WARNING}",
@@ -58,17 +58,17 @@ def table_of(compared: Compared) -> Section:
     """Return the table: a row for each cell, then the baselines."""
     contenders = compared.comparison.parts[0].contenders
     reports = compared.comparison.parts[0].reports
-    rows = [
-        _row(cell, told, contenders.get(cell.name), reports)
-        for cell, told in compared.cells.items()
-    ]
+    rows = [_row(cell, told, contenders.get(cell.name)) for cell, told in compared.cells.items()]
     own = {cell.name for cell in compared.cells}
     rows += [
         ("-", who, *("-" for _ in COSTS), *_values(one), *("-" for _ in SPEED))
         for who, one in contenders.items()
         if who not in own
     ]
-    return Section("Bases and strategies, metrics in percent", HEAD, tuple(rows), 2)
+    title = f"Bases and strategies on {reports} reports, metrics in percent"
+    if compared.left_out:
+        title += f"; {compared.left_out} left out, too long for a base"
+    return Section(title, HEAD, tuple(rows), 2)
 
 
 def compared_as_dict(compared: Compared) -> dict[str, Any]:
@@ -79,6 +79,7 @@ def compared_as_dict(compared: Compared) -> dict[str, Any]:
             | ({"not_run": told} if isinstance(told, str) else _numbers(told))
             for cell, told in compared.cells.items()
         ],
+        "left_out": compared.left_out,
         **as_dict(compared.comparison),
     }
 
@@ -91,13 +92,12 @@ def strategy_of(cell: Cell) -> str:
     return kind if kind == name else f"{name} ({kind})"
 
 
-def _row(
-    cell: Cell, told: Outcome | str, contender: Contender | None, reports: int
-) -> tuple[str, ...]:
+def _row(cell: Cell, told: Outcome | str, contender: Contender | None) -> tuple[str, ...]:
     named = (cell.base, strategy_of(cell))
     if isinstance(told, str) or contender is None:
         return (*named, f"not run: {told}", *("-" for _ in HEAD[3:]))
-    speed = (f"{told.drafting.alone_s:.2f}", f"{told.drafting.cost.wall_s / reports:.2f}")
+    batch_s = told.drafting.cost.wall_s / len(told.drafting.places)
+    speed = (f"{told.drafting.alone_s:.2f}", f"{batch_s:.2f}")
     return (*named, *_costs(told), *_values(contender), *speed)
 
 
@@ -127,4 +127,14 @@ def _values(contender: Contender) -> tuple[str, ...]:
 def _numbers(told: Outcome) -> dict[str, Any]:
     numbers = asdict(told)
     del numbers["drafting"]["drafts"]
+    numbers["drafting"]["too_long"] = told.drafting.too_long
     return numbers
+
+
+def _too_long(compared: Compared) -> list[str]:
+    """Tell what each base could not take."""
+    return [
+        f"{cell.name}: {told.drafting.too_long} reports are too long for it; all leave them out."
+        for cell, told in compared.cells.items()
+        if not isinstance(told, str) and told.drafting.too_long
+    ]

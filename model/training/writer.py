@@ -92,6 +92,14 @@ class Writer:
         """Count the tokens of a draft."""
         return len(self._tokeniser.encode_text(text, is_trusted=False))
 
+    def require(self, prompt: Prompt) -> None:
+        """Refuse a prompt for which ``write`` would refuse all.
+
+        Raises:
+            PromptRefusedError: ``prompt_too_long`` or as the tokeniser says.
+        """
+        self._asked(0, prompt)
+
     def write(
         self,
         prompts: Sequence[Prompt],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mappings.domain import Modality, Region
 from model.comparing.ablation import ReportSet
 from model.corpora.schema import CorpusRow
+from model.errors import PromptRefusedError
 from model.evaluation.comparison import Source
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from mappings.domain import Prompt
 
+FINDINGS_MAX = 100
 NORMAL = "No acute cardiopulmonary abnormality."
 REPORTS = tuple(
     CorpusRow(
@@ -37,6 +39,10 @@ class KnowingWriter:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+
+    def require(self, prompt: Prompt) -> None:
+        if len(prompt.findings) > FINDINGS_MAX:
+            raise PromptRefusedError("prompt_too_long", "prompt 0")
 
     def write(
         self, prompts: Sequence[Prompt], *, advance: Callable[[int], None] = lambda _: None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 pytest.importorskip("numpy")
 
 from model.comparing.ablation import run_ablation
+from model.comparing.ablation_page import ablation_as_dict, sections_of
+from model.errors import PromptRefusedError
 from model.evaluation.intervals import holm
 from model.prompt import VARIANTS, PromptPlan
 from tests.unit.model.comparing.comparing_samples import REPORTS, KnowingWriter, set_of
@@ -47,6 +50,21 @@ def test_the_plan_says_what_every_variant_tells_besides() -> None:
 
     assert not any("Exam:" in text for text in writer.asked)
     assert sum(advanced) == len(VARIANTS)
+
+
+def test_a_report_too_long_for_the_base_is_counted_and_left_out_of_every_variant() -> None:
+    long, advanced = replace(REPORTS[0], findings="Clear. " * 100), list[int]()
+    one = set_of("one", (long, *REPORTS[1:3]))
+
+    ablation = run_ablation([one], KnowingWriter(), PromptPlan(), advanced.append)
+
+    (told,) = ablation.sets
+    assert (told.left_out, told.comparison.parts[0].reports, told.with_site) == (1, 2, 2)
+    assert sum(advanced) == 3 * len(VARIANTS)
+    assert sections_of(ablation)[0].head[2] == "one, 2 reports, 1 too long left out"
+    assert ablation_as_dict(ablation)["sets"]["one"]["left_out"] == 1
+    with pytest.raises(PromptRefusedError, match="every_report_too_long"):
+        run_ablation([set_of("one", (long,))], KnowingWriter(), PromptPlan())
 
 
 def test_all_sets_are_one_family_of_tests_against_both(ablation: Ablation) -> None:

@@ -13,8 +13,9 @@ pytest.importorskip("peft")
 
 from model.comparing import running
 from model.comparing.outcomes import Outcome
-from model.comparing.running import run_cells
-from model.errors import RecipeRefusedError
+from model.comparing.running import compare_cells, run_cells
+from model.comparing.strategies_page import compared_as_dict, strategies_page, table_of
+from model.errors import PromptRefusedError, RecipeRefusedError
 
 if TYPE_CHECKING:
     from tests.unit.model.comparing.conftest import Ran
@@ -90,6 +91,55 @@ def test_other_reports_are_drafted_without_training_again(
 
     assert isinstance(told, Outcome)
     assert len(told.drafting.drafts) == 1
+
+
+@pytest.mark.parametrize("times", [900, 9_000])  # beyond the base's context; beyond any prompt
+def test_a_report_too_long_for_a_base_is_counted_and_left_out_of_all(times: int, ran: Ran) -> None:
+    cells = [cell for cell in ran.cells if cell.name == "tiny-base untrained"]
+    long = replace(ran.asked.reports[0], findings="Clear lungs. " * times)
+    reports = (long, *ran.asked.reports[:2])
+    source = ran.compared.comparison.source
+
+    compared = compare_cells(cells, replace(ran.asked, reports=reports), source)
+
+    told = compared.cells[cells[0]]
+    assert isinstance(told, Outcome)
+    assert told.drafting.places == [1, 2]
+    assert (told.drafting.too_long, compared.left_out) == (1, 1)
+    assert compared.comparison.parts[0].reports == 2
+    drafts = {row["draft"] for row in compared.comparison.drafts if row["system"] == cells[0].name}
+    assert drafts == {draft for draft in told.drafting.drafts if draft is not None}
+    assert "on 2 reports, metrics in percent; 1 left out" in table_of(compared).title
+    assert any("1 reports are too long" in note for note in strategies_page(compared).notes)
+    printed = compared_as_dict(compared)
+    assert (printed["left_out"], printed["cells"][0]["drafting"]["too_long"]) == (1, 1)
+
+
+def test_a_base_that_can_take_no_report_says_why(ran: Ran) -> None:
+    cells = [cell for cell in ran.cells if cell.name == "tiny-base untrained"]
+    long = replace(ran.asked.reports[0], findings="Clear lungs. " * 2_000)
+
+    told = run_cells(cells, replace(ran.asked, reports=(long,)))
+
+    assert told == {cells[0]: "every_report_too_long"}
+
+
+def test_no_report_that_all_bases_can_take_is_nothing_to_compare_by(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = dict(ran.compared.cells)
+    for place, cell in enumerate(list(done)[:2]):
+        told = done[cell]
+        assert isinstance(told, Outcome)
+        drafts = tuple(
+            draft if (at == 0) == (place == 0) else None
+            for at, draft in enumerate(told.drafting.drafts)
+        )
+        done[cell] = replace(told, drafting=replace(told.drafting, drafts=drafts))
+    monkeypatch.setattr(running, "run_cells", lambda *_: done)
+
+    with pytest.raises(PromptRefusedError, match="no_report_short_enough"):
+        compare_cells(ran.cells, ran.asked, ran.compared.comparison.source)
 
 
 def test_another_recipe_is_a_run_of_its_own_and_a_refused_one_says_why(

@@ -82,5 +82,5 @@ def test_programs_get_every_cell_without_its_drafts(ran: Ran) -> None:
     cells = {cell["name"]: cell for cell in told["cells"]}
     assert cells["gone lora"]["not_run"] == "folder_missing"
     assert cells["tiny-base lora"]["training"]["cost"]["cpu_s"] > 0
-    assert set(cells["tiny-base lora"]["drafting"]) == {"cost", "alone_s"}
+    assert set(cells["tiny-base lora"]["drafting"]) == {"cost", "alone_s", "too_long"}
     assert "nearest" in told["parts"]["all"]["contenders"]

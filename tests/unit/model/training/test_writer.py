@@ -174,11 +174,14 @@ def test_a_prompt_too_long_is_refused_before_anything_runs(
     tiny_base: Path, prompts: list[Prompt]
 ) -> None:
     writer = load_writer(None, tiny_base, dtype="float32")
+    writer.require(prompts[0])
 
     with pytest.raises(PromptRefusedError) as caught:
         writer.write([prompts[0], replace(prompts[1], output_tokens_max=5_000)])
 
     assert (caught.value.reason, caught.value.where) == ("prompt_too_long", "prompt 1")
+    with pytest.raises(PromptRefusedError, match="prompt_too_long"):
+        writer.require(replace(prompts[1], output_tokens_max=5_000))
 
 
 def test_a_folder_that_does_not_fit_is_refused(tiny_base: Path, tmp_path: Path) -> None:
