@@ -7,12 +7,14 @@ Randomness comes from a seed, so the same drafts give the same interval.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Array = np.ndarray[Any, np.dtype[np.float64]]
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -48,7 +50,7 @@ def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
     Source: Efron and Tibshirani (1993), chapter 13.
     """
     told = np.asarray(values, dtype=float)
-    low, high = _percentiles(told, seed)
+    low, high = _of_means(told, seed)
     return Interval(float(told.mean()), low, high, len(told))
 
 
@@ -59,7 +61,7 @@ def compare(first: Sequence[float], second: Sequence[float], seed: int = 0) -> D
     """
     # Rounded: float subtraction must not break the ties that the rank test counts.
     differences = np.round(np.asarray(first, float) - np.asarray(second, float), _DIGITS)
-    low, high = _percentiles(differences, seed)
+    low, high = _of_means(differences, seed)
     return Difference(
         mean=float(differences.mean()),
         low=low,
@@ -106,16 +108,24 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _percentiles(
-    told: np.ndarray[tuple[int], np.dtype[np.float64]], seed: int
-) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
-    means = np.concatenate(
-        [told[rng.integers(0, len(told), (size, len(told)))].mean(axis=1) for size in _chunks()]
+def resampled(told: Array, rng: np.random.Generator, fold: Callable[[Array], Array]) -> Array:
+    """Draw reports (rows) again; ``fold`` takes resamples times reports to a row for each."""
+    reports = len(told)
+    return np.concatenate(
+        [fold(told[rng.integers(0, reports, (size, reports))]) for size in _chunks()]
     )
+
+
+def percentiles(values: Array) -> tuple[float, float]:
+    """Return the interval's ends; what is not a number does not count."""
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _of_means(told: Array, seed: int) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    return percentiles(resampled(told, rng, lambda drawn: drawn.mean(axis=1)))
 
 
 def _chunks() -> list[int]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
+
+from model.evaluation.intervals import holm as corrected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -179,8 +180,5 @@ def independence(table: Sequence[Sequence[int]]) -> Independence | None:
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
     """Adjust the p values of a family (Holm, 1979); what could not be tested does not count."""
     tested = {name: p for name, p in p_values.items() if p is not None}
-    if not tested:
-        return dict(p_values)
-    adjusted = multipletests(list(tested.values()), method="holm")[1]
-    found = dict(zip(tested, map(float, adjusted), strict=True))
+    found = dict(zip(tested, corrected([*tested.values()]), strict=True))
     return {name: found.get(name) for name in p_values}

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.evaluation.intervals import LEVEL, RESAMPLES, Interval
+from model.evaluation.intervals import Interval, percentiles, resampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    Sums = np.ndarray[tuple[int], np.dtype[np.float64]]
-
-_CHUNK = 256  # resamples at a time
+    from model.evaluation.intervals import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def interval_of(parts: Sequence[tuple[float, float]], seed: int = 0) -> Interval
     told = ratio(parts)
     if told is None:
         return None
-    low, high = _tails(_resampled(parts, np.random.default_rng(seed)))
+    low, high = percentiles(_resampled(parts, np.random.default_rng(seed)))
     return Interval(told, low, high, sum(1 for _, under in parts if under))
 
 
@@ -57,7 +55,7 @@ def gap_between(
     if above is None or below is None:
         return None
     rng = np.random.default_rng(seed)
-    low, high = _tails(_resampled(first, rng) - _resampled(second, rng))
+    low, high = percentiles(_resampled(first, rng) - _resampled(second, rng))
     return Gap(above - below, low, high)
 
 
@@ -70,26 +68,14 @@ def gap_on_same(
         return None
     ours = _resampled(first, np.random.default_rng(seed))
     theirs = _resampled(second, np.random.default_rng(seed))
-    low, high = _tails(ours - theirs)
+    low, high = percentiles(ours - theirs)
     return Gap(above - below, low, high)
 
 
-def _resampled(parts: Sequence[tuple[float, float]], rng: np.random.Generator) -> Sums:
+def _resampled(parts: Sequence[tuple[float, float]], rng: np.random.Generator) -> Array:
     """Return the ratio of each resample; not a number where it drew nothing to count."""
-    told = np.asarray(parts, dtype=float)
-    sums = np.concatenate(
-        [
-            told[rng.integers(0, len(told), (size, len(told)))].sum(axis=1)
-            for size in [_CHUNK] * (RESAMPLES // _CHUNK) + [RESAMPLES % _CHUNK]
-        ]
-    )
+    sums = resampled(np.asarray(parts, dtype=float), rng, lambda drawn: drawn.sum(axis=1))
     over, under = sums[:, 0], sums[:, 1]
-    shares: Sums = np.full(len(under), np.nan)
+    shares: Array = np.full(len(under), np.nan)
     np.divide(over, under, out=shares, where=under > 0)
     return shares
-
-
-def _tails(shares: Sums) -> tuple[float, float]:
-    tail = (1 - LEVEL) / 2
-    low, high = np.nanquantile(shares, [tail, 1 - tail])
-    return float(low), float(high)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from model.study.estimates import (
     discordance,
@@ -124,6 +127,16 @@ def test_holm_steps_down_and_never_falls() -> None:
         "d": pytest.approx(0.02),
         "untested": None,
     }
+
+
+def test_holm_is_that_of_statsmodels() -> None:
+    chance = random.Random(2)  # noqa: S311 - numbers to correct
+    for size in range(1, 30):
+        told = {str(place): chance.random() ** 4 for place in range(size)}
+
+        theirs = multipletests(list(told.values()), method="holm")[1]
+
+        assert list(holm(told).values()) == theirs.tolist()
 
 
 def test_a_family_without_a_test_is_left_as_it_is() -> None:

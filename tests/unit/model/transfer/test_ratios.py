@@ -7,6 +7,7 @@ import random
 import pytest
 from scipy.stats import bootstrap
 
+from model.evaluation import intervals
 from model.transfer.ratios import gap_between, gap_on_same, interval_of, ratio
 
 CHANCE = random.Random(4)  # noqa: S311 - numbers to count
@@ -40,6 +41,19 @@ def test_the_interval_agrees_with_scipys_bootstrap() -> None:
     assert ours is not None
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
     assert (ours.mean, ours.n) == (pytest.approx(sum(over) / sum(under)), 60)
+
+
+def test_a_mean_has_the_interval_that_an_evaluation_gives_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intervals, "RESAMPLES", 300)
+    values = [over for over, _ in PARTS]
+    theirs = intervals.bootstrap(values)
+
+    ours = interval_of([(value, 1) for value in values])
+
+    assert ours is not None
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 def test_the_same_numbers_give_the_same_interval() -> None:
