@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,8 @@ def render_row(row: CorpusRow) -> str:
 def open_private(path: Path) -> TextIO:
     """Open a file for writing that only its owner can read: it may hold patient data."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
-    os.fchmod(descriptor, OWNER_ONLY)  # the file may have been there before
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):  # and not /dev/null, which is everybody's
+        os.fchmod(descriptor, OWNER_ONLY)  # the file may have been there before
     return os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n")
 
 

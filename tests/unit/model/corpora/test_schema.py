@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from mappings.domain import Modality, Region
 from model.corpora.schema import (
     CorpusRow,
     Pseudonyms,
+    open_private,
     parse_row,
     read_corpus,
     write_corpus_file,
@@ -112,3 +114,15 @@ def test_a_missing_file_is_said_to_be_unreadable(tmp_path: Path) -> None:
 
 def test_unknown_keys_are_left_out() -> None:
     assert parse_row({"report_id": "a", "mrn": "12345"}, 1) == CorpusRow("a")
+
+
+def test_a_device_or_pipe_keeps_the_mode_that_others_use_it_by(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    open_private(pipe).close()
+
+    os.close(reader)
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o666
