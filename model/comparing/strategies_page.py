@@ -134,7 +134,7 @@ def _numbers(told: Outcome) -> dict[str, Any]:
 def _too_long(compared: Compared) -> list[str]:
     """Tell what each base could not take."""
     return [
-        f"{cell.name}: {told.drafting.too_long} reports are too long for it; all leave them out."
+        f"Reports too long for {cell.name}, left out of all: {told.drafting.too_long}."
         for cell, told in compared.cells.items()
         if not isinstance(told, str) and told.drafting.too_long
     ]
