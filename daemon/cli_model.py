@@ -25,6 +25,13 @@ ERRORS = Console(stderr=True)
 CorpusFolder = Annotated[
     Path, typer.Option("--data", help="Corpus folder, as `prelim synth` writes it.")
 ]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        help=f"YAML, or the name of a shipped one ({names_of(TRAINING)}); without it, demo.",
+    ),
+]
 Base = Annotated[
     Path | None,
     typer.Option("--base", help="Folder of the base model; without it, the demo base."),
@@ -121,13 +128,7 @@ def _print_corpus(corpus: Corpus) -> None:
 def train(
     data: CorpusFolder,
     out: Annotated[Path, typer.Option("--out", help="Folder for what is made and its card.")],
-    recipe: Annotated[
-        Path | None,
-        typer.Option(
-            "--recipe",
-            help=f"YAML, or the name of a shipped one ({names_of(TRAINING)}); without it, demo.",
-        ),
-    ] = None,
+    recipe: RecipeFile = None,
     base: Base = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run into --out was cut off.")

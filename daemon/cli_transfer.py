@@ -109,7 +109,6 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
 
     told = _read_institutions(institution, reports, train_reports)
     sources = _read_sources(train_on, told)
-    adapters = _read_adapters(adapter, sources)
     rates = Rates(watts_per_core, watts_per_gpu, price_per_kwh, price_per_machine_hour)
     with _working() as report:
         study = Study(
@@ -118,7 +117,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
             recipe=read_training_recipe(recipe),
             out=out,
             base=base,
-            adapters=adapters,
+            adapters=_read_adapters(adapter, sources),
             rates=rates,
             latency_reports=latency_reports,
             report=report,
@@ -128,8 +127,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
     if as_json:
         print_json(as_dict(done))
     else:
-        _print(tables_of(done))
-        typer.echo(f"{out / 'report.html'}")
+        _print(tables_of(done), out)
 
 
 def _read_institutions(
@@ -202,10 +200,11 @@ def _working() -> Iterator[Callable[[str, int, int], None]]:
         yield report
 
 
-def _print(tables: Sequence[Numbers]) -> None:
+def _print(tables: Sequence[Numbers], out: Path) -> None:
     from model.transfer.tables import BY_SYSTEM
 
     for one in tables:
         if one.title == BY_SYSTEM:
             continue  # too much for a terminal: the report has it
         print_table(one.title, one.columns, one.rows, names=one.names)
+    typer.echo(f"{out / 'report.html'}")

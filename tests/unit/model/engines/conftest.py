@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model.engines.quiet_peft import quiet_peft
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,8 +32,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     from peft import LoraConfig, get_peft_model
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    from model.engines.quiet_peft import quiet_peft
 
     root = tmp_path_factory.mktemp("tiny")
     tokenizer = Tokenizer(models.BPE())
@@ -63,13 +63,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     base = root / "tiny-base"
     LlamaForCausalLM(config).save_pretrained(base)
     wrapped.save_pretrained(base)
+    settings = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
     adapters = {}
     for name in ("site.one", "site.two"):
+        bare = LlamaForCausalLM.from_pretrained(base)
         with quiet_peft():
-            model = get_peft_model(
-                LlamaForCausalLM.from_pretrained(base),
-                LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"),
-            )
+            model = get_peft_model(bare, settings)
         with torch.no_grad():
             for key, weights in model.named_parameters():
                 if "lora_B" in key:
