@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -79,6 +80,22 @@ class Broker:
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 writer.close()
                 return
+            await asyncio.sleep(0.02)
+
+    async def wait_until_kept(self, text: str) -> None:
+        """Return when noida's dump to disk has this text: it lags behind its answers by a second.
+
+        Args:
+            text: A topic's name, or a part of a record, whose bytes it writes as numbers.
+        """
+        dump = self.folder / "noida" / "kafka.json"
+        numbers = ",".join(map(str, text.encode()))
+        while True:
+            with contextlib.suppress(OSError, ValueError):  # not there yet, not whole yet
+                written = dump.read_text()
+                json.loads(written)
+                if text in written or numbers in written:
+                    return
             await asyncio.sleep(0.02)
 
     def stop(self) -> None:

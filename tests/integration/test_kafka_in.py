@@ -28,7 +28,7 @@ from tests.integration.brokers import (
     running_broker,
     tls_proxy,
 )
-from tests.integration.kafka_sides import make_oru, running_side, until
+from tests.integration.kafka_sides import QUICK, make_oru, running_side, until
 from tests.samples.certificates import Authority
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ async def test_a_broker_that_goes_away_and_comes_back_costs_nothing(
         await produce(broker, topic, [make_oru("B1"), make_oru("B2")])
         async with running_side(broker, tmp_path / "data", {topic: {}}, group=topic) as side:
             await side.wait_for_rows(2)
-            await asyncio.sleep(1)  # its dump of acknowledged records to disk lags behind
+            await broker.wait_until_kept("|B2|")
             broker.stop()
             await asyncio.sleep(OUTAGE_S)
             age_s = side.count("prelim_kafka_fetch_age_seconds")
@@ -296,7 +296,7 @@ async def test_a_daemon_that_starts_without_its_broker_waits_for_it(
 ) -> None:
     async with running_broker("noida", tmp_path) as broker:
         await create_topic(broker, topic)
-        await asyncio.sleep(1)
+        await broker.wait_until_kept(topic)
         broker.stop()
         async with running_side(broker, tmp_path / "data", {topic: {}}, group=topic) as side:
             states = {side.kafka.checks()["kafka"]}
@@ -325,7 +325,8 @@ async def test_fetching_waits_for_the_model_and_the_place_in_the_group_is_kept(
             await until(is_paused)
             await produce(broker, topic, [make_oru(f"R{n}") for n in range(30)])
             before = len(await side.rows())
-            await asyncio.sleep(8)  # longer than the session: a silent member would be put out
+            # Longer than the session: a silent member would be put out.
+            await asyncio.sleep(QUICK["session_s"] + 0.5)
             after = len(await side.rows())
             for message in await side.journal.pending_messages(1000):
                 await side.journal.record_rejected(message.message_id, "test", None)

@@ -102,6 +102,7 @@ async def test_every_message_is_one_observation_after_a_kill_in_the_middle(
     await until(lambda: daemon.count("POSTED") >= MESSAGES // 4)
     daemon.kill()
     posted_before = len(await asyncio.to_thread(observation_keys, server))
+    del daemon.settings["PRELIM_MODEL__EXTRACTIVE_DELAY_S"]  # it was for the kill
     daemon.start()
     await daemon.wait_ready()
     await until(lambda: daemon.count("POSTED") == MESSAGES)
