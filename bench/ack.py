@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.rig import servers  # noqa: E402 - found through the line above
-from bench.rig.options import make_parser  # noqa: E402 - same
+from bench.rig.options import QUICK_S, make_parser  # noqa: E402 - same
 from bench.rig.results import (  # noqa: E402 - same
     Check,
     describe_machine,
@@ -222,7 +222,7 @@ def measure_all(
     """
     cases = [c for c in list_cases(options.peers) if options.only in c.system.label]
     rounds: defaultdict[Key, list[Figures]] = defaultdict(list)
-    seconds = 0.5 if options.quick else options.seconds
+    seconds = QUICK_S if options.quick else options.seconds
     disk_ms = []
     for number in range(1 if options.quick else options.rounds):
         disk_ms.append(measure_disk_ms(folder))

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # not this folder: this file would stand in for the library "fhir"
 
 from bench.rig import servers  # noqa: E402 - found through the line above
-from bench.rig.options import make_parser  # noqa: E402 - same
+from bench.rig.options import QUICK_S, make_parser  # noqa: E402 - same
 from bench.rig.results import (  # noqa: E402 - same
     describe_machine,
     print_table,
@@ -281,7 +281,7 @@ def median_of(rounds: list[Figures]) -> Figures:
 def measure_all(options: argparse.Namespace) -> dict[tuple[str, str], Figures]:
     """Run every case in every round, so that a change of the machine meets all of them."""
     rounds: defaultdict[tuple[str, str], list[Figures]] = defaultdict(list)
-    seconds, warm = (0.5, 1) if options.quick else (options.seconds, 20)
+    seconds, warm = (QUICK_S, 1) if options.quick else (options.seconds, 20)
     for number in range(1 if options.quick else options.rounds):
         for way in WAYS:
             rounds["out", f"{way.server}: {way.label}"].append(measure_out(way, seconds, warm))

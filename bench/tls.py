@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.rig import servers  # noqa: E402 - found through the line above
-from bench.rig.options import make_parser  # noqa: E402 - same
+from bench.rig.options import QUICK_S, make_parser  # noqa: E402 - same
 from bench.rig.results import (  # noqa: E402 - same
     describe_machine,
     print_table,
@@ -74,7 +74,7 @@ def main() -> None:
     for connections in CONNECTIONS[: 1 if options.quick else None]:
         bars = series.setdefault(f"{connections} connections", {})
         for kind in (PLAIN, TLS, MUTUAL):
-            figures = measure(kind, connections, 0.5 if options.quick else options.seconds)
+            figures = measure(kind, connections, QUICK_S if options.quick else options.seconds)
             results.append({"door": kind, "connections": connections, **figures})
             bars[kind] = figures["rate"]
             share = figures["rate"] / bars[PLAIN]

@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--warm", type=float, default=1.0)
+    parser.add_argument("--warm", type=float, default=1.0, help="at most --seconds")
     parser.add_argument("--name", default="L", help="begins every control id")
     parser.add_argument("--tls-ca")
     parser.add_argument("--certificate")
@@ -165,7 +165,7 @@ def main() -> None:
     connecting_s = time.perf_counter()
     load = Load(options)
     connecting_s = time.perf_counter() - connecting_s
-    load.run(options.warm)
+    load.run(min(options.warm, options.seconds))
     load.drain()
     load.latencies, load.refused, load.lost = [], 0, 0
     cpu_s = time.process_time()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from bench.rig.peers import default_folder
 
+QUICK_S = 0.25
+"""Of one measurement with ``--quick``: enough for an answer, and that is all it is for."""
 RESULTS = Path(__file__).parent.parent / "results"
 
 
