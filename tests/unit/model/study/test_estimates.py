@@ -131,7 +131,7 @@ def test_holm_steps_down_and_never_falls() -> None:
 
 def test_holm_is_that_of_statsmodels() -> None:
     chance = random.Random(2)  # noqa: S311 - numbers to correct
-    for size in range(1, 30):
+    for size in (2, 17):
         told = {str(place): chance.random() ** 4 for place in range(size)}
 
         theirs = multipletests(list(told.values()), method="holm")[1]
