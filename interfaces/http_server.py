@@ -170,11 +170,40 @@ def build_app(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon has its own."""
+    """uvicorn without its signal handlers, which the daemon has, and without its naps.
+
+    It looks every tenth of a second whether it shall end, and waits for another one when it does.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_ending = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._is_ending.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # renews the Date header
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._is_ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's own
+        await asyncio.sleep(0.01)  # asyncio forgets a socket that it is accepting at the close
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(0.01)  # who was accepted just now is among the connections then
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - they have no event
+            await asyncio.sleep(0.01)
+        for server in self.servers:
+            await server.wait_closed()
 
 
 class HttpServer:
@@ -246,11 +275,10 @@ class HttpServer:
         """
         if self._serving is None:
             return
-        self._server.should_exit = True
+        self._server.end()
         _, late = await asyncio.wait({self._serving}, timeout=deadline_s)
         if late:
-            self._server.force_exit = True
-            self._serving.cancel()  # it would wait for open connections (Python 3.12)
+            self._serving.cancel()  # it would wait for open connections
             await asyncio.wait({self._serving})
         self._serving = None
         log.info("http.server_stopped", port=self._port)

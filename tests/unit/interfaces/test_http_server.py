@@ -160,6 +160,20 @@ async def test_stop_lets_a_request_finish() -> None:
     assert text == "done"
 
 
+async def test_stop_ends_a_connection_that_is_kept_for_a_next_request() -> None:
+    server = HttpServer(app_with(), host="127.0.0.1", port=0)
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    await server.stop(10.0)
+    rest = await reader.read()
+    writer.close()
+
+    assert b"\r\ndate: " in head.lower()
+    assert rest == b'{"live":true}'
+
+
 async def test_stop_does_not_wait_past_its_deadline() -> None:
     async def endless(_: Request) -> StreamingResponse:
         async def chunks() -> AsyncIterator[bytes]:
