@@ -163,7 +163,7 @@ class App:
         settings, stack = self.settings, self._stack
         lock = stack.enter_context(acquire_serve_lock(settings.journal_path))
         self.journal = self._open_journal(lock)
-        stack.push_async_callback(self.journal.close)
+        stack.push_async_callback(lambda: self.journal.close(self._left_s()))
         await self.journal.bind_target(str(settings.fhir.base_url or "embedded"))
         await self._start_http()
         stack.callback(asyncio.create_task(self.certificates.run()).cancel)

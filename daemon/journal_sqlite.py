@@ -6,6 +6,7 @@ write does stands in journal_messages.py and journal_reports.py; this file only 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, Self
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from daemon.journal_writer import JournalWriter
     from daemon.lifecycle import State
     from mappings.domain import Draft, DraftObservation, MessageId, RawReport, ReportId
+
+
+PROBE_S = 5.0
 
 
 def ids_in_time(clock: Clock) -> Callable[[], str]:
@@ -276,11 +280,18 @@ class SqliteJournal(JournalQuestions):
 
     async def check_writable(self) -> None:
         """Write again if the last write failed; cheap when it did not."""
+        silent = JournalUnavailableError("journal_writer_silent")
+        if self.writer.is_silent:
+            raise silent
         if self.writer.has_failed:
-            await self.writer.submit(journal_flags.probe)
+            try:
+                async with asyncio.timeout(PROBE_S):
+                    await self.writer.submit(journal_flags.probe)
+            except TimeoutError:
+                raise silent from None
 
-    async def close(self) -> None:
-        """Finish what is queued, then release the files."""
+    async def close(self, deadline_s: float | None = None) -> None:
+        """Finish what is queued, then release the files; see ``JournalWriter.close``."""
         await self._reader.close()
         if self._writer is not None:
-            await self._writer.close()
+            await self._writer.close(deadline_s)

@@ -84,9 +84,18 @@ class JournalWriter(ABC):
         done: T = await self._enqueue(Job(operation, (item,), is_shared=True))
         return done
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether an answer is owed for too long."""
+        return False
+
     @abstractmethod
-    async def close(self) -> None:
-        """Commit what is queued, then release the file."""
+    async def close(self, deadline_s: float | None = None) -> None:
+        """Commit what is queued, then release the file.
+
+        Args:
+            deadline_s: A process of its own is killed then; None waits for it.
+        """
 
     @abstractmethod
     def _put(self, job: Job, future: asyncio.Future[Any]) -> None:
@@ -141,7 +150,7 @@ class ThreadWriter(JournalWriter):
         """Transactions committed since the start."""
         return self._commits.transactions
 
-    async def close(self) -> None:
+    async def close(self, deadline_s: float | None = None) -> None:  # noqa: ARG002 - a thread cannot be killed
         """Commit what is queued, then end the thread and release the file."""
         if self._is_closed:
             return

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
@@ -90,12 +91,29 @@ def start_logging(
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Looked up at each line: whoever replaces sys.stderr gets the lines from then on.
-        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),
+        logger_factory=lambda *_: _Lines(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     _take_over_other_libraries()
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda arguments: _log_class(arguments.exc_type)
+
+
+class _Lines:
+    """Writes lines. One that cannot be written is lost: a full disk under the log, or a reader that
+    has left it, must not end the work that the line tells of.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def info(self, line: str) -> None:
+        """Write a line at once."""
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    warning = error = info
 
 
 def log_loop_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
+from daemon.errors import JournalUnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 
@@ -143,6 +145,9 @@ class Stage(Generic[Work]):
         try:
             await self._plan.wait_turn()
             await self._plan.step(work)
+        except JournalUnavailableError as error:
+            # The disk's trouble, or its writer's: nothing is held against the report.
+            await self._wait_for_journal(error)
         except Exception as error:  # noqa: BLE001 - a task's top: logged once, the report put off
             await self._put_off(work, type(error).__name__)
         finally:
@@ -154,9 +159,8 @@ class Stage(Generic[Work]):
         try:
             await self._plan.put_off(work, error_class)
         except Exception as error:  # noqa: BLE001 - the journal itself is out of order
-            log.error(
-                "pipeline.claim_failed",
-                stage=self._plan.name,
-                error_class=type(error).__name__,
-            )
-            await asyncio.sleep(self._plan.poll_s)
+            await self._wait_for_journal(error)
+
+    async def _wait_for_journal(self, error: Exception) -> None:
+        log.error("pipeline.claim_failed", stage=self._plan.name, error_class=type(error).__name__)
+        await asyncio.sleep(self._plan.poll_s)

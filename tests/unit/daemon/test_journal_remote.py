@@ -9,6 +9,7 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 from structlog.testing import capture_logs
@@ -105,15 +106,22 @@ async def test_those_who_wait_share_a_transaction(journal: SqliteJournal) -> Non
     assert await asyncio.gather(*waiting) == [(number, 64) for number in range(64)]
 
 
-async def test_a_killed_process_is_told_to_all_who_wait_and_replaced(
+async def stop_and_wait(journal: SqliteJournal, *control_ids: str) -> list[asyncio.Task[Received]]:
+    """Stop the process, and have it owe answers."""
+    os.kill(await pid_of(journal), signal.SIGSTOP)
+    waiting = [asyncio.create_task(receive(journal, control_id)) for control_id in control_ids]
+    for _ in range(2):
+        await asyncio.sleep(0)
+    return waiting
+
+
+async def test_a_killed_process_is_told_to_all_it_owes_and_replaced(
     journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_remote, "RESTART_WAIT_S", 0)
     first = await receive(journal, "C1")
     pid = await pid_of(journal)
-    os.kill(pid, signal.SIGSTOP)
-    waiting = [asyncio.create_task(receive(journal, f"C{n}")) for n in range(2, 5)]
-    await asyncio.sleep(0)
+    waiting = await stop_and_wait(journal, "C2", "C3", "C4")
 
     with capture_logs() as lines:
         os.kill(pid, signal.SIGKILL)
@@ -130,6 +138,90 @@ async def test_a_killed_process_is_told_to_all_who_wait_and_replaced(
     assert (await journal.verify_chain()).is_whole
 
 
+async def test_what_the_killed_process_was_not_given_yet_goes_to_the_next(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_remote, "RESTART_WAIT_S", 0.1)
+    os.kill(await pid_of(journal), signal.SIGKILL)
+    while not journal.writer.has_failed:
+        await asyncio.sleep(0)
+
+    received = await receive(journal, "C1")  # before there is another
+
+    assert [each.message_id for each in await journal.pending_messages(9)] == [received.message_id]
+
+
+async def test_more_than_the_socket_takes_is_kept_until_it_is_read(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_remote, "FRAME_BYTES", 10_000)
+    pid = await pid_of(journal)
+    os.kill(pid, signal.SIGSTOP)
+    raws = [make_raw(f"C{n}", payload=b"%d" % n * 300_000) for n in range(8)]
+    waiting = [asyncio.create_task(journal.receive(raw, peer=PEER)) for raw in raws]
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert len(writer_of(journal)._unsent) >= 6
+    os.kill(pid, signal.SIGCONT)
+
+    await asyncio.gather(*waiting)
+    stored = await journal.pending_messages(9)
+    assert [each.raw.payload for each in stored] == [raw.payload for raw in raws]
+
+
+async def test_a_process_that_hangs_is_told_of_and_not_ready(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_remote, "SILENT_S", 0.05)
+    await journal.writer.submit(note)
+    [waiting] = await stop_and_wait(journal, "C1")
+
+    with capture_logs() as lines:
+        while not lines:
+            await asyncio.sleep(0.01)
+    with pytest.raises(JournalUnavailableError) as caught:
+        await journal.check_writable()
+
+    assert caught.value.reason == "journal_writer_silent"
+    assert [(line["event"], line["count"]) for line in lines] == [("journal.writer_silent", 1)]
+    os.kill(writer_of(journal).pid or 0, signal.SIGCONT)
+    await waiting
+    await journal.check_writable()
+
+
+async def test_a_process_that_hangs_at_the_end_is_killed_at_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_remote, "EXIT_WAIT_S", 0.05)
+    path = tmp_path / "journal.db"
+    with acquire_serve_lock(path) as lock:
+        journal = open_served_journal(path, lock=lock)
+        [waiting] = await stop_and_wait(journal, "C1")
+        pid = writer_of(journal).pid
+
+        await journal.close(0.05)
+
+    assert isinstance(waiting.exception(), JournalUnavailableError)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid or 0, 0)
+    with acquire_serve_lock(path, wait_s=0):
+        pass
+
+
+async def test_a_machine_without_free_descriptors_is_told_and_tried_again(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_remote, "RESTART_WAIT_S", 0)
+    with monkeypatch.context() as without, capture_logs() as lines:
+        without.setattr("socket.socketpair", Mock(side_effect=OSError(24, "too many")))
+        with pytest.raises(JournalUnavailableError):
+            await journal.writer.submit(note)
+
+    assert [line["event"] for line in lines] == ["journal.writer_not_started"]
+    assert await journal.writer.submit(note) == 1
+
+
 async def test_a_process_that_ended_with_nobody_waiting_is_replaced_when_looked_after(
     journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,18 +236,20 @@ async def test_a_process_that_ended_with_nobody_waiting_is_replaced_when_looked_
 
 
 async def test_a_process_that_cannot_begin_is_not_started_by_every_message(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts = tmp_path / "starts"
     script = f"open({str(starts)!r}, 'a').write('x')"
     writer = RemoteWriter((sys.executable, "-c", script))
 
-    for _ in range(5):
-        with pytest.raises(JournalUnavailableError) as caught:
-            await writer.submit(note)
-        assert caught.value.reason == "journal_writer_lost"
+    monkeypatch.setattr(journal_remote, "RESTART_WAIT_S", 0.5)
+    asked = [asyncio.create_task(writer.submit(note)) for _ in range(3)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    asked = [asyncio.create_task(writer.submit(note)) for _ in range(3)]
+    answers += await asyncio.gather(*asked, return_exceptions=True)
 
-    assert starts.read_text() == "x"
+    assert [getattr(each, "reason", None) for each in answers] == ["journal_writer_lost"] * 6
+    assert starts.read_text() == "xx"
     await writer.close()
 
 

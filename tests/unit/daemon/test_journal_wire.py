@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.audit import Head
 from daemon.errors import JournalUnavailableError
 from daemon.journal_commit import Outcome
-from daemon.journal_wire import FrameReader, Reply, render_frame
+from daemon.journal_wire import FrameReader, FrameWriter, Reply, code_digest
+
+
+def render(*values: object) -> bytes:
+    frame = FrameWriter()
+    for value in values:
+        frame.add(value)
+    return frame.render()
+
 
 VALUES = st.one_of(st.none(), st.binary(max_size=300), st.lists(st.text(max_size=5), max_size=5))
 
 
-@given(st.lists(VALUES, max_size=6), st.lists(st.integers(1, 40), min_size=1, max_size=9))
+@given(
+    st.lists(st.lists(VALUES, max_size=4), max_size=4),
+    st.lists(st.integers(1, 40), min_size=1, max_size=9),
+)
 def test_what_was_sent_comes_out_however_the_stream_is_cut(
-    values: list[object], lengths: list[int]
+    frames: list[list[object]], lengths: list[int]
 ) -> None:
-    stream = b"".join(render_frame(value) for value in values)
-    reader, found, start, number = FrameReader(), [], 0, 0
+    values = [value for frame in frames for value in frame]
+    stream = b"".join(render(*frame) for frame in frames)
+    reader, start, number = FrameReader(), 0, 0
+    found: list[object] = []
 
     while start < len(stream):
         length = lengths[number % len(lengths)]
@@ -32,7 +46,7 @@ def test_a_reply_tells_of_errors_as_they_were() -> None:
     error = JournalUnavailableError("disk_full", "SQLITE_FULL")
     reply = Reply([Outcome(7), Outcome(error=error)], Head(3, "ab"), has_failed=True)
 
-    [found] = FrameReader().feed(render_frame(reply))
+    [found] = FrameReader().feed(render(reply))
 
     assert isinstance(found, Reply)
     assert (found.head, found.has_failed) == (Head(3, "ab"), True)
@@ -40,3 +54,29 @@ def test_a_reply_tells_of_errors_as_they_were() -> None:
     told = found.outcomes[1].error
     assert isinstance(told, JournalUnavailableError)
     assert (told.reason, told.where, str(told)) == (error.reason, error.where, str(error))
+
+
+def test_what_stands_in_several_values_is_sent_once() -> None:
+    payload = bytes(10_000)
+
+    frame = render((payload, 1), (payload, 2))
+
+    assert list(FrameReader().feed(frame)) == [(payload, 1), (payload, 2)]
+    assert len(frame) < 11_000
+
+
+def test_a_value_that_cannot_be_sent_leaves_those_before_it() -> None:
+    frame = FrameWriter()
+    frame.add("before")
+    size = frame.size
+
+    with pytest.raises((AttributeError, TypeError)):
+        frame.add(["half", lambda: None])
+
+    assert frame.size == size
+    assert list(FrameReader().feed(frame.render())) == ["before"]
+
+
+def test_the_digest_is_of_all_code_that_a_pickle_needs() -> None:
+    assert code_digest() == code_digest()
+    assert len(code_digest()) == 64

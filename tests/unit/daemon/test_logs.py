@@ -98,3 +98,21 @@ def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
     structlog.get_logger().info("journal.message_received")
 
     assert stream.getvalue() == ""
+
+
+class _Full(io.StringIO):
+    """A stream on a disk that is full."""
+
+    def flush(self) -> None:
+        raise OSError(28, "no space")
+
+
+def test_a_line_that_cannot_be_written_stops_nobody(stream: io.StringIO) -> None:
+    start_logging(stream=_Full())
+    structlog.get_logger().error("journal.commit_failed", reason="disk_full")
+    start_logging(stream=stream)
+    stream.close()
+
+    structlog.get_logger().error("journal.commit_failed", reason="disk_full")
+
+    assert stream.closed

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,7 @@ from daemon.errors import ConfigurationError
 from daemon.serve_lock import acquire_serve_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -49,7 +51,55 @@ def test_a_process_that_died_no_longer_holds_the_lock(tmp_path: Path) -> None:
         pass
 
 
-def test_a_lock_that_is_let_go_soon_is_waited_for(tmp_path: Path) -> None:
+ORPHAN = """
+import os, pathlib, subprocess, sys
+from daemon.serve_lock import acquire_serve_lock
+with acquire_serve_lock(pathlib.Path(sys.argv[1])) as lock:
+    subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], pass_fds=(lock,))
+    print("held", flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.fixture
+def orphan(tmp_path: Path) -> Iterator[IO[bytes]]:
+    """Leave a process that holds the lock of a daemon that is gone, until this is closed."""
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", ORPHAN, tmp_path / "journal.db"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert daemon.stdin is not None
+    assert daemon.stdout is not None
+    with daemon.stdin, daemon.stdout:
+        daemon.stdout.readline()
+        daemon.wait()
+        yield daemon.stdin
+
+
+def test_what_a_dead_daemon_left_writing_is_waited_for(tmp_path: Path, orphan: IO[bytes]) -> None:
+    ending = threading.Timer(0.1, orphan.close)
+    ending.start()
+
+    with acquire_serve_lock(tmp_path / "journal.db", wait_s=30):
+        assert ending.finished.is_set()
+
+
+def test_what_a_dead_daemon_left_writing_is_waited_for_only_so_long(
+    tmp_path: Path, orphan: IO[bytes]
+) -> None:
+    with (
+        pytest.raises(ConfigurationError) as caught,
+        acquire_serve_lock(tmp_path / "journal.db", wait_s=0.1),
+    ):
+        pass
+
+    assert caught.value.reason == "journal_in_use"
+    assert not orphan.closed
+
+
+def test_a_daemon_that_lives_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     script = (
         "import pathlib, sys\n"
@@ -67,8 +117,10 @@ def test_a_lock_that_is_let_go_soon_is_waited_for(tmp_path: Path) -> None:
         assert holder.stdin is not None
         assert holder.stdout is not None
         holder.stdout.readline()
-        letting_go = threading.Timer(0.1, holder.stdin.close)
-        letting_go.start()
+        started_s = time.monotonic()
 
-        with acquire_serve_lock(path, wait_s=30):
-            assert letting_go.finished.is_set()
+        with pytest.raises(ConfigurationError), acquire_serve_lock(path, wait_s=60):
+            pass
+
+        assert time.monotonic() - started_s < 30
+        holder.stdin.close()

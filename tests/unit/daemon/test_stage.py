@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from daemon.errors import JournalUnavailableError
 from daemon.stage import Stage, StagePlan
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Bench:
     done: asyncio.Event = field(default_factory=asyncio.Event)
     broken: set[str] = field(default_factory=set)
     put_off: list[tuple[str, str]] = field(default_factory=list)
+    is_journal_lost: bool = False
 
     async def fetch(self, limit: int, but_not: Collection[str]) -> list[tuple[str, str]]:
         return [work for work in self.waiting if work[0] not in but_not][:limit]
@@ -29,6 +31,8 @@ class Bench:
     async def step(self, work: tuple[str, str]) -> None:
         self.started.append(work[0])
         await self.gate.wait()
+        if self.is_journal_lost:
+            raise JournalUnavailableError("journal_writer_lost")
         if work[0] in self.broken:
             raise ZeroDivisionError
         self._finish(work)
@@ -108,6 +112,21 @@ async def test_a_step_that_fails_is_put_off_and_the_next_one_runs() -> None:
 
     assert bench.put_off == [("bad", "ZeroDivisionError")]
     assert bench.started == ["bad", "good"]
+
+
+async def test_a_journal_that_takes_nothing_is_held_against_no_report() -> None:
+    bench = Bench([("r1", "k1"), ("r2", "k2")], is_journal_lost=True)
+    bench.gate.set()
+    stage = bench.stage(in_flight_max=1)
+    running = asyncio.create_task(stage.run_stage())
+    await until(lambda: len(bench.started) == 3)
+
+    bench.is_journal_lost = False
+    await bench.done.wait()
+
+    await stage.drain(1)
+    await running
+    assert bench.put_off == []
 
 
 async def test_drain_waits_for_running_steps_and_claims_no_more() -> None:
