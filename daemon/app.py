@@ -331,8 +331,5 @@ class App:
 
 
 def log_head(sequence: int, head: str) -> None:
-    """Put the audit chain's head into the log stream, where a later cut can be proven against it.
-
-    Called on the journal's thread.
-    """
+    """Put the chain's head into the log stream, where a later cut can be proven against it."""
     log.info("audit.head_anchored", sequence=sequence, head=head)

@@ -142,9 +142,15 @@ def _is_by_truth(asked: Asked, html: Path | None) -> bool:
     """
     if not asked.data.is_dir() or (asked.systems, asked.recipe, html) != (None, None, None):
         return False
-    others = {"--against": asked.against, "--train": asked.train, "--encoder": asked.encoder}
-    for option in (name for name, told in others.items() if told is not None):
-        raise ConfigurationError("only_in_a_comparison: on a corpus give --systems too", option)
+    others = {
+        "--against": asked.against,
+        "--train": asked.train,
+        "--encoder": asked.encoder,
+        "--ablate": asked.is_ablated or None,
+    }
+    given = [name for name, told in others.items() if told is not None]
+    if given:
+        raise ConfigurationError("only_in_a_comparison: on a corpus give --systems too", given[0])
     return True
 
 

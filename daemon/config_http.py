@@ -64,7 +64,9 @@ class Http(Area):
         " requests_in_flight_max",
     )
     connections_per_host_max: Count = Field(
-        128, description="connections at once from one host or proxy, in the same way"
+        128,
+        description="connections at once from one host or proxy, in the same way; above"
+        " requests_in_flight_max",
     )
 
     @property
@@ -85,12 +87,16 @@ class Http(Area):
         return value
 
     @model_validator(mode="after")
-    def _be_private(self) -> Http:
-        if not self.is_loopback and self.tls is None and not self.allow_plain:
-            raise ValueError("beyond loopback tls is needed, or allow_plain: true")
+    def _have_room(self) -> Http:
         places = min(self.connections_max, self.connections_per_host_max)
         if places <= self.requests_in_flight_max:
             raise ValueError("both limits of connections must be above requests_in_flight_max")
+        return self
+
+    @model_validator(mode="after")
+    def _be_private(self) -> Http:
+        if not self.is_loopback and self.tls is None and not self.allow_plain:
+            raise ValueError("beyond loopback tls is needed, or allow_plain: true")
         if self.client_subjects and (self.tls is None or self.tls.client_ca is None):
             raise ValueError("client_subjects needs tls.client_ca")
         return self

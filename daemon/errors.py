@@ -18,4 +18,11 @@ class DeliveryMovedOnError(PrelimError):
 
 
 class JournalUnavailableError(PrelimError):
-    """Fate: tell the sender to try again (AR, 503); the disk would not take the message."""
+    """Fate: tell the sender to try again (AR, 503); the journal did not take it, or nobody knows
+    whether it did (``journal_writer_lost``).
+    """
+
+    @property
+    def is_of_one_report(self) -> bool:
+        """Whether it is not the journal's trouble, and would come again with the same report."""
+        return self.reason in {"journal_operation_failed", "journal_row_unreadable"}

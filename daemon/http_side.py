@@ -220,10 +220,13 @@ class Tokens:
             return
         self._seen = now
         try:
-            self._read = _read_file(self._file)
+            read = _read_file(self._file)
+            if not read:  # it is being written: nobody is shut out meanwhile
+                raise ValueError("no line")  # noqa: TRY301 - one way to refuse a file
         except (OSError, ValueError) as error:
             log.error("http.tokens_refused", reason=_reason(error))
             return
+        self._read = read
         log.info("http.tokens_loaded", count=len(self._read))
 
 

@@ -6,7 +6,7 @@ It lives as long as the daemon's end of the socket. When that is closed, or the 
 commits what had come by then and ends. It leaves signals alone, because a service manager sends
 them to the whole group, and the daemon still has answers to give. It inherits the lock that says
 who serves the journal, so that no other daemon begins before it has ended. It writes nothing when
-its code is not the daemon's, or the file is not the one that the daemon opened.
+its code is not the daemon's, or the file is not there, or no journal of this version.
 """
 
 from __future__ import annotations

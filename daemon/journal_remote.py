@@ -3,7 +3,8 @@
 Its statements and checkpoints take no time from the event loop that answers senders. One that dies
 is replaced. Whoever it owed an answer is told no, for nobody knows whether their writes were
 committed: a sender sends again and is known, a step of the pipeline is done again. What it was not
-given yet goes to the next one.
+given yet goes to the next one, unless it had answered nobody: one that cannot begin keeps nobody
+waiting.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class RemoteWriter(JournalWriter):
         return bool(self._sent) and now_s - self._owed_since_s > SILENT_S
 
     async def close(self, deadline_s: float | None = None) -> None:
-        """Commit what is queued, then let the process end; at the deadline it is killed."""
+        """Commit what is queued, then let the process end; it is killed ``EXIT_WAIT_S`` after the
+        deadline.
+        """
         if self._is_closed:
             return
         self._is_closed = True

@@ -248,7 +248,7 @@ def _reason(error: Exception, otherwise: str) -> str:
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """Open the connection that one writer thread will own."""
+    """Open the connection of the one who writes."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",

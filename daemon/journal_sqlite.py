@@ -1,7 +1,8 @@
 """The journal in one SQLite file: the ports of journal_ports.py, embedded, with no server.
 
-Writes go to the one writer (journal_writer.py); questions stand in journal_questions.py. What a
-write does stands in journal_messages.py and journal_reports.py; this file only joins them.
+Writes go to the one writer (journal_writer.py, in a daemon journal_remote.py); questions stand in
+journal_questions.py. What a write does stands in the modules imported below; this file only joins
+them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an operation on the journal may do: statements, and entries of the audit chain.
 
 Rule: an operation is a function of an open ``Transaction`` and of arguments that can be pickled,
-since it may be run by another process (journal_process.py).
+and so can its result and what it raises: it may be run by another process (journal_process.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ROWS_MAX = 32
-"""Rows in one INSERT: each statement gives the interpreter away several times, and to get it back
-from a busy loop costs more than the row.
+"""Rows in one INSERT: each statement gives the interpreter away several times, and where a thread
+writes (commands, tests), to get it back from a busy loop costs more than the row.
 """
 
 

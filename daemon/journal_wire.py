@@ -1,7 +1,8 @@
 """How the daemon speaks to the process that writes its journal: frames of pickled values.
 
 Rule: only for a socketpair whose two ends are ours from birth, for whoever can write to it can run
-code in the other end; and only between two processes of one code, for a pickle holds no names.
+code in the other end; and only between two processes of one code, for a pickle names classes, but
+holds neither their code nor the names of their fields.
 """
 
 from __future__ import annotations

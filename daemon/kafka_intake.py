@@ -70,7 +70,8 @@ class KafkaIntake:
             The offset to go on from, for each partition that is in the batch.
 
         Raises:
-            JournalUnavailableError: Nothing of it was stored.
+            JournalUnavailableError: Nothing of it was stored, or nobody knows; the batch is fetched
+                again, and what was stored is found there.
         """
         if sum(len(record.value or b"") for record in records) > INLINE_BYTES_MAX:
             read = await asyncio.to_thread(self._read, records)

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 INLINE_BYTES_MAX = 65_536
 """Longer messages are read on a thread, so that the answers of other senders do not wait."""
-DISK_WAIT_S = 1.0
-"""Before a message is read again whose reports could not be written down."""
 
 
 def plan_reports(raw: RawReport, sites: SiteSet) -> list[NewReport]:
@@ -121,10 +119,8 @@ class MapStep:
             await self._journal.record_mapped(message_id, reports, deliveries=owed)
         except IllegalTransitionError:
             return  # an operator or another step was faster; the journal has the truth
-        except JournalUnavailableError as error:
-            log.error("pipeline.mapping_unrecorded", message_id=message_id, reason=error.reason)
-            await asyncio.sleep(DISK_WAIT_S)  # no fault of the message: it stays RECEIVED
-            return
+        except JournalUnavailableError:
+            raise  # no fault of the message: it stays RECEIVED
         except PrelimError as error:
             await self._reject(pending, error)
             return

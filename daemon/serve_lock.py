@@ -72,8 +72,6 @@ def _is_served(lock: int) -> bool:
         return False
     try:
         os.kill(int(written), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True

@@ -93,11 +93,7 @@ class Stage(Generic[Work]):
             try:
                 await self._claim_due()
             except Exception as error:  # noqa: BLE001 - the stage must outlive a bad moment of the disk
-                log.error(
-                    "pipeline.claim_failed",
-                    stage=self._plan.name,
-                    error_class=type(error).__name__,
-                )
+                self._tell_journal(error)
             try:
                 await asyncio.wait_for(self._wakened.wait(), self._plan.poll_s)
             except TimeoutError:
@@ -145,11 +141,12 @@ class Stage(Generic[Work]):
         try:
             await self._plan.wait_turn()
             await self._plan.step(work)
-        except JournalUnavailableError as error:
-            # The disk's trouble, or its writer's: nothing is held against the report.
-            await self._wait_for_journal(error)
         except Exception as error:  # noqa: BLE001 - a task's top: logged once, the report put off
-            await self._put_off(work, type(error).__name__)
+            if isinstance(error, JournalUnavailableError) and not error.is_of_one_report:
+                # The disk's trouble, or its writer's: nothing is held against the report.
+                await self._wait_for_journal(error)
+            else:
+                await self._put_off(work, type(error).__name__)
         finally:
             del self._claims[identity]
             self._wakened.set()
@@ -162,5 +159,13 @@ class Stage(Generic[Work]):
             await self._wait_for_journal(error)
 
     async def _wait_for_journal(self, error: Exception) -> None:
-        log.error("pipeline.claim_failed", stage=self._plan.name, error_class=type(error).__name__)
+        self._tell_journal(error)
         await asyncio.sleep(self._plan.poll_s)
+
+    def _tell_journal(self, error: Exception) -> None:
+        log.error(
+            "pipeline.claim_failed",
+            stage=self._plan.name,
+            error_class=type(error).__name__,
+            reason=getattr(error, "reason", None),
+        )

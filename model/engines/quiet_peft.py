@@ -1,6 +1,6 @@
-"""Puts an adapter on a model without the one warning that this calls for and nobody can heed.
+"""Keeps back the one warning that PEFT calls for when it puts an adapter on a model.
 
-PEFT (0.21, the newest) asks a model for ``is_gradient_checkpointing``, a read-only name that
+PEFT (as of 0.21) asks a model for ``is_gradient_checkpointing``, a read-only name that
 transformers will drop in v6, whichever way it is called. That message alone is kept back, and only
 here: every other warning is heard.
 """

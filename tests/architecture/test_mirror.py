@@ -16,6 +16,7 @@ UNIT = Path("tests/unit")
 TESTED_WITHIN = {
     Path("daemon/config_drafts.py"): UNIT / "daemon/test_serving_drafts.py",
     Path("daemon/config_fhir.py"): UNIT / "daemon/test_config.py",
+    Path("daemon/errors.py"): UNIT / "daemon/test_stage.py",
     Path("daemon/journal_commit.py"): UNIT / "daemon/test_journal_writer.py",
     Path("daemon/journal_questions.py"): UNIT / "daemon/test_journal_sqlite.py",
     Path("daemon/config_mllp.py"): UNIT / "daemon/test_config.py",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon.journal_commit import GroupCommit, Job, Outcome
 from daemon.journal_sqlite import open_journal
+from daemon.journal_writer import ThreadWriter
 from mappings.domain import (
     Draft,
     EngineIdentity,
@@ -26,7 +29,8 @@ from mappings.domain import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    import asyncio
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from daemon.journal_sqlite import SqliteJournal
@@ -47,6 +51,28 @@ class HandClock:
 
     def advance(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+@pytest.fixture(autouse=True)
+def as_another_process_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send the journal's own operations and their outcomes as ``prelim serve`` does: pickled."""
+    put, commit = ThreadWriter._put, GroupCommit.commit
+
+    def is_ours(job: Job) -> bool:
+        return job.operation.__module__.startswith("daemon.")
+
+    def put_pickled(writer: ThreadWriter, job: Job, future: asyncio.Future[object]) -> None:
+        put(writer, pickle.loads(pickle.dumps(job)) if is_ours(job) else job, future)  # noqa: S301 - our own
+
+    def commit_pickled(commits: GroupCommit, jobs: Sequence[Job]) -> list[Outcome]:
+        outcomes = commit(commits, jobs)
+        return [
+            pickle.loads(pickle.dumps(outcome)) if is_ours(job) else outcome  # noqa: S301 - our own
+            for job, outcome in zip(jobs, outcomes, strict=True)
+        ]
+
+    monkeypatch.setattr(ThreadWriter, "_put", put_pickled)
+    monkeypatch.setattr(GroupCommit, "commit", commit_pickled)
 
 
 @pytest.fixture

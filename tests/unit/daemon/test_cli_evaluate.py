@@ -220,6 +220,7 @@ def test_what_only_a_comparison_knows_is_not_passed_over_on_a_corpus(
 ) -> None:
     assert refused("evaluate", "--data", corpus, "--against", "nobody").where == "--against"
     assert refused("evaluate", "--data", corpus, "--train", others).where == "--train"
+    assert refused("evaluate", "--data", corpus, "--ablate").where == "--ablate"
 
 
 def test_a_file_that_holds_no_reports_is_refused(tmp_path: Path) -> None:

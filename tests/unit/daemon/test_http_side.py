@@ -111,6 +111,27 @@ async def test_our_own_poster_reaches_the_store_of_an_address_of_ipv6(host: str)
     assert side.base_url.startswith("http://[::1]:")
 
 
+def put(file: Path, text: str) -> None:
+    """Replace a file whole, as one should: no reader meets half of it."""
+    half = file.with_suffix(".new")
+    half.write_text(text)
+    half.replace(file)
+
+
+async def test_a_file_of_tokens_that_is_empty_for_a_moment_shuts_nobody_out(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(f"ris {hashlib.sha256(b'old').hexdigest()}\n")
+    with structlog.testing.capture_logs() as lines:
+        async with open_side(tokens_file=str(file)) as side:
+            file.write_text("")
+            while not any(line["event"] == "http.tokens_refused" for line in lines):
+                await status(f"{side.base_url}/fhir/x")
+
+            assert await status(f"{side.base_url}/fhir/x", "old") == 200
+
+
 async def test_a_file_of_tokens_is_taken_again_when_it_changes(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     old, new = (hashlib.sha256(token.encode()).hexdigest() for token in ("old", "new"))
@@ -119,11 +140,11 @@ async def test_a_file_of_tokens_is_taken_again_when_it_changes(tmp_path: Path) -
         async with open_side(tokens_file=str(file)) as side:
             url = f"{side.base_url}/fhir/x"
             before = [await status(url, token) for token in ("old", "new")]
-            file.write_text("no such line\n")
+            put(file, "no such line\n")
             while not any(line["event"] == "http.tokens_refused" for line in lines):
                 await status(url)
             still = await status(url, "old")
-            file.write_text(f"# renewed\nris {new}\n")
+            put(file, f"# renewed\nris {new}\n")
             while await status(url, "new") != 200:
                 pass
             after = await status(url, "old")

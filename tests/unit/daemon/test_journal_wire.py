@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon import journal_wire
 from daemon.audit import Head
 from daemon.errors import JournalUnavailableError
 from daemon.journal_commit import Outcome
 from daemon.journal_wire import FrameReader, FrameWriter, Reply, code_digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def render(*values: object) -> bytes:
@@ -77,6 +83,14 @@ def test_a_value_that_cannot_be_sent_leaves_those_before_it() -> None:
     assert list(FrameReader().feed(frame.render())) == ["before"]
 
 
-def test_the_digest_is_of_all_code_that_a_pickle_needs() -> None:
-    assert code_digest() == code_digest()
-    assert len(code_digest()) == 64
+def test_the_digest_changes_with_the_code_and_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_wire, "files", lambda _: tmp_path)
+    (tmp_path / "a.py").write_text("a = 1")
+    first = code_digest()
+    (tmp_path / "a.txt").write_text("words")
+    beside = code_digest()
+    (tmp_path / "a.py").write_text("a = 2")
+
+    assert (beside == first, code_digest() == first) == (True, False)

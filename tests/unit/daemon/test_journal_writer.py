@@ -346,13 +346,3 @@ async def test_one_of_several_that_fails_fails_alone(writer: ThreadWriter, path:
     assert [results[0], results[2]] == [(1, 1), (2, 1)]
     assert isinstance(results[1], UnknownIdError)
     assert verdict_of(path).entries == 2
-
-
-async def test_what_another_process_appended_is_followed(writer: ThreadWriter, path: Path) -> None:
-    other = thread_writer(path)
-
-    sequences = [await each.submit(note) for each in (writer, other, writer, writer, other)]
-
-    await other.close()
-    assert sequences == [1, 2, 3, 4, 5]
-    assert verdict_of(path).is_whole

@@ -23,7 +23,7 @@ class Bench:
     done: asyncio.Event = field(default_factory=asyncio.Event)
     broken: set[str] = field(default_factory=set)
     put_off: list[tuple[str, str]] = field(default_factory=list)
-    is_journal_lost: bool = False
+    lost: str | None = None
 
     async def fetch(self, limit: int, but_not: Collection[str]) -> list[tuple[str, str]]:
         return [work for work in self.waiting if work[0] not in but_not][:limit]
@@ -31,8 +31,8 @@ class Bench:
     async def step(self, work: tuple[str, str]) -> None:
         self.started.append(work[0])
         await self.gate.wait()
-        if self.is_journal_lost:
-            raise JournalUnavailableError("journal_writer_lost")
+        if self.lost:
+            raise JournalUnavailableError(self.lost)
         if work[0] in self.broken:
             raise ZeroDivisionError
         self._finish(work)
@@ -115,18 +115,31 @@ async def test_a_step_that_fails_is_put_off_and_the_next_one_runs() -> None:
 
 
 async def test_a_journal_that_takes_nothing_is_held_against_no_report() -> None:
-    bench = Bench([("r1", "k1"), ("r2", "k2")], is_journal_lost=True)
+    bench = Bench([("r1", "k1"), ("r2", "k2")], lost="journal_writer_lost")
     bench.gate.set()
     stage = bench.stage(in_flight_max=1)
     running = asyncio.create_task(stage.run_stage())
     await until(lambda: len(bench.started) == 3)
 
-    bench.is_journal_lost = False
+    bench.lost = None
     await bench.done.wait()
 
     await stage.drain(1)
     await running
     assert bench.put_off == []
+
+
+async def test_a_step_that_the_journal_cannot_store_is_put_off() -> None:
+    bench = Bench([("r1", "k1"), ("r2", "k2")], lost="journal_operation_failed")
+    bench.gate.set()
+    stage = bench.stage(in_flight_max=1)
+    running = asyncio.create_task(stage.run_stage())
+
+    await bench.done.wait()
+
+    await stage.drain(1)
+    await running
+    assert [one for one, _ in bench.put_off] == ["r1", "r2"]
 
 
 async def test_drain_waits_for_running_steps_and_claims_no_more() -> None:
