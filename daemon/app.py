@@ -121,6 +121,7 @@ class App:
         self.kafka = KafkaSide(settings, self._clock)
         self.kafka.join(self.outbound)
         self.metrics.registry.register(DoorMetrics(self.doors, self.certificates, self._clock))
+        self.metrics.registry.register(self.http.connections)
         self._prompt_of = PromptMaker(settings, self._sites)
         self.supervisor = make_supervisor(settings, self._clock, worker_stderr=worker_stderr)
         self._stack = AsyncExitStack()

@@ -13,7 +13,6 @@ import ssl
 from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -59,8 +58,7 @@ class HttpSide:
         self._tokens = Tokens(settings)
         certificates.watch(self._tokens.reload_if_changed)
         self._servers: list[HttpServer] = []
-        self._registry = CollectorRegistry()
-        self._registry.register(_Connections(self._servers))
+        self.connections = HttpConnections(self._servers)
         self._store_port = 0
 
     @property
@@ -108,12 +106,9 @@ class HttpSide:
             (*LOOPBACK_HOSTS, settings.host, *settings.allowed_hosts),
         )
 
-        async def all_metrics_text() -> bytes:
-            return await metrics_text() + generate_latest(self._registry)
-
         app = build_app(
             ready=ready,
-            metrics_text=all_metrics_text,
+            metrics_text=metrics_text,
             store_app=store_app,
             fhir_routes=fhir_routes,
             open_routes=open_routes,
@@ -162,13 +157,14 @@ class HttpSide:
         return context
 
 
-class _Connections(Collector):
-    """Collects from the ports that are open."""
+class HttpConnections(Collector):
+    """What the ports that are open count, as metrics."""
 
     def __init__(self, servers: Sequence[HttpServer]) -> None:
         self._servers = servers
 
     def collect(self) -> Iterator[Metric]:
+        """Read the counts as they are now."""
         evicted = CounterMetricFamily(
             "prelim_http_connections_evicted",
             "Idle HTTP connections closed to make room, by the limit that was reached",

@@ -8,6 +8,7 @@ head is read inside the write transaction.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import traceback
 from contextlib import suppress
@@ -180,3 +181,12 @@ def _place(error: Exception) -> str:
     """Return the file and line that failed: all of a traceback that holds no value."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def ids_in_time(clock: Clock) -> Callable[[], str]:
+    """Return what makes ids of ours: the millisecond and 80 random bits, as hex.
+
+    In the order of their times, because every index holds them: random ones would have each
+    message write a page of its own in each index.
+    """
+    return lambda: f"{int(clock.now().timestamp() * 1000):012x}{secrets.token_hex(10)}"

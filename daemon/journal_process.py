@@ -22,9 +22,8 @@ import structlog
 
 from daemon.clock import SystemClock
 from daemon.errors import ConfigurationError
-from daemon.journal_commit import GroupCommit
+from daemon.journal_commit import GroupCommit, ids_in_time
 from daemon.journal_schema import check_file, connect_writer
-from daemon.journal_sqlite import ids_in_time
 from daemon.journal_wire import FrameReader, FrameWriter, Reply, code_digest
 from daemon.logs import start_logging
 

@@ -28,6 +28,7 @@ from daemon.journal_schema import prepare_file
 from daemon.journal_sqlite import SqliteJournal
 from daemon.journal_wire import FrameReader, FrameWriter, Reply, code_digest
 from daemon.journal_writer import ANCHOR_EVERY, JournalWriter, Waiting, resolve
+from daemon.model_process import end_process
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -39,7 +40,6 @@ log = structlog.get_logger()
 
 RESTART_WAIT_S = 1.0
 """From the end of one process to the start of the next."""
-EXIT_WAIT_S = 2.0
 SILENT_S = 15.0
 """Who owes an answer for longer is told of; another process's write may hold it up for 10 s."""
 FRAME_BYTES = 1024 * 1024
@@ -114,8 +114,8 @@ class RemoteWriter(JournalWriter):
         return bool(self._sent) and now_s - self._owed_since_s > SILENT_S
 
     async def close(self, deadline_s: float | None = None) -> None:
-        """Commit what is queued, then let the process end; it is killed ``EXIT_WAIT_S`` after the
-        deadline.
+        """Commit what is queued, then let the process end; it is killed soon after
+        the deadline.
         """
         if self._is_closed:
             return
@@ -211,12 +211,7 @@ class RemoteWriter(JournalWriter):
 
     async def _see_off(self, process: Process) -> None:
         """Wait for the end of a process whose socket is closed: only one may write."""
-        try:
-            async with asyncio.timeout(EXIT_WAIT_S):
-                status = await process.wait()
-        except TimeoutError:
-            process.kill()
-            status = await process.wait()
+        status = await end_process(process)
         if self._sent or not self._is_closed:
             log.error("journal.writer_lost", pid=process.pid, status=status)
 

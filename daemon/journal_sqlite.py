@@ -8,7 +8,6 @@ them.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, Self
 
 from daemon import (
@@ -20,7 +19,7 @@ from daemon import (
     journal_resources,
 )
 from daemon.errors import JournalUnavailableError
-from daemon.journal_commit import GroupCommit
+from daemon.journal_commit import GroupCommit, ids_in_time
 from daemon.journal_questions import JournalQuestions
 from daemon.journal_reads import JournalReader
 from daemon.journal_schema import check_file, connect_writer, prepare_file
@@ -43,15 +42,6 @@ if TYPE_CHECKING:
 
 
 PROBE_S = 5.0
-
-
-def ids_in_time(clock: Clock) -> Callable[[], str]:
-    """Return what makes ids of ours: the millisecond and 80 random bits, as hex.
-
-    In the order of their times, because every index holds them: random ones would have each
-    message write a page of its own in each index.
-    """
-    return lambda: f"{int(clock.now().timestamp() * 1000):012x}{secrets.token_hex(10)}"
 
 
 def open_journal(

@@ -87,13 +87,15 @@ async def spawn_worker(command: Sequence[str], fd: int, stderr: int | None = Non
     )
 
 
-async def end_worker(process: Process | None) -> None:
-    """Wait for a worker whose socket is closed, and kill it if it does not go at once."""
-    if process is None:
-        return
+async def end_process(process: Process) -> int:
+    """Wait for a process whose socket is closed, and kill it if it does not go at once.
+
+    Returns:
+        Its exit code.
+    """
     try:
         async with asyncio.timeout(EXIT_WAIT_S):
-            await process.wait()
+            return await process.wait()
     except TimeoutError:
         process.kill()
-        await process.wait()
+        return await process.wait()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon.model_process import WORKER_COMMAND, WorkerStats, end_worker, spawn_worker
+from daemon.model_process import WORKER_COMMAND, WorkerStats, end_process, spawn_worker
 from model.batching import BatchLimits
 from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
 from model.worker_wire import (
@@ -239,7 +239,8 @@ class ModelSupervisor:
                 self._settled.clear()
             writer.close()
             process, self._process = self._process, None
-            await end_worker(process)
+            if process is not None:
+                await end_process(process)
         return reason
 
     async def _listen(

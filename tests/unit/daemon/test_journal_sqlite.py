@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.errors import JournalUnavailableError
-from daemon.journal_sqlite import ids_in_time, open_journal
+from daemon.journal_commit import ids_in_time
+from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import State
 from tests.unit.daemon.journal_samples import PEER, StepClock, make_raw, receive
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from daemon import model_process
-from daemon.model_process import end_worker, spawn_worker, worker_environment
+from daemon.model_process import end_process, spawn_worker, worker_environment
 
 
 def test_a_worker_gets_what_libraries_need_and_no_secret() -> None:
@@ -39,9 +39,8 @@ def test_a_worker_gets_what_libraries_need_and_no_secret() -> None:
 @pytest.mark.process
 async def test_a_worker_that_goes_by_itself_is_not_killed() -> None:
     process = await spawn_worker((sys.executable, "-c", "raise SystemExit(5)"), 1)
-    await end_worker(process)
 
-    assert process.returncode == 5
+    assert await end_process(process) == 5
 
 
 @pytest.mark.process
@@ -49,10 +48,6 @@ async def test_a_worker_that_stays_is_killed(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(model_process, "EXIT_WAIT_S", 0.2)
     process = await spawn_worker((sys.executable, "-c", "import time; time.sleep(60)"), 1)
     async with asyncio.timeout(20):
-        await end_worker(process)
+        status = await end_process(process)
 
-    assert process.returncode == -signal.SIGKILL
-
-
-async def test_no_worker_is_nothing_to_end() -> None:
-    await end_worker(None)
+    assert status == -signal.SIGKILL
