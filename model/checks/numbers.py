@@ -1,4 +1,4 @@
-"""A number in the draft that the findings do not have.
+"""A number in the draft that the findings do not have, or have of an earlier study alone.
 
 Lengths are compared in millimetres (1.2 cm is 12 mm), spine levels as places in the spine (L3-L5
 covers L4), ordinals and small number words by value ("fifth" is "5th"). A unit belongs to a number:
@@ -107,6 +107,18 @@ _ROMAN_NUMBER = re.compile(
 )
 _MARKER = re.compile(r"(?:^|(?<=\s)|(?<=\())(?P<number>\d{1,2})[.)](?=\s+\S|[^\W\d_])")
 
+# "previously 12 x 9 mm", "it was 9 mm on the prior study"; but "the previously seen 9 mm nodule"
+# is one of now, and a bare "was" is many a report's tense for what is there.
+_BEFORE = re.compile(
+    r"\b(?:previously|formerly)[\s,:]+(?:(?:measur(?:ed|ing)|was|about|approximately|up\s+to)\s+)*"
+    r"(?:[\d.,]+\s*(?:mm|cm)?\s*(?:x|\u00d7|by)\s*){0,2}$",
+    re.IGNORECASE,
+)
+_WAS = re.compile(r"\bwas\b[^.;\n\d]{0,30}$", re.IGNORECASE)
+_THEN = re.compile(r"\s*(?:on|at|in)\s+(?:the\s+)?(?:prior|previous|last|earlier)\b", re.IGNORECASE)
+_NEAR = 60
+"""Characters of a clause that may say that a number is of an earlier study."""
+
 Meaning = tuple[str, Decimal | str]
 """Kind (mm, another unit, plain, code) and value: equal when two numbers say the same."""
 
@@ -125,7 +137,8 @@ class Number:
 
 
 def find_number_fault(findings: str, draft: str) -> Fault | None:
-    """Find the first number of the draft that the findings do not have.
+    """Find the first number of the draft that the findings do not have, or a size of before that it
+    gives as one of now (English).
 
     Args:
         findings: The report's text.
@@ -134,12 +147,30 @@ def find_number_fault(findings: str, draft: str) -> Fault | None:
     level = _level_fault(findings, draft)
     if level is not None:
         return level
-    known = {meaning for number in find_numbers(findings) for meaning in number.meanings}
+    known: set[Meaning] = set()
+    current: set[Meaning] = set()
+    for number in find_numbers(findings):
+        known |= number.meanings
+        if not _is_of_before(findings, number):
+            current |= number.meanings
     for number in find_numbers(draft):
         if known.isdisjoint(number.meanings):
             reason = "size_not_in_findings" if number.is_length else "number_not_in_findings"
             return Fault(reason, number.span)
+        if current.isdisjoint(number.meanings) and not _is_of_before(draft, number):
+            return Fault("size_of_before_as_now", number.span)
     return None
+
+
+def _is_of_before(text: str, number: Number) -> bool:
+    """Whether a length is said to be an earlier study's."""
+    if not number.is_length:
+        return False
+    start, end = number.span
+    before, after = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
+    if _BEFORE.search(before):
+        return True
+    return bool(_WAS.search(before) and _THEN.match(after))
 
 
 def find_numbers(text: str) -> list[Number]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SIZE = "size_not_in_findings"
 NUMBER = "number_not_in_findings"
 LEVEL = "level_not_in_findings"
+BEFORE = "size_of_before_as_now"
 SAME = [
     ("A 1.2 cm nodule.", "A 12 mm nodule."),
     ("A 12 mm nodule.", "A 1.20-cm nodule."),
@@ -50,6 +51,14 @@ SAME = [
     ("A nodule.", "1. A nodule. 2."),
     ("A nodule.", "1. A nodule.\n2"),
     ("One nodule.", "One of the nodules."),
+    ("A 12 mm mass, previously 9 mm.", "12 mm mass."),
+    ("A 12 mm mass. It was 9 mm on the prior study.", "12 mm mass, previously 9 mm."),
+    ("A 12 mm mass, previously 12 mm.", "Stable 12 mm mass."),
+    ("A mass was 9 mm. No prior study.", "9 mm mass."),
+    ("A mass is 9 mm, unchanged from the prior study.", "9 mm mass."),
+    ("The previously seen 9 mm mass is stable.", "9 mm mass."),
+    ("The mass was 9 mm, and stable on the prior study.", "9 mm mass."),
+    ("Previously 9 mm, the mass is now 12 mm.", "12 mm mass."),
 ]
 DIFFERENT = [
     ("A 1.2 cm nodule.", "A 1.2 mm nodule.", SIZE, "1.2 mm"),
@@ -74,6 +83,10 @@ DIFFERENT = [
     ("L3-L4 and L5-S1.", "Bulge at L4-L5.", LEVEL, "L4-L5"),
     ("T11 fracture.", "T12 fracture.", LEVEL, "T12"),
     ("L5 fracture.", "T5 fracture.", LEVEL, "T5"),
+    ("A 12 mm mass, previously 9 mm.", "9 mm mass.", BEFORE, "9 mm"),
+    ("A 12 mm mass, previously measuring 9 mm.", "12 mm mass. 9 mm mass.", BEFORE, "9 mm"),
+    ("A 12 x 8 mm mass, formerly 9 x 7 mm.", "12 x 7 mm mass.", BEFORE, "7 mm"),
+    ("A 1.2 cm mass. It was 0.9 cm on the prior study.", "9 mm mass.", BEFORE, "9 mm"),
 ]
 
 
