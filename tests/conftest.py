@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import pwd
-import socket
 from typing import TYPE_CHECKING, TypedDict
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from tests.samples.free_ports import free_port as find_free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,13 +51,7 @@ def canary_name() -> str:
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Return a function that finds a TCP port on loopback that nothing listens on."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
+    return find_free_port
 
 
 class Unprivileged(TypedDict, total=False):

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,18 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.samples.free_ports import free_port
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Sequence
 
 GIVEN = os.environ.get("TEST_PRELIM_KAFKA", "")
 KINDS = ["tansu", "noida", *(["given"] if GIVEN else [])]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def find_broker(kind: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from tests.samples.free_ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +33,6 @@ def wait_until_ready(url: str) -> None:
         return
 
 
-def free_loopback_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running_sekmet(folder: Path, **settings: Any) -> Iterator[str]:  # noqa: ANN401 - YAML
     """Run a server and yield its FHIR base.
@@ -47,7 +41,7 @@ def running_sekmet(folder: Path, **settings: Any) -> Iterator[str]:  # noqa: ANN
         folder: For its data and its log.
         settings: Of its settings.yaml, beside the address.
     """
-    port = free_loopback_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}/fhir"
     own = {"base_url": url, "host": "127.0.0.1", "port": port, **settings}
     (folder / "settings.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")

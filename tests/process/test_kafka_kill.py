@@ -96,7 +96,8 @@ def has_half(daemon: Daemon) -> bool:
 
 def metric(daemon: Daemon, name: str) -> float:
     lines = read_text(f"{daemon.url}/metrics").splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+    told = (float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+    return next(told, 0.0)  # not there before the door is open
 
 
 def is_idle(daemon: Daemon) -> bool:
