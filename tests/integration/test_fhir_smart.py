@@ -29,8 +29,9 @@ from interfaces.mllp_client import MllpClient
 from interfaces.smart_auth import KeyFile, public_keys
 from mappings.domain import PostOutcome
 from mappings.fhir_json import find_object
-from tests.integration.sekmet import free_loopback_port, running_sekmet
+from tests.integration.sekmet import running_sekmet
 from tests.samples.fhir_drafts import draft_of, key_of
+from tests.samples.free_ports import free_port as find_port
 from tests.unit.daemon.test_app import ORU
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, KeyFile]:
 @pytest.fixture(scope="module")
 def jwks_port() -> int:
     """Where our own JWKS will be served, known to the server beforehand."""
-    return free_loopback_port()
+    return find_port()
 
 
 @pytest.fixture(scope="module")
 def daemon_port() -> int:
     """Where the daemon will serve its JWKS, known to the server beforehand."""
-    return free_loopback_port()
+    return find_port()
 
 
 @pytest.fixture(scope="module")
