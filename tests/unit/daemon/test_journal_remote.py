@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def served(path: Path, **more: object) -> AsyncIterator[SqliteJournal]:
     with acquire_serve_lock(path) as lock:
-        async with open_served_journal(path, lock=lock, **more) as journal:  # type: ignore[arg-type]
+        journal = open_served_journal(path, lock=lock, **more)  # type: ignore[arg-type]
+        try:
             yield journal
+        finally:
+            await journal.close(5)  # a test that fails may leave the process stopped
 
 
 @pytest.fixture
