@@ -59,6 +59,7 @@ class Health:
         """Return the metrics with the journal's counts as they are now."""
         self._metrics.set_states(await self._journal.counts())
         self._metrics.set_deliveries_due(await self._journal.deliveries_due())
+        self._metrics.ready.set((await self.ready()).is_ready)
         self._metrics.worker_ready.set(self._supervisor.is_ready)
         self._metrics.posting_paused.set(await self._journal.is_paused())
         self._metrics.posting_shadow.set(self._is_shadow)

@@ -56,6 +56,7 @@ class Metrics:
         )
         self.withheld = self._counter("prelim_drafts_withheld", "Drafts refused, by check", "check")
         self.deliveries, self.deliveries_due = self._delivery_metrics()
+        self.ready = self._gauge("prelim_ready", "1 while /readyz says ready")
         self.worker_ready = self._gauge(
             "prelim_model_worker_ready", "1 while the model worker answers"
         )

@@ -62,10 +62,13 @@ async def test_a_disk_that_takes_no_writes_is_not_ready_until_it_takes_them_agai
     with monkeypatch.context() as patch:
         patch.setattr(journal, "check_writable", refuse)
         full = await health(journal).ready()
+        metrics_of_full = await health(journal).metrics_text()
     again = await health(journal).ready()
 
     assert (full.is_ready, full.checks["journal"]) == (False, "unavailable")
+    assert b"prelim_ready 0.0" in metrics_of_full
     assert again.is_ready
+    assert b"prelim_ready 1.0" in await health(journal).metrics_text()
 
 
 async def test_closed_doors_are_not_ready(journal: SqliteJournal) -> None:
