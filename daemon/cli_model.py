@@ -130,6 +130,10 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="Folder for what is made and its card.")],
     recipe: RecipeFile = None,
     base: Base = None,
+    begin: Annotated[
+        Path | None,
+        typer.Option("--from", help="Folder of an adapter to go on from: a site's from a general."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run into --out was cut off.")
     ] = False,
@@ -149,7 +153,7 @@ def train(
     told = read_training_recipe(recipe)
     _require_corpus(data, "train.jsonl", "dev.jsonl")
     require_libraries("model", *MODEL_LIBRARIES)
-    if resume and (finished := read_finished(told, data=data, out=out, base=base)):
+    if resume and (finished := read_finished(told, data=data, out=out, base=base, begin=begin)):
         _print_trained(finished, as_json=as_json, was_finished=True)
         return
     with _training_progress() as progress:
@@ -165,6 +169,7 @@ def train(
             data=data,
             out=out,
             base=base,
+            begin=begin,
             report=report,
             on_start=lambda done, steps: progress.update(task, completed=done, total=steps),
             resume=resume,

@@ -62,6 +62,7 @@ def render_card(facts: Mapping[str, Any]) -> str:
         "",
         *_trained(facts),
         f"- Base: {base['name']}, sha256 `{base['sha256']}`.",
+        *_begun_from(facts.get("begun_from")),
         *_data(facts["data"]),
         *_run(facts),
         f"- Adapter sha256: `{facts['adapter_sha256']}`.",
@@ -85,6 +86,10 @@ def _trained(facts: Mapping[str, Any]) -> list[str]:
         f"- Trained: {kind}{f' ({numbers})' if numbers else ''};",
         f"  {facts['trained_parameters']:,} numbers; loss on the impression alone.",
     ]
+
+
+def _begun_from(digest: str | None) -> list[str]:
+    return [] if digest is None else [f"- Went on from the adapter with sha256 `{digest}`."]
 
 
 def _data(data: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def read_finished(
-    recipe: Recipe, *, data: Path, out: Path, base: Path | None = None
+    recipe: Recipe,
+    *,
+    data: Path,
+    out: Path,
+    base: Path | None = None,
+    begin: Path | None = None,
 ) -> Trained | None:
     """Return what a run left, its seconds 0; None where this very run has not ended.
 
@@ -30,6 +35,7 @@ def read_finished(
         data: Folder with train.jsonl and dev.jsonl.
         out: The run's folder.
         base: Folder of the base model; None for the demo base.
+        begin: Folder of the adapter it went on from, if any.
 
     Raises:
         EngineUnavailableError: The base model is not there.
@@ -45,11 +51,12 @@ def read_finished(
         recipe.model_dump(mode="json"),
         digests_of(data),
         digest_of(find_base(recipe, base)),
+        None if begin is None else digest_of_weights(begin),
         digest_of_weights(out),
     )
     try:
         made = (card["recipe"], card["data"]["sha256"], card["base"]["sha256"])
-        if told != (*made, card["adapter_sha256"]):
+        if told != (*made, card.get("begun_from"), card["adapter_sha256"]):
             return None
         return Trained(
             folder=out,

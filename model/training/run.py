@@ -56,12 +56,13 @@ class Trained:
     cpu_s: float
 
 
-def run_training(
+def run_training(  # noqa: PLR0913 - what `prelim train` is told
     recipe: Recipe,
     *,
     data: Path,
     out: Path,
     base: Path | None = None,
+    begin: Path | None = None,
     report: Callable[[int, float, float | None], None] = lambda *_: None,
     on_start: Callable[[int, int], None] = lambda *_: None,
     resume: bool = False,
@@ -73,6 +74,7 @@ def run_training(
         data: Folder with train.jsonl and dev.jsonl, rows as ``CorpusRow``.
         out: Folder for what is made and its card; made when missing.
         base: Folder of the base model; None for the demo base.
+        begin: Folder of an adapter whose weights are the first; None draws them by chance.
         report: Called after each step with step, loss and, when it was taken, dev loss.
         on_start: Called with the steps done already and those of the whole run.
         resume: Go on from the checkpoint in ``out``, where there is one.
@@ -86,7 +88,7 @@ def run_training(
             another kind, or the checkpoint is another's.
         CorpusUnreadableError: The corpus cannot be used.
     """
-    run = _prepare(recipe, data, out, find_base(recipe, base), resume=resume)
+    run = _prepare(recipe, data, out, find_base(recipe, base), begin, resume=resume)
     on_start(run.trainer.position.step, run.trainer.steps)
     wall, cpu = time.perf_counter(), time.process_time()
     run.trainer.run(report, run.save)
@@ -148,16 +150,21 @@ class _Run:
         return data | {"in_file": in_file, "trained_on": trained_on}
 
 
-def _prepare(recipe: Recipe, data: Path, out: Path, folder: Path, *, resume: bool) -> _Run:
+def _prepare(
+    recipe: Recipe, data: Path, out: Path, folder: Path, begin: Path | None, *, resume: bool
+) -> _Run:
     # Here and not above: torch is loaded when a run starts.
     from model.training.adapting import load_for_training
+    from model.training.beginning import begin_with
     from model.training.checkpoint import remove_checkpoint, restore_checkpoint
     from model.training.lanes import prefix_tokens, soft_tokens
     from model.training.loop import Trainer
-    from model.training.saving import require_own_folder
+    from model.training.saving import digest_of_weights, require_own_folder
 
     require_own_folder(out, folder, is_base=recipe.strategy.is_base)
     model, tokenizer = load_for_training(folder, recipe)
+    if begin is not None:
+        begin_with(model, begin, recipe)
     context = model.config.max_position_embeddings - soft_tokens(model) - prefix_tokens(model)
     rows = read_training_data(data, tokenizer, recipe.prompt, tokens_max=context)
     trainer = Trainer(model, rows.train, rows.dev, recipe)
@@ -165,6 +172,7 @@ def _prepare(recipe: Recipe, data: Path, out: Path, folder: Path, *, resume: boo
         "recipe": recipe.model_dump(mode="json"),
         "data": rows.facts,
         "base": {"name": folder.name, "sha256": digest_of(folder)},
+        "begun_from": None if begin is None else digest_of_weights(begin),
     }
     out.mkdir(parents=True, exist_ok=True)
     if not (resume and restore_checkpoint(trainer, out, told)):

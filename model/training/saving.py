@@ -73,7 +73,7 @@ def _save_adapter(model: Any, out: Path, base_name: str) -> None:
         for name, value in get_peft_model_state_dict(model, save_embedding_layers=False).items()
     }
     save_file(weights, out / ADAPTER, metadata={"format": "pt"})
-    told = json.loads(json.dumps(settings.to_dict(), default=_plain))
+    told = plain_settings(settings)
     told |= {"base_model_name_or_path": base_name, "inference_mode": True}
     text = json.dumps(told, indent=1, sort_keys=True) + "\n"
     (out / SETTINGS).write_text(text, encoding="utf-8")
@@ -87,6 +87,12 @@ def _save_base(model: Any, tokenizer: Any, out: Path, dtype: torch.dtype) -> Non
         weights[name] = saved.setdefault(value.data_ptr(), value.to(dtype))
     model.save_pretrained(out, state_dict=weights)
     tokenizer.save_pretrained(out)
+
+
+def plain_settings(settings: Any) -> dict[str, Any]:
+    """Return PEFT's settings as JSON holds them."""
+    told: dict[str, Any] = json.loads(json.dumps(settings.to_dict(), default=_plain))
+    return told
 
 
 def _plain(value: object) -> object:
