@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mappings.domain import Laterality, Modality, Region
+from mappings.languages import primary_of
 from mappings.tables import read_table
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def read_name(text: str, language: str = "en") -> ExamName:
     tokens = _tokens(text[:NAME_CHARACTERS_MAX])
     if not tokens:
         return ExamName()
-    own = language.split("-", maxsplit=1)[0].lower()
+    own = primary_of(language)
     modalities = {Modality(value) for value in _words("modality", own).values(tokens)} or {
         Modality(value) for value in _words("modality_else", own).values(tokens)
     }

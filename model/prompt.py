@@ -21,12 +21,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from mappings.domain import Prompt, PromptPiece
+from mappings.languages import primary_of
 from model.errors import PromptRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mappings.domain import Exam, Findings
+    from mappings.domain import Findings
 
 TEMPLATE_VERSION = "impression/1"
 FINDINGS_CHARACTERS_MAX = 16_000
@@ -97,7 +98,7 @@ class _Template:
     version: str
     lines: tuple[str, ...]
     modality: Mapping[str, str]
-    focus: Mapping[str, str]
+    normal: Mapping[str, Mapping[str, str]]
     variants: Mapping[str, frozenset[str]]
 
 
@@ -132,7 +133,7 @@ def build_prompt(
         raise PromptRefusedError("findings_too_long", "findings")
     template = _template(TEMPLATE_VERSION)
     values = {
-        **_exam_values(template, findings.exam, plan),
+        **_exam_values(template, findings, plan),
         **_site_values(template, findings.site, site_prompt, plan),
         "indication": _one_line(
             findings.indication if plan.indication else None, INDICATION_CHARACTERS_MAX
@@ -144,14 +145,20 @@ def build_prompt(
         pieces=_pieces(template, values),
         findings=findings.text,
         adapter=adapter,
-        template_version=version_of(plan),
+        template_version=version_of(plan, findings.language),
         output_tokens_max=min(budget, output_tokens_max or budget),
     )
 
 
-def version_of(plan: PromptPlan) -> str:
-    """Name the template with what a plan does not tell: ``impression/1``, ``.../1+none``."""
+def version_of(plan: PromptPlan, language: str = "en") -> str:
+    """Name the template with what a plan does not tell, and with the language of what it lets a
+    report say that is normal: ``impression/1``, ``.../1+de``, ``.../1+none``.
+    """
+    primary = primary_of(language)
+    has_normal = primary in _template(TEMPLATE_VERSION).normal
     marks = {
+        f"+{primary}": has_normal and primary != "en",
+        "+no-normal": not has_normal,
         f"+{plan.variant}": plan.variant not in {"both", "mixed"},
         "+no-indication": not plan.indication,
         "+no-exam": not plan.exam,
@@ -166,17 +173,18 @@ def output_tokens_for(findings_text: str) -> int:
     return min(OUTPUT_TOKENS_MAX, grown)
 
 
-def _exam_values(template: _Template, exam: Exam, plan: PromptPlan) -> dict[str, str]:
+def _exam_values(template: _Template, findings: Findings, plan: PromptPlan) -> dict[str, str]:
+    exam = findings.exam
     if "modality" not in template.variants[plan.variant]:
         exam = replace(exam, modality=None)
     modality = exam.modality.value if exam.modality else "none"
     region = exam.region.value if exam.region else ""
-    focus = template.focus.get(f"{modality} {region}", template.focus.get(region, ""))
+    normal = template.normal.get(primary_of(findings.language), {})
     title = (exam.display or exam.alternate_display) if plan.exam else None
     return {
         "modality": template.modality[modality],
         "region": region,
-        "focus": focus,
+        "normal": normal.get(f"{modality} {region}", normal.get(region, "")),
         "exam": _one_line(title, EXAM_CHARACTERS_MAX),
     }
 
@@ -235,6 +243,6 @@ def _template(version: str) -> _Template:
         version=data["version"],
         lines=tuple(data["lines"]),
         modality=data["modality"],
-        focus=data["focus"],
+        normal=data["normal"],
         variants={name: frozenset(told) for name, told in data["variants"].items()},
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mappings.languages import primary_of
 from model.checks.numbers import find_number_fault
 from model.checks.sides import find_side_fault
 from model.checks.support import find_left_out, find_unsupported
-from model.evaluation.words import primary_of, words_of
+from model.evaluation.words import words_of
 
 if TYPE_CHECKING:
     from mappings.domain import Findings

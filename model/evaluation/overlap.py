@@ -11,7 +11,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from model.evaluation.words import cut_of, has_stems, primary_of, stemmer_of, tokeniser, words_of
+from mappings.languages import primary_of
+from model.evaluation.words import cut_of, has_stems, stemmer_of, tokeniser, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,6 +12,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from mappings.languages import primary_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,11 +25,6 @@ STEMMERS = {"de": "german", "fr": "french", "es": "spanish", "ro": "romanian", "
 STEMMED_LENGTH_MIN = 4  # rouge-score stems words of more than three letters
 _UNSPACED = ("zh", "ja")
 _WORD = re.compile(r"\w+")
-
-
-def primary_of(language: str) -> str:
-    """Return the primary subtag: ``zh`` of ``zh-Hans`` (BCP 47)."""
-    return language.split("-", maxsplit=1)[0].lower()
 
 
 def cut_of(language: str) -> Cut:

@@ -6,11 +6,15 @@ import hashlib
 from collections import Counter
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from mappings.domain import Exam, Findings, Modality, Prompt, Region
+from mappings.tables import read_table
+from model import prompt as prompt_module
 from model.errors import PromptRefusedError
 from model.prompt import (
     FINDINGS_CHARACTERS_MAX,
@@ -172,6 +176,42 @@ def test_without_a_plan_every_byte_is_what_the_shipped_adapter_was_taught() -> N
 
     # Taken before there were plans. Another digest here needs a new template version.
     assert digest.hexdigest() == "3110a78eb877ab891c5a801948fcb20861f66677bc80c9149c58029ddcacb623"
+
+
+@pytest.mark.parametrize(
+    ("language", "normal"),
+    [
+        ("de-AT", "Kein akut pathologischer kardiopulmonaler Befund."),
+        ("fr", "Pas d'anomalie cardio-pulmonaire aiguë."),
+        ("es", "Sin hallazgos cardiopulmonares agudos."),
+        ("ro", "Fără modificări cardiopulmonare acute."),
+        ("zh-Hans", "心肺未见明显急性异常。"),
+        ("ja", "心肺に急性の異常所見を認めません。"),
+    ],
+)
+def test_what_is_normal_is_said_in_the_reports_language_and_the_version_says_so(
+    language: str, normal: str
+) -> None:
+    prompt = build_prompt(replace(CHEST, language=language))
+
+    assert f" If normal, write: {normal}<|im_end|>" in whole(prompt)
+    assert normal not in "".join(untrusted(prompt))
+    assert prompt.template_version == f"{TEMPLATE_VERSION}+{language[:2]}"
+
+
+def test_a_report_in_a_language_without_such_a_sentence_is_asked_without() -> None:
+    prompt = build_prompt(replace(CHEST, language="fi"))
+
+    assert "If normal" not in whole(prompt)
+    assert prompt.template_version == f"{TEMPLATE_VERSION}+no-normal"
+
+
+def test_every_language_has_a_sentence_for_every_exam_that_english_has_one_for() -> None:
+    path = Path(prompt_module.__file__).parent / "templates/impression-1.yaml"
+    normal = yaml.safe_load(path.read_text(encoding="utf-8"))["normal"]
+
+    assert {frozenset(row) for row in normal.values()} == {frozenset(normal["en"])}
+    assert {row["language"] for row in read_table("language_words")} <= set(normal)
 
 
 STYLED = SitePrompt("Numbered list.")

@@ -1,0 +1,14 @@
+"""Which language a tag is of."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings.languages import primary_of
+
+
+@pytest.mark.parametrize(
+    ("tag", "primary"), [("de", "de"), ("de-AT", "de"), ("ZH-Hans", "zh"), ("", "")]
+)
+def test_a_language_is_told_by_what_its_tag_begins_with(tag: str, primary: str) -> None:
+    assert primary_of(tag) == primary
