@@ -3,7 +3,8 @@
 Every server is a process of its own and so is the load, all on this machine, so they share its
 cores: the figures are floors, the ratios are what counts. Our pipeline is measured held (doors and
 journal alone) and running (extractive engine, posts to the embedded store), with the backlog that a
-run leaves. After each of our runs the accepted messages are counted in the journal.
+run leaves. After each of our runs the accepted messages are counted in the journal. What a virtual
+machine's host disturbed is measured again, ours and theirs.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ HELD, RUNNING = "prelim, pipeline held", "prelim, pipeline running"
 SYNC_WRITES = 500
 BLOCK = 4096
 CLIENT_BUSY = 0.85
+STOLEN_MAX = 0.01
+TRIES = 4
 P99_MS_MAX = 50.0
 TIMES_MESSAGEFOUNDRY = 3.0
 Figures = dict[str, Any]
@@ -115,6 +118,20 @@ def run_case(case: Case, folder: Path, seconds: float) -> Figures:
     return figures
 
 
+def run_undisturbed(case: Case, folder: Path, seconds: float, tries: int) -> Figures:
+    """Run a case until the host leaves it alone, else return the try that it disturbed least.
+
+    With one virtual processor in ten taken away every rate falls by half, ours and theirs.
+    """
+    found: list[Figures] = []
+    while len(found) < tries:
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            found.append(run_case(case, Path(own), seconds))
+        if found[-1].get("stolen", 0) <= STOLEN_MAX:
+            break
+    return min(found, key=lambda figures: float(figures.get("stolen", 0)))
+
+
 def family_of(pid: int) -> list[int]:
     """Return a process and all that descend from it (Linux)."""
     parents = {}
@@ -170,6 +187,8 @@ def row_of(key: Key, figures: Figures, promise: str, base: Figures | None) -> li
     notes = [f"{figures[name]} {name}" for name in ("refused", "lost") if figures[name]]
     if figures["cpu_share"] > CLIENT_BUSY:
         notes.append("the client was busy: a floor")
+    if figures["stolen"] > STOLEN_MAX:
+        notes.append(f"the host took {figures['stolen']:.0%}: a floor")
     rate, memory = f"{figures['rate']:,.0f}", f"{figures['memory_mib']:.0f}"
     cpu, start = f"{figures['cpu_ms']:.3f}", f"{figures['start_s']:.1f}"
     shown = [rate, *times, ratio, cpu, start, memory, ", ".join(notes)]
@@ -232,8 +251,7 @@ def measure_all(
             if case.system.command is None:
                 rounds[key].append({"error": "not installed"})
                 continue
-            with tempfile.TemporaryDirectory(dir=folder) as own:
-                figures = run_case(case, Path(own), seconds)
+            figures = run_undisturbed(case, folder, seconds, 1 if options.quick else TRIES)
             rounds[key].append(figures)
             said = figures.get("error") or f"{figures['rate']:,.0f}/s"
             print(f"round {number + 1}: {key[0]}, {key[1]} connections: {said}", flush=True)

@@ -5,7 +5,8 @@
 Each connection sends its next message when the answer to the one before has come, and an answer
 counts only if it is a yes with that message's control id. Sockets block and epoll says which one
 has an answer: no event loop, no parsing. ``cpu_share`` tells whether this process was the
-bottleneck. Needs the standard library alone (and Linux).
+bottleneck, ``stolen`` what share of all processors' time the machine's host gave to somebody else.
+Needs the standard library alone (and Linux).
 """
 
 from __future__ import annotations
@@ -143,6 +144,13 @@ def _context(options: argparse.Namespace) -> ssl.SSLContext | None:
     return context
 
 
+def processor_ticks() -> tuple[int, int]:
+    """Return the time stolen from this machine since its start, and all time (proc_stat(5))."""
+    with Path("/proc/stat").open(encoding="ascii") as file:
+        times = [int(number) for number in file.readline().split()[1:9]]
+    return times[-1], sum(times)
+
+
 def percentile_ms(ordered: list[float], share: float) -> float:
     """Return a percentile of sorted seconds in milliseconds; nan of none."""
     if not ordered:
@@ -168,9 +176,9 @@ def main() -> None:
     load.run(min(options.warm, options.seconds))
     load.drain()
     load.latencies, load.refused, load.lost = [], 0, 0
-    cpu_s = time.process_time()
+    cpu_s, (stolen, total) = time.process_time(), processor_ticks()
     seconds = load.run(options.seconds)
-    cpu_s = time.process_time() - cpu_s
+    cpu_s, (stolen_now, total_now) = time.process_time() - cpu_s, processor_ticks()
     ordered = sorted(load.latencies)
     figures = {
         "answers": load.answers
@@ -182,6 +190,7 @@ def main() -> None:
         "refused": load.refused,
         "lost": load.lost,
         "cpu_share": cpu_s / seconds,
+        "stolen": (stolen_now - stolen) / max(1, total_now - total),
         "connect_ms": connecting_s / options.connections * 1000,
     }
     print(json.dumps(figures))
