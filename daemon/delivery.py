@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, Literal, NewType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from daemon.journal import PendingReport
     from mappings.domain import MessageId, ReportId
 
 DeliveryId = NewType("DeliveryId", str)
@@ -71,13 +69,3 @@ class DeliveryTrail:
     reason: str | None
     payload: bytes = field(repr=False)
     control_id: str = field(repr=False)
-
-
-class Receiver(Protocol):
-    """Somebody who is to hear of drafts; says what it is owed, and changes nothing."""
-
-    def plan_posted(self, report: PendingReport) -> Sequence[NewDelivery]:
-        """Return what is owed when a draft is posted."""
-
-    def plan_retracted(self, report: PendingReport) -> Sequence[NewDelivery]:
-        """Return what is owed when a posted draft is withdrawn."""

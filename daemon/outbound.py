@@ -8,7 +8,7 @@ all the same.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from daemon.certificates import client_context
 from daemon.delivering import DeliverStep
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from daemon.clock import Clock
     from daemon.config import Settings
     from daemon.delivering import Carrier
-    from daemon.delivery import DeliveryKind, NewDelivery, PendingDelivery, Receiver
+    from daemon.delivery import DeliveryKind, NewDelivery, PendingDelivery
     from daemon.journal import PendingReport
     from daemon.journal_ports import OutboxJournal
     from daemon.metrics import Metrics
@@ -35,6 +35,16 @@ if TYPE_CHECKING:
 DELIVERIES_IN_FLIGHT_MAX = 64
 NEVER_HELD: tuple[DeliveryKind, ...] = ("application_ack", "kafka_dead_letter")
 """Kinds that go out while posting is paused or in shadow."""
+
+
+class Receiver(Protocol):
+    """Somebody who is to hear of drafts; says what it is owed, and changes nothing."""
+
+    def plan_posted(self, report: PendingReport) -> Sequence[NewDelivery]:
+        """Return what is owed when a draft is posted."""
+
+    def plan_retracted(self, report: PendingReport) -> Sequence[NewDelivery]:
+        """Return what is owed when a posted draft is withdrawn."""
 
 
 class Outbound:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from daemon.clock import Clock
     from daemon.config_fhir import PostRetry
-    from daemon.delivery import Receiver
     from daemon.journal import PendingReport
     from daemon.journal_ports import PipelineJournal
     from daemon.metrics import Metrics
+    from daemon.outbound import Receiver
     from mappings.domain import DraftObservation, PostReceipt
 
 log = structlog.get_logger()
