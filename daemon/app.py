@@ -37,7 +37,7 @@ from daemon.kafka_side import KafkaSide
 from daemon.mapping import MapStep, plan_reports, warm_reader
 from daemon.metrics import Metrics
 from daemon.mllp_carriers import AcknowledgmentCarrier
-from daemon.model_choice import PromptMaker, make_supervisor
+from daemon.model_choice import PromptMaker, choose_redrafts, make_supervisor
 from daemon.outbound import Outbound
 from daemon.pipeline import Pipeline, PipelineLimits
 from daemon.posting import PostStep
@@ -263,6 +263,7 @@ class App:
                 plan=lambda study: plan_draft(study, self._sites.named(study.site)),
                 prompt_of=self._prompt_of,
                 build=make_builder(settings.fhir),
+                redrafts_max=choose_redrafts(settings),
                 is_demo_allowed=settings.is_embedded_store or settings.model.allow_demo,
                 retry=settings.model.retry,
                 clock=self._clock,

@@ -290,7 +290,9 @@ def _print_trail(trail: Trail) -> None:
         out.print(f"report {report.row.report_id}  {report.row.state}  {report.row.reason or ''}")
         out.print(f"  {' '.join([report.study.codec, *report.study.doubts])}")
         out.print(f"  findings:\n{report.study.sections.findings or '(none)'}")
-        out.print(f"  draft:\n{report.draft.text if report.draft else '(none)'}")
+        redraft = report.draft.engine.redraft if report.draft else 0
+        which = f" (redraft {redraft})" if redraft else ""
+        out.print(f"  draft{which}:\n{report.draft.text if report.draft else '(none)'}")
         if report.reference:
             out.print(f"  stored as {report.reference}")
         if report.retracted_for:

@@ -80,7 +80,7 @@ def draft(
 async def _draft_all(settings: Settings, files: list[str], listener: str, *, as_json: bool) -> bool:
     from daemon.clock import SystemClock
     from daemon.logs import start_logging
-    from daemon.model_choice import PromptMaker, make_supervisor
+    from daemon.model_choice import PromptMaker, choose_redrafts, make_supervisor
     from daemon.preview import preview
     from daemon.site_files import load_sites
 
@@ -101,6 +101,7 @@ async def _draft_all(settings: Settings, files: list[str], listener: str, *, as_
                 sites=sites,
                 drafter=supervisor,
                 prompt_of=prompt_of,
+                redrafts_max=choose_redrafts(settings),
                 door=listener,
             ):
                 is_all_ok = is_all_ok and bool(record["ok"])
@@ -199,6 +200,8 @@ def _print_record(record: dict[str, Any]) -> None:
     lines += [f"  exam: {' '.join(named)}"] if named else []
     texts = ("findings", "impression", "draft")
     lines += [f"  {name}: {record[name]}" for name in texts if record.get(name)]
+    redraft = (record.get("engine") or {}).get("redraft")
+    lines += [f"  redraft: {redraft}"] if redraft else []
     lines += [
         f"  check {verdict['check']}: {verdict['reason']}"
         for verdict in record.get("checks") or ()

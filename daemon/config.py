@@ -82,6 +82,11 @@ class Model(Area):
     output_tokens_max: Count | None = Field(
         None, description="longest draft in tokens; null grows it with the findings, 64 to 320"
     )
+    redrafts: Annotated[int, Field(ge=0, le=16)] = Field(
+        0,
+        description="drafts by chance that may follow one that a check refuses, until one passes;"
+        " docs/EVALUATION.md says what they cost; extractive makes none",
+    )
     request_timeout_s: Seconds = Field(120, description="a silent worker is replaced after this")
     start_timeout_s: Seconds = Field(300, description="time to load and answer hello")
     requests_in_flight_max: Count = Field(32, description="prompts handed to the worker at once")

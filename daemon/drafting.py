@@ -1,5 +1,6 @@
 """Draft: a MAPPED report -> a checked impression, kept as the very bytes to post.
 
+Where a check refuses the model's draft, as many redrafts as the settings allow may take its place.
 Everything that is posted is made here, once: after DRAFTED a crash re-posts, it never drafts again.
 """
 
@@ -13,8 +14,8 @@ from daemon.lifecycle import Event, IllegalTransitionError
 from daemon.retrying import Retrying
 from mappings.domain import Impression, Skip
 from mappings.errors import GuardViolationError
-from model.draft_checks import check_draft
 from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
+from model.redrafting import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from daemon.journal_ports import PipelineJournal
     from daemon.metrics import Metrics
     from mappings.domain import Draft, DraftObservation, Findings, Prompt, StudyReport
+    from model.redrafting import Judged
 
 log = structlog.get_logger()
 
@@ -66,6 +68,7 @@ class DraftStep:
         plan: Callable[[StudyReport], Findings | Skip],
         prompt_of: Callable[[Findings], Prompt],
         build: Builder,
+        redrafts_max: int,
         is_demo_allowed: bool,
         retry: DraftRetry,
         clock: Clock,
@@ -78,6 +81,7 @@ class DraftStep:
         self._plan = plan
         self._prompt_of = prompt_of
         self._build = build
+        self._redrafts_max = redrafts_max
         self._is_demo_allowed = is_demo_allowed
         self._wait_s = retry.wait_s
         self._clock = clock
@@ -112,25 +116,39 @@ class DraftStep:
 
     async def _draft(self, report: PendingReport, findings: Findings) -> None:
         started_s = self._clock.monotonic_s()
-        prompt = self._prompt_of(findings)
-        draft = await self._drafter.draft(prompt, is_alone=report.attempts > 0)
+        taken = await self._choose(report, findings)
+        draft = taken.draft
         if draft.engine.is_demo and not self._is_demo_allowed:
             await self._retrying.end(report, Event.FAIL, "demo_engine_not_allowed")
             return
-        verdicts = check_draft(findings, draft)
-        failed = [verdict for verdict in verdicts if not verdict.is_passed]
-        if failed:
-            reason = f"{failed[0].check}:{failed[0].reason}"
+        if taken.refusal is not None:
+            reason = f"{taken.refusal.check}:{taken.refusal.reason}"
             await self._journal.record_withheld(report.report_id, draft, reason)
-            self._metrics.withheld.labels(check=failed[0].check).inc()
+            self._metrics.withheld.labels(check=taken.refusal.check).inc()
             self._count("withheld", started_s)
             log.warning("pipeline.draft_withheld", report_id=report.report_id, reason=reason)
             return
-        built = self._build(report, Impression(draft, verdicts), self._clock.now())
+        built = self._build(report, Impression(draft, taken.verdicts), self._clock.now())
         await self._journal.record_drafted(report.report_id, draft, built)
         self._count("drafted", started_s)
-        log.info("pipeline.report_drafted", report_id=report.report_id, tokens=draft.output_tokens)
+        log.info(
+            "pipeline.report_drafted",
+            report_id=report.report_id,
+            tokens=draft.output_tokens,
+            redraft=draft.engine.redraft,
+        )
         self._wake_next()
+
+    async def _choose(self, report: PendingReport, findings: Findings) -> Judged:
+        """Have drafts written until one passes every check, or no more are allowed."""
+        choice = Choice(findings, self._prompt_of(findings), self._redrafts_max)
+        while (prompt := choice.wanted) is not None:
+            draft = await self._drafter.draft(prompt, is_alone=report.attempts > 0)
+            judged = choice.judge(draft)
+            if prompt.redraft:
+                outcome = "passed" if judged.refusal is None else "refused"
+                self._metrics.redrafts.labels(outcome=outcome).inc()
+        return choice.taken
 
     async def _try_later(self, report: PendingReport, reason: str) -> None:
         await self._retrying.try_later(report, reason, self._wait_s)

@@ -109,6 +109,7 @@ def _drafting(draft: Draft) -> dict[str, str | int | None]:
         "base_digest": draft.engine.base_digest,
         "adapter_digest": draft.engine.adapter_digest,
         "template_version": draft.engine.template_version,
+        "redraft": draft.engine.redraft,
         "output_tokens": draft.output_tokens,
     }
 

@@ -43,6 +43,7 @@ ALLOWED_KEYS: frozenset[str] = frozenset(
         "pid",
         "port",
         "reason",
+        "redraft",
         "report_id",
         "retry_after_s",
         "seconds",

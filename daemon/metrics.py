@@ -55,6 +55,9 @@ class Metrics:
             "outcome",
         )
         self.withheld = self._counter("prelim_drafts_withheld", "Drafts refused, by check", "check")
+        self.redrafts = self._counter(
+            "prelim_redrafts", "Further drafts after a refused one: passed, refused", "outcome"
+        )
         self.deliveries, self.deliveries_due = self._delivery_metrics()
         self.ready = self._gauge("prelim_ready", "1 while /readyz says ready")
         self.worker_ready = self._gauge(

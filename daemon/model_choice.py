@@ -97,6 +97,11 @@ def _choose_server(chosen: ModelServer) -> EngineConfiguration:
     )
 
 
+def choose_redrafts(settings: Settings) -> int:
+    """Return how many redrafts a refused draft may have: none of an engine without chance."""
+    return 0 if settings.model.engine == "extractive" else settings.model.redrafts
+
+
 def make_supervisor(
     settings: Settings, clock: Clock, *, worker_stderr: int | None = None
 ) -> ModelSupervisor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mappings.dry_run import describe_findings
 from mappings.errors import PrelimError
-from model.draft_checks import check_draft
+from model.redrafting import Choice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mappings.sites import SiteSet
 
 
-async def preview(
+async def preview(  # noqa: PLR0913 - one port each, and the message
     source: str,
     index: int,
     payload: bytes,
@@ -25,6 +25,7 @@ async def preview(
     sites: SiteSet,
     drafter: Drafter,
     prompt_of: Callable[[Findings], Prompt],
+    redrafts_max: int = 0,
     door: str = "",
 ) -> AsyncIterator[dict[str, object]]:
     """Yield dry-run's records with ``draft``, ``checks`` and ``engine`` added."""
@@ -32,20 +33,25 @@ async def preview(
         if findings is None:
             yield {**record, "draft": None, "checks": [], "engine": None}
         else:
-            yield {**record, **await _draft(findings, drafter, prompt_of)}
+            yield {**record, **await _draft(findings, drafter, prompt_of, redrafts_max)}
 
 
 async def _draft(
-    findings: Findings, drafter: Drafter, prompt_of: Callable[[Findings], Prompt]
+    findings: Findings,
+    drafter: Drafter,
+    prompt_of: Callable[[Findings], Prompt],
+    redrafts_max: int,
 ) -> dict[str, object]:
     try:
-        draft = await drafter.draft(prompt_of(findings))
+        choice = Choice(findings, prompt_of(findings), redrafts_max)
+        while (prompt := choice.wanted) is not None:
+            choice.judge(await drafter.draft(prompt))
     except PrelimError as error:
         failure = {"reason": error.reason, "where": error.where}
         return {"ok": False, "error": failure, "draft": None, "checks": [], "engine": None}
-    verdicts = check_draft(findings, draft)
+    taken = choice.taken
     return {
-        "draft": draft.text,
-        "checks": [asdict(verdict) for verdict in verdicts],
-        "engine": asdict(draft.engine),
+        "draft": taken.draft.text,
+        "checks": [asdict(verdict) for verdict in taken.verdicts],
+        "engine": asdict(taken.draft.engine),
     }

@@ -237,7 +237,8 @@ class PromptPiece:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What an engine gets. ``findings`` repeats the report's own text for engines without a
-    model; ``template_version`` such as ``impression/1``.
+    model; ``template_version`` such as ``impression/1``. ``redraft`` 0 asks for the most probable
+    draft, n for the n-th other one, drawn by chance: the same n gives the same draft again.
     """
 
     pieces: tuple[PromptPiece, ...] = field(repr=False)
@@ -245,6 +246,7 @@ class Prompt:
     adapter: str | None
     template_version: str
     output_tokens_max: int
+    redraft: int = 0
 
 
 class FinishReason(StrEnum):
@@ -256,7 +258,7 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineIdentity:
-    """What wrote a draft, exactly enough to repeat it."""
+    """What wrote a draft, exactly enough to repeat it; ``redraft`` as in its ``Prompt``."""
 
     engine: Literal["transformers", "openai", "extractive"]
     engine_version: str
@@ -267,6 +269,7 @@ class EngineIdentity:
     template_version: str
     dtype: str | None
     is_demo: bool
+    redraft: int = 0
 
 
 @dataclass(frozen=True, slots=True)

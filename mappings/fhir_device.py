@@ -91,6 +91,7 @@ def _describe(engine: EngineIdentity, software_version: str) -> dict[str, object
         "adapter": engine.adapter_digest,
         "prompt template": engine.template_version,
         "number format": engine.dtype,
+        "redraft": str(engine.redraft) if engine.redraft else None,
     }
     model_name = " + ".join(name for name in (engine.base, engine.adapter) if name)
     device: dict[str, object] = {

@@ -37,6 +37,10 @@ from mappings.fhir_task import build_task
 if TYPE_CHECKING:
     from mappings.domain import EngineIdentity, Impression, ReportKey, StudyReport
 
+REDRAFTED = (
+    "The draft checks refused the first draft of this report; this is a later one. Review it with"
+    " particular care."
+)
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -179,5 +183,9 @@ def _about(study: StudyReport, options: FhirOptions) -> dict[str, object]:
 
 
 def _notes(engine: EngineIdentity, options: FhirOptions) -> list[dict[str, str]]:
-    warning = [{"text": NOT_FOR_CLINICAL_USE}] if engine.is_demo else []
-    return [{"text": options.note}, *warning]
+    texts = [
+        options.note,
+        *([NOT_FOR_CLINICAL_USE] if engine.is_demo else []),
+        *([REDRAFTED] if engine.redraft else []),
+    ]
+    return [{"text": text} for text in texts]

@@ -1,19 +1,21 @@
 """Drafts by a server that speaks OpenAI's completions API, such as vLLM with its LoRA adapters.
 
-Greedy. The base and each adapter are models of the server, by name. A server reads control tokens
-in a prompt's text, so report text is broken up wherever one could begin before it leaves here. One
-request holds one prompt: so each draft has its own token counts and its own refusal; a batch's
-requests run at once, and the server puts them together.
+Greedy, but for redrafts. The base and each adapter are models of the server, by name. A server
+reads control tokens in a prompt's text, so report text is broken up wherever one could begin before
+it leaves here. One request holds one prompt: so each draft has its own token counts and its own
+refusal; a batch's requests run at once, and the server puts them together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mappings.domain import Draft, EngineIdentity, FinishReason
 from mappings.errors import PrelimError
+from model.chance import TEMPERATURE, seed_of
 from model.engine import Prepared
 from model.engines.openai_server import URL, OpenAiServer
 from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
@@ -115,18 +117,25 @@ class OpenAiEngine:
             prompt.adapter or self._settings.base,
             self._text(prompt),
             prompt.output_tokens_max,
+            seed_of(prompt),
         )
-        return _read_draft(answer, self.identity(prompt.adapter, prompt.template_version))
+        identity = self.identity(prompt.adapter, prompt.template_version)
+        return _read_draft(answer, replace(identity, redraft=prompt.redraft))
 
     async def _complete(
-        self, session: aiohttp.ClientSession, name: str, text: str, tokens_max: int
+        self,
+        session: aiohttp.ClientSession,
+        name: str,
+        text: str,
+        tokens_max: int,
+        seed: int | None = None,
     ) -> dict[str, Any]:
         """Ask for one completion, and believe only an answer of the model that was asked."""
         body = {
             "model": name,
             "prompt": text,
             "max_tokens": tokens_max,
-            "temperature": 0,
+            **_chance(seed),
             # vLLM's own: adapters are trained without a first token, and a base's own settings
             # (--generation-config) are not ours.
             "add_special_tokens": False,
@@ -143,6 +152,14 @@ class OpenAiEngine:
             piece.text if piece.is_trusted else break_control_tokens(piece.text, control_tokens)
             for piece in prompt.pieces
         )
+
+
+def _chance(seed: int | None) -> dict[str, float]:
+    """Say how tokens are chosen: greedily, or by the seed out of all of them."""
+    if seed is None:
+        return {"temperature": 0}
+    # The last two are vLLM's own; like temperature, a base's settings would come in for them.
+    return {"temperature": TEMPERATURE, "seed": seed, "top_p": 1, "top_k": -1, "min_p": 0}
 
 
 def break_control_tokens(text: str, control_tokens: Sequence[str] = ()) -> str:

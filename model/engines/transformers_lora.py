@@ -1,13 +1,14 @@
 """Drafts with a local base model and PEFT LoRA adapters, on torch. Imported by the worker only.
 
-Greedy: the same prompt gives the same draft. Rows of different adapters run in one batch. Nothing
-is fetched, no code of a model folder is run, and only safetensors files are read.
+Greedy, but for redrafts, whose chance follows from the prompt: the same prompt gives the same
+draft. Rows of different adapters run in one batch. Nothing is fetched, no code of a model folder is
+run, and only safetensors files are read.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,8 +20,10 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, StoppingCriteria
 
 from mappings.domain import Draft, EngineIdentity, FinishReason
+from model.chance import seed_of
 from model.engine import Prepared
 from model.engines.quiet_peft import quiet_peft
+from model.engines.row_noise import noise_for
 from model.engines.weights import (
     digest_of,
     has_bfloat16,
@@ -113,7 +116,8 @@ class TransformersEngine:
         rows = [prepared.token_ids for prepared in batch]
         limits = [prepared.prompt.output_tokens_max for prepared in batch]
         adapters = [prepared.prompt.adapter for prepared in batch]
-        answers = self._run(rows, limits, adapters)
+        seeds = [seed_of(prepared.prompt) for prepared in batch]
+        answers = self._run(rows, limits, adapters, seeds)
         return [
             self._draft(prepared, answer) for prepared, answer in zip(batch, answers, strict=True)
         ]
@@ -143,6 +147,7 @@ class TransformersEngine:
         rows: Sequence[tuple[int, ...]],
         limits: Sequence[int],
         adapters: Sequence[str | None],
+        seeds: Sequence[int | None] = (),
     ) -> Iterator[list[int]]:
         """Return each row's new ids, cut at its own limit."""
         width = max(map(len, rows))
@@ -159,6 +164,7 @@ class TransformersEngine:
                 max_new_tokens=max(limits),
                 eos_token_id=sorted(self._eos_ids),
                 pad_token_id=self._pad_id,
+                logits_processor=noise_for(seeds),
                 stopping_criteria=[RowLimits(width, limits, self.on_step)],
                 **names,
             )
@@ -182,12 +188,14 @@ class TransformersEngine:
     def _draft(self, prepared: Prepared, answer: list[int]) -> Draft:
         end = next((i for i, token_id in enumerate(answer) if token_id in self._eos_ids), None)
         written = answer[:end]
+        prompt = prepared.prompt
+        identity = self.identity(prompt.adapter, prompt.template_version)
         return Draft(
             text=self._tokeniser.decode(written),
             finish=FinishReason.LENGTH if end is None else FinishReason.STOP,
             prompt_tokens=len(prepared.token_ids),
             output_tokens=len(written),
-            engine=self.identity(prepared.prompt.adapter, prepared.prompt.template_version),
+            engine=replace(identity, redraft=prompt.redraft),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from daemon.journal import NewReport
 from daemon.journal_sqlite import open_journal
 from daemon.lifecycle import Event, State
 from mappings.domain import ReportKey
-from tests.unit.daemon.journal_samples import bring_to
+from tests.unit.daemon.journal_samples import DRAFT, OBSERVATION, bring_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +110,23 @@ def test_show_prints_texts_and_the_whole_trail(filled: Path) -> None:
     assert "12 mm nodule in the right upper lobe." in out
     assert trail["reports"][0]["draft"] == "12 mm nodule in the right upper lobe."
     assert [entry["event"] for entry in trail["audit"]][-1] == "withhold"
+
+
+def test_show_tells_which_redraft_was_taken(tmp_path: Path, clock: HandClock) -> None:
+    async def fill() -> str:
+        async with open_journal(tmp_path / "journal.sqlite", clock=clock) as journal:
+            report_id = await bring_to(journal, State.MAPPED)
+            draft = replace(DRAFT, engine=replace(DRAFT.engine, redraft=2))
+            await journal.record_drafted(report_id, draft, OBSERVATION)
+            return report_id
+
+    report_id = asyncio.run(fill())
+
+    _, out = run(tmp_path, "show", report_id)
+    [shown] = json.loads(run(tmp_path, "show", report_id, "--json")[1])["reports"]
+
+    assert f"  draft (redraft 2):\n{DRAFT.text}" in out
+    assert shown["engine"]["redraft"] == 2
 
 
 @pytest.mark.parametrize("state", [State.RETRACTING, State.RETRACTED])

@@ -107,6 +107,7 @@ def test_variables_that_a_container_platform_injects_are_left_alone() -> None:
         ({"http": {"host": "0.0.0.0"}}, "http"),
         ({"http": {"host": ""}}, "http.host"),
         ({"model": {"batch": {"size_max": 0}}}, "model.batch.size_max"),
+        ({"model": {"redrafts": 17}}, "model.redrafts"),
         ({"mllp": {"listeners": {"a": {"port": 70000}}}}, "mllp.listeners.a.port"),
         ({"mllp": {"listeners": {}}}, "mllp.listeners"),
         (

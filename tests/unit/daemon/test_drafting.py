@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.config import DraftRetry
 from daemon.drafting import DraftStep
@@ -36,13 +37,15 @@ class ScriptedModel:
     def __init__(self, *answers: Draft | Exception) -> None:
         self.answers = list(answers)
         self.asked: list[bool] = []
+        self.numbers: list[int] = []
 
     async def draft(self, prompt: Prompt, *, is_alone: bool = False) -> Draft:
         self.asked.append(is_alone)
+        self.numbers.append(prompt.redraft)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return replace(answer, engine=replace(answer.engine, redraft=prompt.redraft))
 
 
 def build(report: PendingReport, impression: Impression, drafted_at: datetime) -> DraftObservation:
@@ -84,6 +87,8 @@ class Bench:
         self.clock = clock
         self.model = model
         self.is_demo_allowed = True
+        self.redrafts_max = 0
+        self.metrics = Metrics()
         self.woken = 0
 
     async def run(self, report: PendingReport, builder: object = build) -> None:
@@ -93,10 +98,11 @@ class Bench:
             plan=plan_draft,
             prompt_of=build_prompt,
             build=builder,  # type: ignore[arg-type]
+            redrafts_max=self.redrafts_max,
             is_demo_allowed=self.is_demo_allowed,
             retry=DraftRetry(attempts_max=3, wait_s=1),
             clock=self.clock,
-            metrics=Metrics(),
+            metrics=self.metrics,
             wake_next=self._count,
         )(report)
 
@@ -154,6 +160,82 @@ async def test_a_draft_that_a_check_refuses_is_withheld_and_its_text_kept(
     assert report.draft is not None
     assert report.draft.text == text
     assert bench.woken == 0
+
+
+WRONG_SIDE = "12 mm nodule in the left upper lobe."
+WRONG_SIZE = "21 mm nodule in the right upper lobe."
+
+
+def redrafts_counted(bench: Bench) -> tuple[float | None, ...]:
+    return tuple(
+        bench.metrics.registry.get_sample_value("prelim_redrafts_total", {"outcome": outcome})
+        for outcome in ("passed", "refused")
+    )
+
+
+async def test_a_redraft_that_passes_takes_the_place_of_a_refused_draft(
+    journal: SqliteJournal,
+    clock: HandClock,
+    mapped: PendingReport,
+    make_draft: Callable[..., Draft],
+) -> None:
+    texts = (WRONG_SIDE, WRONG_SIZE, "12 mm nodule in the right upper lobe.")
+    bench = Bench(journal, clock, ScriptedModel(*map(make_draft, texts)))
+    bench.redrafts_max = 4
+
+    with capture_logs() as lines:
+        await bench.run(mapped)
+
+    trail = await journal.trail(mapped.report_id)
+    [report] = trail.reports
+    assert bench.model.numbers == [0, 1, 2]
+    assert report.row.state is State.DRAFTED
+    assert report.draft is not None
+    assert (report.draft.text, report.draft.engine.redraft) == (texts[2], 2)
+    assert trail.entries[-1].detail["redraft"] == 2
+    assert redrafts_counted(bench) == (1, 1)
+    assert lines[-1]["redraft"] == 2
+
+
+async def test_where_no_redraft_passes_the_first_draft_is_withheld_with_its_reason(
+    journal: SqliteJournal,
+    clock: HandClock,
+    mapped: PendingReport,
+    make_draft: Callable[..., Draft],
+) -> None:
+    texts = (WRONG_SIDE, WRONG_SIZE, WRONG_SIZE)
+    bench = Bench(journal, clock, ScriptedModel(*map(make_draft, texts)))
+    bench.redrafts_max = 2
+
+    await bench.run(mapped)
+
+    [report] = (await journal.trail(mapped.report_id)).reports
+    assert bench.model.numbers == [0, 1, 2]
+    assert report.row.state is State.WITHHELD
+    assert str(report.row.reason).startswith("side_not_in_findings:")
+    assert report.draft is not None
+    assert (report.draft.text, report.draft.engine.redraft) == (WRONG_SIDE, 0)
+    assert redrafts_counted(bench) == (None, 2)
+
+
+async def test_a_worker_lost_in_a_redraft_is_tried_again_from_the_first_draft(
+    journal: SqliteJournal,
+    clock: HandClock,
+    mapped: PendingReport,
+    make_draft: Callable[..., Draft],
+) -> None:
+    lost = WorkerLostError("worker_died")
+    bench = Bench(journal, clock, ScriptedModel(make_draft(WRONG_SIDE), lost, make_draft()))
+    bench.redrafts_max = 2
+
+    await bench.run(mapped)
+    clock.advance(1)
+    [report] = await journal.pending_reports(State.MAPPED, now=clock.now(), limit=1)
+    await bench.run(report)
+
+    assert (await bench.state(mapped))[0] is State.DRAFTED
+    assert bench.model.numbers == [0, 1, 0]
+    assert bench.model.asked == [False, False, True]
 
 
 async def test_what_a_demo_engine_wrote_is_not_kept_for_a_real_server(

@@ -96,7 +96,17 @@ def test_a_field_added_since_takes_its_default() -> None:
 
 
 def test_an_engine_reads_back_as_it_was_written() -> None:
+    redrafting = replace(DRAFT.engine, redraft=3)
+
     assert decode_engine(encode_engine(DRAFT.engine)) == DRAFT.engine
+    assert decode_engine(encode_engine(redrafting)) == redrafting
+
+
+def test_a_draft_from_before_redrafts_was_the_first_one() -> None:
+    older = json.loads(encode_engine(replace(DRAFT.engine, redraft=3)))
+    del older["redraft"]
+
+    assert decode_engine(json.dumps(older)) == replace(DRAFT.engine, redraft=0)
 
 
 @given(text=ANY_TEXT)

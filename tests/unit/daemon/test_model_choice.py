@@ -10,7 +10,7 @@ import pytest
 from daemon import model_choice
 from daemon.app import App
 from daemon.config import load_settings
-from daemon.model_choice import PromptMaker, choose_engine
+from daemon.model_choice import PromptMaker, choose_engine, choose_redrafts
 from mappings.domain import Exam, Findings, Modality
 from mappings.errors import SiteMappingError
 from mappings.sites import DraftingRule, Site, SiteSet
@@ -31,6 +31,16 @@ def test_the_extractive_engine_needs_no_libraries(monkeypatch: pytest.MonkeyPatc
     engine = choose_engine(settings)
 
     assert (engine.engine, engine.delay_s, engine.is_demo) == ("extractive", 2, True)
+
+
+def test_an_engine_that_knows_no_chance_makes_no_redrafts() -> None:
+    chosen = [
+        load_settings(overrides={"model": {"engine": engine, "redrafts": 4}}, environment={})
+        for engine in ("extractive", "transformers")
+    ]
+
+    assert [choose_redrafts(settings) for settings in chosen] == [0, 4]
+    assert choose_redrafts(load_settings(environment={})) == 0
 
 
 SERVER = {"url": "https://vllm.example/", "base": "base-8b", "adapters": ["ct", "mr"]}

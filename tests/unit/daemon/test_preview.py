@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,22 +23,29 @@ FINDINGS = b"OBX|1|TX|&GDT||There is a 12 mm nodule in the right upper lobe.||||
 
 
 class Model:
-    def __init__(self, answer: Draft | Exception) -> None:
-        self.answer = answer
+    def __init__(self, *answers: Draft | Exception) -> None:
+        self.answers = answers
         self.prompts: list[Prompt] = []
 
     async def draft(self, prompt: Prompt, *, is_alone: bool = False) -> Draft:
         self.prompts.append(prompt)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        answer = self.answers[prompt.redraft]
+        if isinstance(answer, Exception):
+            raise answer
+        return replace(answer, engine=replace(answer.engine, redraft=prompt.redraft))
 
 
-async def records(model: Model, payload: bytes) -> list[dict[str, object]]:
+async def records(model: Model, payload: bytes, redrafts_max: int = 0) -> list[dict[str, Any]]:
     return [
         record
         async for record in preview(
-            "x.hl7", 0, payload, sites=SiteSet(), drafter=model, prompt_of=build_prompt
+            "x.hl7",
+            0,
+            payload,
+            sites=SiteSet(),
+            drafter=model,
+            prompt_of=build_prompt,
+            redrafts_max=redrafts_max,
         )
     ]
 
@@ -49,11 +57,23 @@ async def test_each_group_with_findings_is_drafted_and_checked(
 
     first, second = await records(model, HEAD + GROUP % b"F1" + FINDINGS + GROUP % b"F2")
 
-    failed = [one["check"] for one in first["checks"] if not one["is_passed"]]  # type: ignore[attr-defined]
+    failed = [one["check"] for one in first["checks"] if not one["is_passed"]]
     assert first["draft"] == "12 mm nodule in the left upper lobe."
     assert failed == ["side_not_in_findings"]
     assert (second["decision"], second["draft"]) == ("skip", None)
     assert len(model.prompts) == 1
+
+
+async def test_the_redraft_that_the_daemon_would_take_is_told_with_its_number(
+    make_draft: Callable[..., Draft],
+) -> None:
+    model = Model(make_draft("12 mm nodule in the left upper lobe."), make_draft())
+
+    [record] = await records(model, HEAD + GROUP % b"F1" + FINDINGS, redrafts_max=4)
+
+    assert record["draft"] == "12 mm nodule in the right upper lobe."
+    assert record["engine"]["redraft"] == 1
+    assert all(one["is_passed"] for one in record["checks"])
 
 
 @pytest.mark.parametrize("reason", ["prompt_too_long"])

@@ -55,6 +55,14 @@ def test_the_same_machine_is_the_same_device_and_a_new_adapter_is_another() -> N
     assert build_device(ENGINE, "0.2.0", APART)["id"] != first.companions[0].id
 
 
+def test_a_redraft_is_told_by_its_number_and_a_first_draft_as_it_always_was() -> None:
+    first, later = device_apart(), device_apart(redraft=2)
+
+    assert later["version"] == [*first["version"], {"type": {"text": "redraft"}, "value": "2"}]
+    provenance = json.loads(draft_of(engine=dataclasses.replace(ENGINE, redraft=2)).provenance)
+    assert provenance["contained"][0]["version"][-1]["value"] == "2"
+
+
 def test_a_demo_engine_and_one_without_a_model_say_so() -> None:
     demo = device_apart()
     real = device_apart(

@@ -22,7 +22,7 @@ from mappings.domain import (
 from mappings.errors import GuardViolationError
 from mappings.fhir_device import NOT_FOR_CLINICAL_USE
 from mappings.fhir_elements import FhirOptions
-from mappings.fhir_observation import fhir_date_time
+from mappings.fhir_observation import REDRAFTED, fhir_date_time
 from mappings.fhir_transaction import build_transaction
 from tests.samples.fhir_drafts import (
     DRAFTED_AT,
@@ -135,6 +135,13 @@ def test_a_demo_engine_is_labelled_in_note_and_device() -> None:
     assert demo["note"][1]["text"] == NOT_FOR_CLINICAL_USE
     assert demo["contained"][0]["note"][0]["text"] == NOT_FOR_CLINICAL_USE
     assert NOT_FOR_CLINICAL_USE not in json.dumps(real)
+
+
+def test_a_redraft_asks_its_reader_for_particular_care() -> None:
+    first = observation_of(draft_of())
+    later = observation_of(draft_of(engine=dataclasses.replace(ENGINE, redraft=2)))
+
+    assert later["note"] == [*first["note"], {"text": REDRAFTED}]
 
 
 def test_patient_and_orders_are_logical_references_with_their_types() -> None:

@@ -57,7 +57,9 @@ ENGINES = st.builds(
 )
 LIMITS = st.builds(BatchLimits, st.integers(1, 64), st.integers(1, 9999), st.integers(0, 999))
 PIECES = st.lists(st.builds(PromptPiece, TEXT, st.booleans()), max_size=3).map(tuple)
-PROMPTS = st.builds(Prompt, PIECES, TEXT, NAME, TEXT, st.integers(1, 999))
+PROMPTS = st.builds(
+    Prompt, PIECES, TEXT, NAME, TEXT, st.integers(1, 999), redraft=st.integers(0, 16)
+)
 IDENTITIES = st.builds(
     EngineIdentity,
     engine=st.sampled_from(["extractive", "transformers"]),
@@ -69,6 +71,7 @@ IDENTITIES = st.builds(
     template_version=TEXT,
     dtype=NAME,
     is_demo=st.booleans(),
+    redraft=st.integers(0, 16),
 )
 DRAFTS = st.builds(Draft, TEXT, st.sampled_from(FinishReason), IDS, IDS, IDENTITIES)
 MESSAGES: st.SearchStrategy[WireMessage] = st.one_of(

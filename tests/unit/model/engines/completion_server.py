@@ -27,6 +27,7 @@ class CompletionServer:
     names: tuple[str, ...] = (BASE, ADAPTER)
     status: int = 200
     refused: str = "never found in a prompt"
+    texts: tuple[str, str] = (ANSWER_TEXT, " A nodule.")  # of a first draft, and of redrafts
     changed: dict[str, Any] = field(default_factory=dict)
     raw: str | None = None
     version: object = "0.11.0"
@@ -48,7 +49,8 @@ class CompletionServer:
             await self.together.wait()
         if self.refused in body["prompt"]:
             return web.json_response({"error": {"message": body["prompt"]}}, status=400)
-        choice = {"index": 0, "text": ANSWER_TEXT, "finish_reason": "stop"}
+        text = self.texts["seed" in body]
+        choice = {"index": 0, "text": text, "finish_reason": "stop"}
         usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": 5}
         answer = {"id": "1", "model": body["model"], "choices": [choice], "usage": usage}
         return self._answer({**answer, **self.changed})

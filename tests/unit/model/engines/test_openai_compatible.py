@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.domain import FinishReason, Prompt, PromptPiece
+from model.chance import TEMPERATURE, seed_of
 from model.engine import EngineConfiguration
 from model.engines.openai_compatible import (
     OpenAiEngine,
@@ -63,6 +65,19 @@ async def test_a_draft_is_asked_for_greedily_with_the_adapter_as_the_model() -> 
     assert drafts[0].text == "There is a nodule."
     assert drafts[0].finish is FinishReason.STOP
     assert (drafts[0].prompt_tokens, drafts[0].output_tokens) == (len(asked[ADAPTER]["prompt"]), 5)
+
+
+async def test_a_redraft_is_drawn_by_the_seed_of_its_prompt_and_number() -> None:
+    redrafts = [replace(prompt(), redraft=number) for number in (1, 2)]
+    async with serving() as server:
+        drafts = await drafts_of(await loaded(server), prompt(), *redrafts)
+
+    first, *asked = sorted(server.bodies[-3:], key=lambda body: body.get("seed", -1))
+    assert "seed" not in first
+    assert {body["seed"] for body in asked} == {seed_of(one) for one in redrafts}
+    assert [body["temperature"] for body in (first, *asked)] == [0, TEMPERATURE, TEMPERATURE]
+    assert {(body["top_p"], body["top_k"], body["min_p"]) for body in asked} == {(1, -1, 0)}
+    assert [draft.engine.redraft for draft in drafts] == [0, 1, 2]
 
 
 async def test_a_draft_that_met_its_limit_says_so() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mappings.domain import FinishReason, Prompt, PromptPiece
+from model.chance import TEMPERATURE, seed_of
 from model.engine import EngineConfiguration, Prepared
 from model.errors import EngineUnavailableError, PromptRefusedError
 
@@ -107,6 +109,46 @@ def test_the_bare_base_is_unharmed_by_an_adapter_s_batch(engine: TransformersEng
 
 def test_the_same_prompt_gives_the_same_draft(engine: TransformersEngine) -> None:
     assert alone(engine, prompt(TEXTS[2])) == alone(engine, prompt(TEXTS[2]))
+
+
+def test_a_redraft_is_the_same_again_alone_and_beside_first_drafts(
+    engine: TransformersEngine,
+) -> None:
+    prompts = [
+        prompt(TEXTS[1]),
+        replace(prompt(TEXTS[1]), redraft=1),
+        replace(prompt(TEXTS[0], "site.one"), redraft=1),
+        replace(prompt(TEXTS[1]), redraft=2),
+        prompt(TEXTS[3], "site.two"),
+    ]
+    together = engine.generate([engine.prepare(one) for one in prompts])
+
+    assert [draft.text for draft in together] == [alone(engine, one) for one in prompts]
+    assert [draft.engine.redraft for draft in together] == [0, 1, 1, 2, 0]
+    assert len({together[n].text for n in (0, 1, 3)}) == 3
+
+
+def test_redrafts_begin_as_often_with_a_token_as_the_model_thinks_it_likely(
+    engine: TransformersEngine,
+) -> None:
+    import torch
+
+    first, draws = replace(prompt(TEXTS[2]), output_tokens_max=1), 1500
+    prepared = engine.prepare(first)
+    seeds = [seed_of(replace(first, redraft=n)) for n in range(1, draws + 1)]
+    written: Counter[int] = Counter()
+    for start in range(0, draws, 100):
+        some = seeds[start : start + 100]
+        rows = engine._run([prepared.token_ids] * 100, [1] * 100, [None] * 100, some)
+        written.update(token_id for (token_id,) in rows)
+    with torch.inference_mode(), engine._model.disable_adapter():
+        logits = engine._model(torch.tensor([prepared.token_ids])).logits[0, -1]
+    shares = torch.softmax(logits.double() / TEMPERATURE, dim=0).tolist()
+
+    assert len(written) > 3
+    for token_id, share in enumerate(shares):
+        spread = (draws * share * (1 - share)) ** 0.5
+        assert abs(written[token_id] - draws * share) <= 4 * spread + 1
 
 
 def test_each_token_is_a_step_that_shows_life(
