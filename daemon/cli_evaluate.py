@@ -258,6 +258,8 @@ def _write_drafts(path: Path | None, drafts: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_scores(evaluation: Evaluation) -> None:
+    from model.evaluation.report import left_out_told
+
     rows = []
     for metric, n in evaluation.counts.items():
         values = (scores[metric] for scores in evaluation.systems.values())
@@ -265,6 +267,7 @@ def _print_scores(evaluation: Evaluation) -> None:
             (metric, *("-" if value is None else f"{value:.3f}" for value in values), str(n))
         )
     title = f"{evaluation.reports} reports of {evaluation.split}"
+    title += left_out_told(evaluation.left_out)
     print_table(title, ("", *evaluation.systems, "n"), rows)
 
 

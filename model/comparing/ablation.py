@@ -7,37 +7,25 @@ it never met, and loses by that alone.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from model.comparing.costs import Cost, Meter
+from model.corpora.asking import prompts_of
 from model.errors import PromptRefusedError
 from model.evaluation.comparison import run_comparison
 from model.evaluation.intervals import holm
-from model.evaluation.reports import findings_of
-from model.prompt import VARIANTS, PromptPlan, SitePrompt, Variant, build_prompt
+from model.prompt import VARIANTS, PromptPlan, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mappings.domain import Prompt
+    from model.corpora.asking import Writer
     from model.corpora.schema import CorpusRow
     from model.evaluation.comparison import Comparison, Source, Test
 
 AGAINST: Variant = "both"
-
-
-class Writer(Protocol):
-    """Whoever drafts; ``model/training/writer.py`` has the real one."""
-
-    def require(self, prompt: Prompt) -> None:
-        """Raise PromptRefusedError for a prompt that it cannot take."""
-
-    def write(
-        self, prompts: Sequence[Prompt], *, advance: Callable[[int], None] = ...
-    ) -> list[list[str]]:
-        """Return the drafts of each prompt, in their order; the first of each is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +89,6 @@ def run_ablation(
     """
     done = tuple(_ablate(one, writer, plan, advance) for one in sets)
     return Ablation(plan, done, _corrected(done))
-
-
-def prompts_of(reports: Sequence[CorpusRow], plan: PromptPlan, writer: Writer) -> dict[int, Prompt]:
-    """Ask for impressions as a plan says; return the prompts that can be run, by their place."""
-    prompts = {}
-    for place, report in enumerate(reports):
-        style = SitePrompt(style=report.style)
-        with suppress(PromptRefusedError):
-            prompt = build_prompt(findings_of(report), site_prompt=style, plan=plan)
-            writer.require(prompt)
-            prompts[place] = prompt
-    return prompts
 
 
 def _ablate(

@@ -69,7 +69,7 @@ def ablation_as_dict(ablation: Ablation) -> dict[str, Any]:
                 **{
                     key: value
                     for key, value in as_dict(one.comparison).items()
-                    if key not in {"tests", "meaning"}
+                    if key not in {"tests", "meaning", "left_out"}
                 },
             }
             for one in ablation.sets

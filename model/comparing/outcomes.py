@@ -51,14 +51,9 @@ class Drafting:
     drafts: tuple[str | None, ...] = field(repr=False)
 
     @property
-    def places(self) -> list[int]:
-        """Return the places of the reports that were drafted."""
-        return [place for place, draft in enumerate(self.drafts) if draft is not None]
-
-    @property
     def too_long(self) -> int:
         """Count the reports that the base cannot take."""
-        return len(self.drafts) - len(self.places)
+        return self.drafts.count(None)
 
 
 @dataclass(frozen=True, slots=True)

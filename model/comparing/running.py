@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from model.comparing.ablation import prompts_of
 from model.comparing.costs import Meter
 from model.comparing.outcomes import Drafting, Outcome, Training, made_once
+from model.corpora.asking import prompt_of, write_impressions
 from model.corpora.schema import render_row
 from model.engines.weights import count_parameters, digest_of
 from model.errors import EngineUnavailableError, PromptRefusedError, RecipeRefusedError
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mappings.domain import Prompt
-    from model.comparing.ablation import Writer
     from model.comparing.cells import Cell
+    from model.corpora.asking import Writer
     from model.corpora.schema import CorpusRow
     from model.evaluation.comparison import Comparison, Source
     from model.training import Recipe
@@ -61,14 +61,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Every cell, run or not, and the numbers of what was written, baselines beside.
-
-    ``left_out`` reports are judged for nobody: they are too long for the base of some cell.
-    """
+    """Every cell, run or not, and the numbers of what was written, baselines beside."""
 
     cells: Mapping[Cell, Outcome | str]
     comparison: Comparison
-    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +96,14 @@ def compare_cells(
     """
     train = read_reports(asked.data / "train.jsonl")
     done = run_cells(cells, asked, watch)
-    drafted = {cell.name: told.drafting for cell, told in done.items() if isinstance(told, Outcome)}
-    everywhere = set(range(len(asked.reports))).intersection(
-        *(one.places for one in drafted.values())
+    drafts = draft_all(BASELINES, asked.reports, Means(train=train))
+    for cell, told in done.items():
+        if isinstance(told, Outcome):
+            drafts[cell.name] = told.drafting.drafts
+    comparison = run_comparison(
+        asked.reports, drafts, source=source, train=train, against="nearest"
     )
-    if not everywhere:
-        raise PromptRefusedError("no_report_short_enough_for_every_base", "--bases")
-    places = sorted(everywhere)
-    reports = [asked.reports[place] for place in places]
-    drafts = draft_all(BASELINES, reports, Means(train=train))
-    drafts |= {name: [one.drafts[at] or "" for at in places] for name, one in drafted.items()}
-    comparison = run_comparison(reports, drafts, source=source, train=train, against="nearest")
-    return Compared(done, comparison, len(asked.reports) - len(reports))
+    return Compared(done, comparison)
 
 
 def run_cells(
@@ -181,20 +173,22 @@ def _draft(cell: Cell, base: Path, asked: Asked, folder: Path, watch: Watch) -> 
     gc.collect()
     meter = Meter()
     writer = load_writer(folder if cell.recipe else None, base, threads=asked.threads)
-    prompts = prompts_of(asked.reports, plan, writer)
-    if not prompts:
+    drafts = tuple(write_impressions(asked.reports, plan, writer, watch.advanced))
+    cost = meter.read()
+    drafted = [
+        report for report, draft in zip(asked.reports, drafts, strict=True) if draft is not None
+    ]
+    if not drafted:
         raise PromptRefusedError("every_report_too_long", cell.name)
-    watch.advanced(len(asked.reports) - len(prompts))
-    written = writer.write([*prompts.values()], advance=watch.advanced)
-    told = {place: texts[0] for place, texts in zip(prompts, written, strict=True)}
-    drafts = tuple(told.get(place) for place in range(len(asked.reports)))
-    return Drafting(meter.read(), _alone_s(writer, [*prompts.values()]), drafts)
+    return Drafting(
+        cost, _alone_s(writer, [prompt_of(one, plan) for one in drafted[:ALONE]]), drafts
+    )
 
 
 def _alone_s(writer: Writer, prompts: Sequence[Prompt]) -> float:
     """Draft a few reports one by one, as a report is that comes alone."""
     seconds = []
-    for prompt in prompts[:ALONE]:
+    for prompt in prompts:
         meter = Meter()
         writer.write([prompt])
         seconds.append(meter.read().wall_s)

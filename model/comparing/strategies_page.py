@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.comparing.cells import UNTRAINED
 from model.evaluation.plots import plot_bars, plot_missed
-from model.evaluation.report import WARNING, as_dict, format_value, sections_of
+from model.evaluation.report import WARNING, as_dict, format_value, left_out_told, sections_of
 from model.pages import Page, Section
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ MEANING = {
 def strategies_page(compared: Compared) -> Page:
     """Lay out a comparison."""
     whole = compared.comparison.parts[0]
-    told = (*(f"{name}: {meaning}." for name, meaning in MEANING.items()), *_too_long(compared))
+    meanings = (f"{name}: {meaning}." for name, meaning in MEANING.items())
     return Page(
         title="Bases and strategies",
         lead=f"{whole.reports} reports of {compared.comparison.source.name}. {WARNING}",
@@ -50,7 +50,7 @@ def strategies_page(compared: Compared) -> Page:
             "missed": plot_missed(whole),
         },
         sections=[table_of(compared), *sections_of(compared.comparison)],
-        notes=(*told, *compared.comparison.notes),
+        notes=(*meanings, *compared.comparison.notes),
     )
 
 
@@ -66,8 +66,7 @@ def table_of(compared: Compared) -> Section:
         if who not in own
     ]
     title = f"Bases and strategies on {reports} reports, metrics in percent"
-    if compared.left_out:
-        title += f"; {compared.left_out} left out, too long for a base"
+    title += left_out_told(compared.comparison.left_out)
     return Section(title, HEAD, tuple(rows), 2)
 
 
@@ -79,7 +78,6 @@ def compared_as_dict(compared: Compared) -> dict[str, Any]:
             | ({"not_run": told} if isinstance(told, str) else _numbers(told))
             for cell, told in compared.cells.items()
         ],
-        "left_out": compared.left_out,
         **as_dict(compared.comparison),
     }
 
@@ -96,8 +94,9 @@ def _row(cell: Cell, told: Outcome | str, contender: Contender | None) -> tuple[
     named = (cell.base, strategy_of(cell))
     if isinstance(told, str) or contender is None:
         return (*named, f"not run: {told}", *("-" for _ in HEAD[3:]))
-    batch_s = told.drafting.cost.wall_s / len(told.drafting.places)
-    speed = (f"{told.drafting.alone_s:.2f}", f"{batch_s:.2f}")
+    drafting = told.drafting
+    batch_s = drafting.cost.wall_s / (len(drafting.drafts) - drafting.too_long)
+    speed = (f"{drafting.alone_s:.2f}", f"{batch_s:.2f}")
     return (*named, *_costs(told), *_values(contender), *speed)
 
 
@@ -129,12 +128,3 @@ def _numbers(told: Outcome) -> dict[str, Any]:
     del numbers["drafting"]["drafts"]
     numbers["drafting"]["too_long"] = told.drafting.too_long
     return numbers
-
-
-def _too_long(compared: Compared) -> list[str]:
-    """Tell what each base could not take."""
-    return [
-        f"Reports too long for {cell.name}, left out of all: {told.drafting.too_long}."
-        for cell, told in compared.cells.items()
-        if not isinstance(told, str) and told.drafting.too_long
-    ]

@@ -17,18 +17,17 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from model.corpora.asking import prompts_of
 from model.corpora.schema import render_row, write_corpus_file
 from model.engines.weights import digest_of
 from model.evaluation.content import is_short_normal
-from model.evaluation.reports import findings_of, same_findings
-from model.prompt import SitePrompt, build_prompt
+from model.evaluation.reports import same_findings
 from model.training.card import CARD
 from model.training.run import find_base, run_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mappings.domain import Prompt
     from model.corpora.schema import CorpusRow
     from model.drafting.recipe import AdapterPlan
 
@@ -134,7 +133,7 @@ def write_drafts(
     base: Path | None,
     seed: int,
     advance: Callable[[int], None] = lambda _: None,
-) -> list[list[str]]:
+) -> list[list[str] | None]:
     """Let the adapter draft.
 
     Args:
@@ -146,35 +145,30 @@ def write_drafts(
         advance: Called with the number of reports just done.
 
     Returns:
-        For each report the likeliest draft, then the samples.
+        For each report the likeliest draft, then the samples; None where it is too long for the
+        base.
 
     Raises:
         EngineUnavailableError: A folder does not hold what it should.
-        PromptRefusedError: A report is too long for the base.
     """
     from model.training.writer import load_writer
 
     writer = load_writer(adapter, base, threads=plan.training.threads)
-    prompts = [_prompt(report, plan) for report in reports]
-    greedy = writer.write(prompts, advance=lambda n: advance(0 if plan.samples else n))
-    if not plan.samples:
-        return greedy
-    sampled = writer.write(
-        prompts,
-        samples=plan.samples,
-        temperature=plan.temperature,
-        seed=seed,
-        advance=advance,
-    )
-    return [[*first, *others] for first, others in zip(greedy, sampled, strict=True)]
-
-
-def _prompt(report: CorpusRow, plan: AdapterPlan) -> Prompt:
-    return build_prompt(
-        findings_of(report),
-        site_prompt=SitePrompt(style=report.style),
-        plan=plan.training.prompt.of_report(report.report_id),
-    )
+    prompts = prompts_of(reports, plan.training.prompt, writer)
+    asked = [*prompts.values()]
+    advance(len(reports) - len(asked))
+    drafts = writer.write(asked, advance=lambda n: advance(0 if plan.samples else n))
+    if plan.samples:
+        sampled = writer.write(
+            asked,
+            samples=plan.samples,
+            temperature=plan.temperature,
+            seed=seed,
+            advance=advance,
+        )
+        drafts = [[*first, *others] for first, others in zip(drafts, sampled, strict=True)]
+    told = dict(zip(prompts, drafts, strict=True))
+    return [told.get(place) for place in range(len(reports))]
 
 
 def _write_corpus(folder: Path, rows: Sequence[CorpusRow], seed: int) -> None:

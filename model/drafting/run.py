@@ -17,11 +17,11 @@ import numpy as np
 from model.checks.numbers import find_number_fault
 from model.checks.sides import find_side_fault
 from model.checks.support import find_unsupported
+from model.corpora.asking import findings_of
 from model.drafting.abnormality import Predicted, predict_abnormality
 from model.drafting.adapter import learned_rows, prepare_adapter, with_exemplars, write_drafts
 from model.evaluation.content import is_short_normal
 from model.evaluation.neighbours import NeighbourIndex, most_agreed
-from model.evaluation.reports import findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -71,12 +71,13 @@ class Drafted:
     """What a recipe gave.
 
     Attributes:
-        drafts: Contender and its draft of each report; the recipe's own is the first.
+        drafts: Contender and its draft of each report, None where it is too long for the adapter;
+            the recipe's own is the first.
         costs: Of each part, once for all contenders.
         curve: Threshold, invented and missed share of training, cross-validated.
     """
 
-    drafts: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    drafts: dict[str, list[str | None]] = field(default_factory=dict, repr=False)
     costs: list[Cost] = field(default_factory=list)
     curve: tuple[tuple[float, float, float], ...] = ()
 
@@ -107,7 +108,6 @@ def draft_by_recipe(
 
     Raises:
         EngineUnavailableError: Weights or libraries are missing.
-        PromptRefusedError: A report is too long for the base.
         RecipeRefusedError: The training recipe cannot be run.
     """
     drafted = Drafted()
@@ -163,7 +163,7 @@ class _Case:
         with drafted.timed("neighbours"):
             index = NeighbourIndex([row.findings for row in train])
             self._near = np.array([index.similarities(row.findings) for row in reports])
-        self._written: list[list[str]] = [[] for _ in reports]
+        self._written: list[list[str] | None] = [[] for _ in reports]
         self._held_other: list[bool] | None = None
         if recipe.classes is None and recipe.adapter is None:
             return
@@ -216,17 +216,18 @@ class _Case:
                 plan, adapter, asked, base=means.base, seed=recipe.seed, advance=means.advance
             )
         for place, texts in zip(places, written, strict=True):
-            self._written[place] = [text for text in texts if text.strip()]
+            self._written[place] = texts and [text for text in texts if text.strip()]
 
-    def draft(self, place: int, recipe: DraftingRecipe) -> str:
-        """Return one report's draft."""
-        report = self._reports[place]
+    def draft(self, place: int, recipe: DraftingRecipe) -> str | None:
+        """Return one report's draft; None where the adapter should write and cannot take it."""
+        report, texts = self._reports[place], self._written[place]
         held = None if recipe.classes is None or self._held_other is None else self._held_other
         is_kind = self._is_other == held[place] if held is not None else None
         near = _nearest(self._near[place], recipe.neighbours, is_kind)
         voters = [(self._train[at].impression, near_by**recipe.power) for at, near_by in near]
         if recipe.adapter is not None:
-            texts = self._written[place]
+            if texts is None:
+                return None
             if held is not None:
                 texts = [text for text in texts if is_short_normal(text) != held[place]]
             vote = recipe.adapter.weight * sum(vote for _, vote in voters) / max(1, len(texts))
@@ -237,11 +238,12 @@ class _Case:
             candidates = [text for text in candidates if _is_passed(findings, text)] or candidates
         return most_agreed(candidates, voters, report.language)
 
-    def first_drafts(self) -> list[str]:
+    def first_drafts(self) -> list[str | None]:
         """Return the adapter's likeliest drafts; the nearest one's impression where it has none."""
+        nearest = (self._train[int(np.argmax(near))].impression for near in self._near)
         return [
-            texts[0] if texts else self._train[int(np.argmax(self._near[place]))].impression
-            for place, texts in enumerate(self._written)
+            None if texts is None else (*texts, instead)[0]
+            for texts, instead in zip(self._written, nearest, strict=True)
         ]
 
     def _others(self, similarities: np.ndarray[Any, Any]) -> Nearest:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
 
+from model.corpora.asking import findings_of
 from model.evaluation.content import read_content
 from model.evaluation.intervals import bootstrap, compare, holm
 from model.evaluation.overlap import corpus_overlap, meteor, meteor_kind, rouge
-from model.evaluation.reports import findings_of, same_findings
+from model.evaluation.reports import BY, on_same_reports, places_by, readable_draft, same_findings
 from model.evaluation.words import cut_of, words_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ MEANING = {
 """What each number is. The faults are those that the draft checks find (``model/checks``)."""
 
 TESTED = ("rouge_l", "missed_abnormal", "invented_abnormal")
-BY = ("site", "modality", "region", "language")
 PART_REPORTS_MIN = 5
 
 Values = dict[str, list["float | None"]]
@@ -110,9 +110,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All numbers; nothing of a report's text but ``drafts``."""
+    """All numbers; nothing of a report's text but ``drafts``.
+
+    ``left_out`` reports are judged for nobody: they are too long for one contender or more.
+    """
 
     source: Source
+    left_out: int
     parts: tuple[Part, ...]
     tests: tuple[Test, ...]
     notes: tuple[str, ...]
@@ -122,7 +126,7 @@ class Comparison:
 
 def run_comparison(
     reports: Sequence[CorpusRow],
-    drafts: Mapping[str, Sequence[str]],
+    drafts: Mapping[str, Sequence[str | None]],
     *,
     source: Source,
     train: Sequence[CorpusRow] = (),
@@ -134,7 +138,7 @@ def run_comparison(
 
     Args:
         reports: One or more.
-        drafts: Contender and its text for each report.
+        drafts: Contender and its text for each report; None for one that is too long for it.
         source: Where the reports are from.
         train: What "unseen" means; without it there is no such part.
         metrics: With weights of their own.
@@ -143,42 +147,33 @@ def run_comparison(
 
     Returns:
         The numbers. A part with fewer than 5 reports is left out.
+
+    Raises:
+        PromptRefusedError: No report is short enough for all.
     """
-    references = [report.impression for report in reports]
-    values = {who: score_drafts(reports, texts) for who, texts in drafts.items()}
-    for who, texts in drafts.items():
+    judged, texts_of = on_same_reports(reports, drafts, source.name)
+    references = [report.impression for report in judged]
+    values = {who: score_drafts(judged, texts) for who, texts in texts_of.items()}
+    for who, texts in texts_of.items():
         for metric in metrics:
             values[who] |= {key: [*each] for key, each in metric.score(references, texts).items()}
     return Comparison(
         source=source,
+        left_out=len(reports) - len(judged),
         parts=tuple(
-            _part(part, places, reports, drafts, values)
-            for part, places in parts_of(reports, train).items()
+            _part(part, places, judged, texts_of, values)
+            for part, places in parts_of(judged, train).items()
             if part == "all" or len(places) >= PART_REPORTS_MIN
         ),
         tests=_tests(values, against or next(iter(values))),
-        notes=(*_notes(reports), *notes),
+        notes=(*_too_long(drafts), *_notes(judged), *notes),
         meaning=MEANING | {key: why for each in metrics for key, why in each.meaning.items()},
         drafts=tuple(
-            _readable(report, who, text)
-            for who, texts in drafts.items()
-            for report, text in zip(reports, texts, strict=True)
+            readable_draft(report, who, text)
+            for who, texts in texts_of.items()
+            for report, text in zip(judged, texts, strict=True)
         ),
     )
-
-
-def _readable(report: CorpusRow, system: str, text: str) -> dict[str, Any]:
-    """Return a draft with its report, for reading and for a reader study."""
-    return {
-        "report_id": report.report_id,
-        "site": report.site,
-        "modality": report.modality,
-        "indication": report.indication,
-        "system": system,
-        "findings": report.findings,
-        "reference": report.impression,
-        "draft": text,
-    }
 
 
 def score_drafts(reports: Sequence[CorpusRow], drafts: Sequence[str]) -> Values:
@@ -208,11 +203,9 @@ def parts_of(reports: Sequence[CorpusRow], train: Sequence[CorpusRow]) -> dict[s
             at for at, report in enumerate(reports) if same_findings(report.findings) not in seen
         ]
     for name in BY:
-        found: dict[str, list[int]] = {}
-        for at, report in enumerate(reports):
-            found.setdefault(str(getattr(report, name) or "unknown"), []).append(at)
+        found = places_by(name, reports)
         if len(found) > 1:
-            parts |= {f"{name} {value}": found[value] for value in sorted(found)}
+            parts |= {f"{name} {value}": places for value, places in found.items()}
     return parts
 
 
@@ -264,6 +257,15 @@ def _tests(values: Mapping[str, Values], against: str) -> tuple[Test, ...]:
         Test(who, against, metric, difference, chance, rank)
         for (who, metric, difference), chance, rank in zip(found, by_chance, by_rank, strict=True)
     )
+
+
+def _too_long(drafts: Mapping[str, Sequence[str | None]]) -> list[str]:
+    counts = {who: sum(text is None for text in texts) for who, texts in drafts.items()}
+    return [
+        f"Reports too long for {who}, left out of all: {count}."
+        for who, count in counts.items()
+        if count
+    ]
 
 
 def _notes(reports: Sequence[CorpusRow]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Who drafts in a comparison: baselines that know little, an adapter, or somebody's own drafts.
 
 A baseline tells what a number is worth. Each contender gives a text for each report, in their
-order; only the adapter needs torch.
+order, or None where the report is too long for it; only the adapter needs torch.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.engines.extractive import ALL_NORMAL, ExtractiveEngine
+from model.evaluation.engine_drafts import ADAPTER, draft_with_engine, load_adapter
 from model.evaluation.neighbours import CONSENSUS_OF, NeighbourIndex, consensus
-from model.evaluation.reports import findings_of, read_drafts
-from model.evaluation.systems import ADAPTER, draft_prompts, load_adapter
-from model.prompt import SitePrompt, build_prompt
+from model.evaluation.reports import read_drafts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from mappings.domain import Prompt
+    from mappings.domain import Draft
     from model.corpora.schema import CorpusRow
 
 BASELINES = ("constant", "nearest", "consensus", "extractive")
@@ -49,7 +48,7 @@ class Means:
 
 def draft_all(
     names: Sequence[str], reports: Sequence[CorpusRow], means: Means
-) -> dict[str, list[str]]:
+) -> dict[str, Sequence[str | None]]:
     """Let each contender draft every report.
 
     Args:
@@ -60,22 +59,18 @@ def draft_all(
     Raises:
         CorpusUnreadableError: A file of drafts does not fit.
         EngineUnavailableError: The adapter's weights or libraries are missing.
-        PromptRefusedError: A report is too long for the base.
     """
     own = {name: read_drafts(path, reports) for name, path in means.drafts}  # refused before work
-    drafts: dict[str, list[str]] = {}
+    drafts: dict[str, Sequence[str | None]] = {}
     if set(names) & set(NEED_TRAINING):
         drafts |= _from_neighbours(reports, means.train)
     if "constant" in names:
         drafts["constant"] = _constant(reports, means.train)
     if "extractive" in names:
-        engine = ExtractiveEngine()
-        prepared = [engine.prepare(_prompt(report)) for report in reports]
-        drafts["extractive"] = [draft.text for draft in engine.generate(prepared)]
+        drafts["extractive"] = _texts(draft_with_engine(ExtractiveEngine(), reports))
     if ADAPTER in names and means.adapter is not None:
-        prompts = [_prompt(report, ADAPTER) for report in reports]
-        written = draft_prompts(prompts, load_adapter(means.adapter, means.base), means.advance)
-        drafts[ADAPTER] = [draft.text for draft in written]
+        engine = load_adapter(means.adapter, means.base)
+        drafts[ADAPTER] = _texts(draft_with_engine(engine, reports, ADAPTER, means.advance))
     return {name: drafts[name] for name in names} | own
 
 
@@ -106,6 +101,5 @@ def _constant(reports: Sequence[CorpusRow], train: Sequence[CorpusRow]) -> list[
     ]
 
 
-def _prompt(report: CorpusRow, adapter: str | None = None) -> Prompt:
-    style = SitePrompt(style=report.style)
-    return build_prompt(findings_of(report), site_prompt=style, adapter=adapter)
+def _texts(drafts: Sequence[Draft | None]) -> list[str | None]:
+    return [None if draft is None else draft.text for draft in drafts]

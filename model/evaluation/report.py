@@ -31,6 +31,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     return {
         "data": comparison.source.name,
         "sha256": comparison.source.sha256,
+        "left_out": comparison.left_out,
         "parts": {
             part.name: {
                 "reports": part.reports,
@@ -81,7 +82,9 @@ def sections_of(comparison: Comparison, *, has_intervals: bool = True) -> list[S
     names = list(whole.contenders)
     sections = [
         Section(
-            f"All {whole.reports} reports" + ", with 95 % intervals" * has_intervals,
+            f"All {whole.reports} reports"
+            + ", with 95 % intervals" * has_intervals
+            + left_out_told(comparison.left_out),
             ("metric", *names),
             tuple(
                 (metric, *(told(whole.contenders[who], metric) for who in names))
@@ -102,6 +105,11 @@ def sections_of(comparison: Comparison, *, has_intervals: bool = True) -> list[S
         rows = tuple(map(format_test, comparison.tests))
         sections.append(Section(title, TESTS_HEAD, rows, 2))
     return sections
+
+
+def left_out_told(left_out: int) -> str:
+    """End a table's title with how many reports are judged for nobody, where there are any."""
+    return f"; {left_out} left out, too long for a base" if left_out else ""
 
 
 def format_value(contender: Contender, metric: str) -> str:

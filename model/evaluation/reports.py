@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mappings.domain import Exam, Findings
 from model.corpora.schema import parse_row
-from model.errors import CorpusUnreadableError
+from model.errors import CorpusUnreadableError, PromptRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from mappings.domain import Draft
     from model.corpora.schema import CorpusRow
 
+Who = TypeVar("Who")
+Written = TypeVar("Written", str, "Draft")
+Report = TypeVar("Report", bound="CorpusRow")
+
+BY = ("site", "modality", "region", "language")
+"""What reports are told apart by in tables."""
 TAKEN_FOR = {"report_id": "id", "exam_display": "exam"}
 DRAFT_NAMES = ("draft", "pred")
 
@@ -59,21 +65,55 @@ def read_drafts(path: Path, reports: Sequence[CorpusRow]) -> list[str]:
     return [drafts[report.report_id] for report in reports]
 
 
-def findings_of(report: CorpusRow) -> Findings:
-    """Read a report as the findings that the daemon would have made of it."""
-    exam = Exam(
-        code=report.exam_code,
-        display=report.exam_display,
-        modality=report.modality,
-        region=report.region,
-    )
-    return Findings(
-        text=report.findings,
-        indication=report.indication,
-        exam=exam,
-        site=report.site,
-        language=report.language,
-    )
+def on_same_reports(
+    reports: Sequence[Report], drafts: Mapping[Who, Sequence[Written | None]], where: str
+) -> tuple[list[Report], dict[Who, list[Written]]]:
+    """Leave out for all what one cannot take, so that all are judged on the same reports.
+
+    Args:
+        reports: Any number.
+        drafts: By who drafted; None for a report that is too long for it.
+        where: The reports' name, for the error.
+
+    Returns:
+        The reports that everybody has a draft of, and those drafts.
+
+    Raises:
+        PromptRefusedError: There is no such report.
+    """
+    places = [
+        place
+        for place in range(len(reports))
+        if all(written[place] is not None for written in drafts.values())
+    ]
+    if not places:
+        raise PromptRefusedError("no_report_short_enough_for_every_base", where)
+    return [reports[place] for place in places], {
+        who: [draft for place in places if (draft := written[place]) is not None]
+        for who, written in drafts.items()
+    }
+
+
+def places_by(name: str, reports: Sequence[CorpusRow]) -> dict[str, list[int]]:
+    """Return the places of the reports of each value of a field, the values in their order."""
+    found: dict[str, list[int]] = {}
+    for place, report in enumerate(reports):
+        found.setdefault(str(getattr(report, name) or "unknown"), []).append(place)
+    return {value: found[value] for value in sorted(found)}
+
+
+def readable_draft(report: CorpusRow, system: str, text: str) -> dict[str, Any]:
+    """Return a draft with its report, for reading and for a reader study."""
+    return {
+        "report_id": report.report_id,
+        "system": system,
+        "site": report.site,
+        "modality": report.modality,
+        "indication": report.indication,
+        "findings": report.findings,
+        "reference": report.impression,
+        "draft": text,
+    }
 
 
 def same_findings(text: str) -> str:

@@ -11,17 +11,20 @@ denies; it is then held to the side and size of the findings it names.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mappings.domain import Region
+from model.corpora.schema import CorpusRow, parse_row
+from model.errors import CorpusUnreadableError
 from model.normality import is_abnormal
 from model.sentences import split_sentences
 from model.synth.lexicon import lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from mappings.domain import Modality, Region
 
 _SIDE = re.compile(r"\b(left|right|bilateral)\b", re.IGNORECASE)
 _BOTH = frozenset({"left", "right"})
@@ -32,6 +35,15 @@ _DENIED = re.compile(
     r"\b(?:no|not|without|neither|nor|free of|rather than)\b(?:(?!\b(?:but|however)\b)[^;])*",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownReport(CorpusRow):
+    """A report of a synthetic corpus, with the findings that it was written for."""
+
+    modality: Modality
+    region: Region
+    truth: tuple[Mapping[str, Any], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +74,26 @@ class _Statement:
     is_abnormal: bool
 
 
-def judge(row: Mapping[str, Any], draft: str) -> Judgement:
-    """Hold a draft against a corpus row.
+def known_report(told: Mapping[str, Any], number: int) -> KnownReport:
+    """Make a report of a synthetic corpus's JSON object; ``number`` is its line.
+
+    Raises:
+        CorpusUnreadableError: It is no report, or a house's own, which has no known truth.
+    """
+    report = asdict(parse_row(told, number))
+    if not (isinstance(told.get("truth"), list) and report["modality"] and report["region"]):
+        raise CorpusUnreadableError(
+            "reports without a known truth: name --systems to hold them against impressions",
+            f"line {number}",
+        )
+    return KnownReport(**report, truth=tuple(told["truth"]))
+
+
+def judge(report: KnownReport, draft: str) -> Judgement:
+    """Hold a draft against what is known of its report.
 
     Args:
-        row: A report of the corpus, with its ``truth``.
+        report: Of a synthetic corpus.
         draft: The text to judge.
 
     Returns:
@@ -76,11 +103,10 @@ def judge(row: Mapping[str, Any], draft: str) -> Judgement:
         report's text as a whole. A finding is missed when no statement names it with its side
         and its size.
     """
-    region = Region(row["region"])
-    stated = [one for one in row["truth"] if not one["negated"]]
+    stated = [one for one in report.truth if not one["negated"]]
     reported = [one for one in stated if one["is_reported"]]
-    sides, sizes = _sides(_SIDE.findall(row["findings"])), set(sizes_mm(row["findings"]))
-    statements = [_read(region, sentence.text) for sentence in split_sentences(draft)]
+    sides, sizes = _sides(_SIDE.findall(report.findings)), set(sizes_mm(report.findings))
+    statements = [_read(report.region, sentence.text) for sentence in split_sentences(draft)]
     named = [(one, _named(one, reported)) for one in statements]
     strangers = [one for one in statements if not _named(one, stated)]
     return Judgement(

@@ -9,49 +9,29 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from model.corpora.asking import prompt_of, write_impressions
 from model.corpora.schema import open_private
-from model.evaluation.reports import findings_of
-from model.prompt import SitePrompt, build_prompt
 from model.transfer.costs import Pace, Usage, measure_alone, metered, summed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from mappings.domain import Prompt
+    from model.corpora.asking import Writer
     from model.corpora.schema import CorpusRow
     from model.prompt import PromptPlan
 
 CHUNK_REPORTS = 64
 
 
-class DraftWriter(Protocol):
-    """What ``model/training/writer.py`` gives."""
-
-    @property
-    def parameters(self) -> int:
-        """Numbers of the whole model."""
-
-    def write(self, prompts: Sequence[Prompt]) -> list[list[str]]:
-        """Write the likeliest draft of each prompt."""
-
-    def count_tokens(self, text: str) -> int:
-        """Count a draft's tokens."""
-
-
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A text for each report, and what writing them together took."""
+    """A text for each report, None for one too long, and what writing them together took."""
 
-    drafts: tuple[str, ...] = field(repr=False)
+    drafts: tuple[str | None, ...] = field(repr=False)
     pace: Pace
-
-
-def prompt_for(row: CorpusRow, plan: PromptPlan) -> Prompt:
-    """Ask for a report's impression as the writer was taught."""
-    return build_prompt(findings_of(row), site_prompt=SitePrompt(style=row.style), plan=plan)
 
 
 def key_of(*parts: str) -> str:
@@ -61,7 +41,7 @@ def key_of(*parts: str) -> str:
 
 def draft_reports(
     rows: Sequence[CorpusRow],
-    load: Callable[[], DraftWriter],
+    load: Callable[[], Writer],
     plan: PromptPlan,
     *,
     file: Path,
@@ -77,9 +57,6 @@ def draft_reports(
         file: Where drafts are kept.
         key: What they are made of.
         report: Called with the number of reports that are done, and of all.
-
-    Raises:
-        PromptRefusedError: A report is too long for the base.
     """
     chunks = _kept(file, key)
     with open_private(file) as kept:  # without a last line that was cut off
@@ -96,12 +73,12 @@ def draft_reports(
     drafts = tuple(draft for chunk in chunks for draft in chunk["drafts"])
     tokens = sum(chunk["tokens"] for chunk in chunks)
     usage = summed([Usage(**chunk["usage"]) for chunk in chunks])
-    return Drafted(drafts, Pace(len(drafts), tokens, usage))
+    return Drafted(drafts, Pace(len(drafts) - drafts.count(None), tokens, usage))
 
 
 def pace_alone(
     rows: Sequence[CorpusRow],
-    load: Callable[[], DraftWriter],
+    load: Callable[[], Writer],
     plan: PromptPlan,
     file: Path,
     key: str,
@@ -116,7 +93,7 @@ def pace_alone(
         writer = load()
 
         def write(row: CorpusRow) -> int:
-            return writer.count_tokens(writer.write([prompt_for(row, plan)])[0][0])
+            return writer.count_tokens(writer.write([prompt_of(row, plan)])[0][0])
 
         write(rows[0])  # what is made at the first call belongs to no report
         told = {"key": key, "parameters": writer.parameters, **asdict(measure_alone(write, rows))}
@@ -126,10 +103,10 @@ def pace_alone(
     return Pace(**{**fields, "usage": Usage(**fields["usage"])}), kept[0]["parameters"]
 
 
-def _write(rows: Sequence[CorpusRow], writer: DraftWriter, plan: PromptPlan) -> dict[str, Any]:
+def _write(rows: Sequence[CorpusRow], writer: Writer, plan: PromptPlan) -> dict[str, Any]:
     with metered() as meter:
-        drafts = [texts[0] for texts in writer.write([prompt_for(row, plan) for row in rows])]
-    tokens = sum(writer.count_tokens(draft) for draft in drafts)
+        drafts = write_impressions(rows, plan, writer)
+    tokens = sum(writer.count_tokens(draft) for draft in drafts if draft is not None)
     return {"drafts": drafts, "tokens": tokens, "usage": asdict(meter.usage)}
 
 

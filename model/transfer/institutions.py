@@ -71,17 +71,27 @@ def read_institution(
         CorpusUnreadableError: A file is missing or no corpus.
     """
     judged = path / "test.jsonl" if path.is_dir() else path
-    test = _rows(judged, name)[:reports_max]
-    found = [system_of(row) for row in test]
     can_train = path.is_dir() and (path / "train.jsonl").is_file()
-    return Institution(
+    whole = Institution(
         name=name,
-        test=test,
-        systems=tuple(system for system, _ in found),
-        systems_read=sum(is_read for _, is_read in found),
+        test=(),
+        systems=(),
+        systems_read=0,
         train=_rows(path / "train.jsonl", name)[:train_max] if can_train else (),
         dev=_rows(path / "dev.jsonl", name)[:train_max] if can_train else (),
         truths=dict(_truths(judged)),
+    )
+    return with_test(whole, _rows(judged, name)[:reports_max])
+
+
+def with_test(institution: Institution, test: Sequence[CorpusRow]) -> Institution:
+    """Return an institution with other reports to judge."""
+    found = [system_of(row) for row in test]
+    return replace(
+        institution,
+        test=tuple(test),
+        systems=tuple(system for system, _ in found),
+        systems_read=sum(is_read for _, is_read in found),
     )
 
 

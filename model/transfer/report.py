@@ -59,7 +59,12 @@ def as_dict(transfer: Transfer) -> dict[str, Any]:
         "recipe": study.recipe.model_dump(mode="json"),
         "rates": asdict(study.rates),
         "institutions": {
-            one.name: {"judged": len(one.test), "sha256": one.sha256, "trained": len(one.train)}
+            one.name: {
+                "judged": len(one.test),
+                "left_out": transfer.left_out[one.name],
+                "sha256": one.sha256,
+                "trained": len(one.train),
+            }
             for one in study.institutions
         },
         "rows": [

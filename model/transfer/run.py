@@ -7,24 +7,26 @@ goes on from there. Baselines that know no more than the training institution dr
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from model.engines.weights import digest_of
+from model.errors import PromptRefusedError
 from model.evaluation.contenders import Means, draft_all
+from model.evaluation.reports import on_same_reports
 from model.transfer.costs import Pace, Rates, give_back_memory
 from model.transfer.drafting import draft_reports, key_of, pace_alone
-from model.transfer.institutions import digest_of_rows, write_training_folder
+from model.transfer.institutions import digest_of_rows, with_test, write_training_folder
 from model.transfer.label_quality import LabelQuality, judge_labeller
 from model.transfer.scoring import Scored, score_institution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from model.corpora.asking import Writer
     from model.training import Recipe
-    from model.transfer.drafting import DraftWriter
     from model.transfer.institutions import Institution
 
 MODEL = "model"
@@ -94,12 +96,22 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """All numbers of a study; nothing of a report's text."""
+    """All numbers of a study; nothing of a report's text.
+
+    Attributes:
+        study: With the reports that were judged.
+        rows: Who drafted, and how well.
+        costs: Of each model.
+        labeller: How right the labeller is.
+        left_out: Reports of each institution that are judged for nobody: they are too long for
+            one of the models.
+    """
 
     study: Study
     rows: tuple[Row, ...]
     costs: tuple[Cost, ...]
     labeller: tuple[LabelQuality, ...]
+    left_out: Mapping[str, int]
 
 
 def run_transfer(study: Study) -> Transfer:
@@ -108,17 +120,48 @@ def run_transfer(study: Study) -> Transfer:
     Raises:
         EngineUnavailableError: Weights or libraries are missing.
         RecipeRefusedError: The recipe cannot be run on this base.
-        PromptRefusedError: A report is too long for the base.
+        PromptRefusedError: No report of an institution is short enough for every model.
     """
-    rows: list[Row] = []
+    sources = [one for one in study.institutions if one.name in study.train_on]
+    drafts: dict[str, dict[str, Sequence[str | None]]] = {}
     costs: list[Cost] = []
-    for source in (one for one in study.institutions if one.name in study.train_on):
+    for source in sources:
         folder, trained = _trained(study, source)
         give_back_memory()
-        scored, cost = _drafted(study, source, folder, trained)
-        rows += [Row(source.name, MODEL, scored), *_baselines(study, source)]
+        drafts[source.name], cost = _drafted(study, source, folder, trained)
         costs.append(cost)
-    return Transfer(study, tuple(rows), tuple(costs), judge_labeller(study.institutions))
+    return _judged(study, sources, drafts, costs)
+
+
+def _judged(
+    study: Study,
+    sources: Sequence[Institution],
+    drafts: Mapping[str, Mapping[str, Sequence[str | None]]],
+    costs: Sequence[Cost],
+) -> Transfer:
+    """Score everybody on the same reports of each institution, baselines beside."""
+    judged: list[Institution] = []
+    scored: dict[tuple[str, str], dict[str, Scored]] = {}
+    for whole in study.institutions:
+        written: dict[tuple[str, str], Sequence[str | None]] = {}
+        for source in sources:
+            written[source.name, MODEL] = drafts[source.name][whole.name]
+            knowing_no_more = draft_all(BASELINES, whole.test, Means(train=source.train))
+            written |= {(source.name, name): texts for name, texts in knowing_no_more.items()}
+        reports, texts_of = on_same_reports(whole.test, written, whole.name)
+        judged.append(with_test(whole, reports))
+        for who, texts in texts_of.items():
+            scored.setdefault(who, {})[whole.name] = score_institution(judged[-1], texts)
+    return Transfer(
+        study=replace(study, institutions=tuple(judged)),
+        rows=tuple(Row(*who, told) for who, told in scored.items()),
+        costs=tuple(costs),
+        labeller=judge_labeller(judged),
+        left_out={
+            one.name: len(whole.test) - len(one.test)
+            for one, whole in zip(judged, study.institutions, strict=True)
+        },
+    )
 
 
 def _trained(study: Study, source: Institution) -> tuple[Path, Mapping[str, float]]:
@@ -156,18 +199,18 @@ def _trained(study: Study, source: Institution) -> tuple[Path, Mapping[str, floa
 
 def _drafted(
     study: Study, source: Institution, folder: Path, trained: Mapping[str, float]
-) -> tuple[dict[str, Scored], Cost]:
+) -> tuple[dict[str, Sequence[str | None]], Cost]:
     """Draft for every institution with one model."""
 
     @cache
-    def load() -> DraftWriter:
+    def load() -> Writer:
         from model.training.writer import load_writer
 
         return load_writer(folder, study.base, threads=study.recipe.threads)
 
     plan = study.recipe.prompt
     made_of = (digest_of(folder), plan.model_dump_json())
-    scored: dict[str, Scored] = {}
+    drafts: dict[str, Sequence[str | None]] = {}
     paces: list[Pace] = []
     for target in study.institutions:
         drafted = draft_reports(
@@ -178,9 +221,12 @@ def _drafted(
             key=key_of(*made_of, target.sha256),
             report=partial(study.report, f"{source.name} on {target.name}"),
         )
-        scored[target.name] = score_institution(target, drafted.drafts)
+        drafts[target.name] = drafted.drafts
         paces.append(drafted.pace)
-    sample = source.test[: study.latency_reports]
+    at_home = zip(source.test, drafts[source.name], strict=True)
+    sample = [report for report, draft in at_home if draft is not None][: study.latency_reports]
+    if not sample:
+        raise PromptRefusedError("every_report_too_long", source.name)
     alone, parameters = pace_alone(
         sample,
         load,
@@ -189,7 +235,7 @@ def _drafted(
         key=key_of(*made_of, digest_of_rows(sample)),
     )
     told = _read(folder / "card.json").get("trained_parameters")
-    return scored, Cost(
+    return drafts, Cost(
         trained_on=source.name,
         parameters=parameters,
         trained_parameters=None if told is None else int(told),
@@ -198,16 +244,6 @@ def _drafted(
         alone=alone,
         together=tuple(paces),
     )
-
-
-def _baselines(study: Study, source: Institution) -> list[Row]:
-    """Let those draft that know no more than the training institution's reports."""
-    scored: dict[str, dict[str, Scored]] = {name: {} for name in BASELINES}
-    for target in study.institutions:
-        drafts = draft_all(BASELINES, target.test, Means(train=source.train))
-        for name in BASELINES:
-            scored[name][target.name] = score_institution(target, drafts[name])
-    return [Row(source.name, name, scored[name]) for name in BASELINES]
 
 
 def _folder(study: Study, name: str) -> Path:

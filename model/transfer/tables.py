@@ -60,7 +60,7 @@ def _institutions(transfer: Transfer) -> Table:
         (
             one.name,
             str(len(one.train)) if one.name in transfer.study.train_on else "-",
-            str(len(one.test)),
+            str(len(one.test)) + _left_out(transfer.left_out[one.name]),
             ", ".join(sorted({row.language for row in one.test})),
             _counts(Counter(one.systems).items()),
             str(one.systems_read),
@@ -75,6 +75,10 @@ def _institutions(transfer: Transfer) -> Table:
     )
     columns = ("institution", "trained on", "judged", "language", "systems", "read", "truth known")
     return Table("Institutions", note, columns, tuple(rows))
+
+
+def _left_out(count: int) -> str:
+    return f" ({count} too long, left out)" if count else ""
 
 
 def _whole(transfer: Transfer, title: str, metrics: tuple[str, ...]) -> Table:

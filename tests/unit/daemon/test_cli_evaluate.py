@@ -15,6 +15,7 @@ from daemon.cli import app
 from daemon.errors import ConfigurationError
 from mappings.errors import PrelimError
 from model.errors import CorpusUnreadableError, EngineUnavailableError
+from tests.unit.model.evaluation.test_engine_drafts import CHARACTERS_MAX, Recorder
 from tests.unit.model.tiny_base import make_corpus
 
 if TYPE_CHECKING:
@@ -85,6 +86,23 @@ def test_without_other_reports_there_are_no_neighbours(reports: Path) -> None:
 
     assert list(printed["parts"]["all"]["contenders"]) == ["constant", "extractive"]
     assert "unseen findings" not in printed["parts"]
+
+
+def test_a_report_too_long_for_one_is_left_out_of_all_and_told(
+    reports: Path, others: Path, tmp_path: Path
+) -> None:
+    long = {"id": "long", "findings": "Effusion. " * 2_000, "impression": "Effusion."}
+    with reports.open("a") as file:
+        file.write(json.dumps(long) + "\n")
+    options = ("--train", others, "--drafts", tmp_path / "drafts")
+
+    printed = json.loads(call("evaluate", "--data", reports, *options, "--json").stdout)
+    shown = call("evaluate", "--data", reports, *options).stdout
+
+    assert (printed["left_out"], printed["parts"]["all"]["reports"]) == (1, 16)
+    assert "Reports too long for extractive, left out of all: 1." in printed["notes"]
+    assert "All 16 reports; 1 left out, too long for a base" in shown
+    assert '"long"' not in (tmp_path / "drafts").read_text()
 
 
 def test_the_table_and_the_report_are_written(reports: Path, others: Path, tmp_path: Path) -> None:
@@ -258,6 +276,23 @@ def test_numbers_are_not_put_into_a_card_that_is_not_there(corpus: Path, tmp_pat
     error = refused("evaluate", "--data", corpus, "--adapter", tmp_path, "--card")
 
     assert (error.reason, error.where) == ("card_missing", str(tmp_path))
+
+
+def test_a_corpus_report_too_long_for_the_adapter_is_told_beside_the_numbers(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    lines = (corpus / "test.jsonl").read_text().splitlines(keepends=True)
+    long = json.loads(lines[0])
+    long["findings"] += " Clear." * CHARACTERS_MAX
+    (corpus / "test.jsonl").write_text("".join((json.dumps(long) + "\n", *lines[1:])))
+    monkeypatch.setattr("model.evaluation.by_truth.load_adapter", lambda *_: Recorder())
+
+    shown = call("evaluate", "--data", corpus).stdout
+    printed = json.loads(call("evaluate", "--data", corpus, "--json").stdout)
+
+    assert "5 reports of test; 1 left out, too long for a base" in shown
+    assert (printed["reports"], printed["left_out"]) == (5, 1)
 
 
 def test_an_adapter_that_is_not_there_is_refused(corpus: Path, tmp_path: Path) -> None:

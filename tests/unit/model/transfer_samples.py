@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mappings.domain import Modality, Region
 from model.corpora.schema import CorpusRow
+from model.errors import PromptRefusedError
 from model.training.recipe import Recipe
 from model.transfer.costs import Pace, Usage
 from model.transfer.institutions import Institution
@@ -15,7 +16,7 @@ from model.transfer.run import BASELINES, MODEL, Cost, Row, Study, Transfer
 from model.transfer.scoring import score_institution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from mappings.domain import Prompt
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FINDINGS = ("Left pleural effusion.", "Lungs are clear.", "Right pneumothorax.")
 IMPRESSIONS = ("Left pleural effusion.", "Normal chest.", "Right pneumothorax.")
 TRUTHS = (("pleural effusion",), (), ("pneumothorax",))
+CHARACTERS_MAX = 1_000
 RECIPE = Recipe(name="tiny", steps=1, tokens_per_batch=900, learning_rate=0.01)
 
 
@@ -65,7 +67,8 @@ def make_transfer(out: Path) -> Transfer:
     together = (Pace(12, 100, Usage(6.0, 10.0, None, 950.0)), Pace(6, 50, Usage(3.0, 5.0)))
     cost = Cost("north", 134_500_000, 4_880_000, 60.0, 110.0, alone, together)
     study = Study((north, south), ("north",), RECIPE, out)
-    return Transfer(study, make_scored_rows(), (cost,), judge_labeller(study.institutions))
+    labeller = judge_labeller(study.institutions)
+    return Transfer(study, make_scored_rows(), (cost,), labeller, {"north": 0, "south": 2})
 
 
 @cache
@@ -87,15 +90,22 @@ def make_scored_rows() -> tuple[Row, ...]:
 
 
 class CopyingWriter:
-    """Gives the first sentence of the findings."""
+    """Gives the first sentence of the findings, if they are not too long."""
 
     parameters = 7
 
     def __init__(self) -> None:
         self.calls = 0
 
-    def write(self, prompts: Sequence[Prompt]) -> list[list[str]]:
+    def require(self, prompt: Prompt) -> None:
+        if len(prompt.findings) > CHARACTERS_MAX:
+            raise PromptRefusedError("prompt_too_long")
+
+    def write(
+        self, prompts: Sequence[Prompt], *, advance: Callable[[int], None] = lambda _: None
+    ) -> list[list[str]]:
         self.calls += 1
+        advance(len(prompts))
         return [[prompt.findings.split(".", maxsplit=1)[0] + "."] for prompt in prompts]
 
     def count_tokens(self, text: str) -> int:

@@ -37,8 +37,13 @@ ABROAD = tuple(replace(one, site="unknown", style=None) for one in REPORTS)
 class KnowingWriter:
     """Writes what is right where it is told the modality, else that all is normal."""
 
+    parameters = 7
+
     def __init__(self) -> None:
         self.asked: list[str] = []
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
 
     def require(self, prompt: Prompt) -> None:
         if len(prompt.findings) > FINDINGS_MAX:

@@ -104,8 +104,8 @@ def test_a_report_too_long_for_a_base_is_counted_and_left_out_of_all(times: int,
 
     told = compared.cells[cells[0]]
     assert isinstance(told, Outcome)
-    assert told.drafting.places == [1, 2]
-    assert (told.drafting.too_long, compared.left_out) == (1, 1)
+    assert [draft is None for draft in told.drafting.drafts] == [True, False, False]
+    assert (told.drafting.too_long, compared.comparison.left_out) == (1, 1)
     assert compared.comparison.parts[0].reports == 2
     drafts = {row["draft"] for row in compared.comparison.drafts if row["system"] == cells[0].name}
     assert drafts == {draft for draft in told.drafting.drafts if draft is not None}

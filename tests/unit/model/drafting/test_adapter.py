@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,7 +77,9 @@ def test_an_adapter_is_trained_once_and_writes_its_drafts(tmp_path: Path) -> Non
     assert ".jsonl" not in left  # no text is left behind
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
     drafts = write_drafts(PLAN, adapter, rows[:2], base=base, seed=1)
-    assert [len(texts) for texts in drafts] == [3, 3]
+    assert [len(texts or ()) for texts in drafts] == [3, 3]
+    long = replace(rows[0], findings="Clear lungs. " * 900)
+    assert write_drafts(PLAN, adapter, [long], base=base, seed=1) == [None]
     settings = base / "config.json"
     settings.write_text(settings.read_text().replace("{", '{"note": "another base", ', 1))
     assert prepare() != adapter  # the name of a base's folder says nothing of what is in it

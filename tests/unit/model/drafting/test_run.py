@@ -80,6 +80,24 @@ def test_a_draft_that_a_check_refuses_is_no_candidate(
     assert drafted.drafts["mine-greedy"][1] == "Effusion of 4 cm on the right."
 
 
+def test_a_report_too_long_for_the_adapter_has_no_draft_by_whatever_asks_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def write_drafts(
+        _plan: AdapterPlan, _adapter: Path, reports: Sequence[CorpusRow], **_: object
+    ) -> list[list[str] | None]:
+        return [None, *(["Large hiatal hernia."] for _ in reports[1:])]
+
+    monkeypatch.setattr(run, "write_drafts", write_drafts)
+    recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=PLAN)
+
+    drafted = draft_by_recipe(recipe, ASKED, TRAIN, Means(adapter=tmp_path), is_ablated=True)
+
+    told = {name: [text is None for text in texts] for name, texts in drafted.drafts.items()}
+    assert told["mine"] == told["mine-greedy"] == [False, True, *[False] * 4]
+    assert not any(told["mine-no-adapter"])
+
+
 def test_without_a_folder_an_adapter_is_prepared_from_the_abnormal_reports_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

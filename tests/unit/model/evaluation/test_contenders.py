@@ -13,7 +13,7 @@ from model.engines.extractive import ALL_NORMAL
 from model.errors import CorpusUnreadableError
 from model.evaluation import contenders
 from model.evaluation.contenders import BASELINES, Means, draft_all
-from tests.unit.model.evaluation.test_systems import Recorder
+from tests.unit.model.evaluation.test_engine_drafts import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +71,15 @@ def test_the_adapter_drafts_by_its_own_engine(
     assert drafts["adapter"][0] == "There is a small left effusion."
     assert {one.prompt.adapter for batch in engine.batches for one in batch} == {"adapter"}
     assert sum(done) == len(REPORTS)
+
+
+def test_what_is_too_long_for_one_has_no_draft_by_it() -> None:
+    long = row("Effusion. " * 2_000, "Effusion.")
+
+    drafts = draft_all(["constant", "extractive"], [long, REPORTS[0]], Means(TRAIN))
+
+    assert drafts["extractive"] == [None, "There is a small left effusion."]
+    assert drafts["constant"] == ["Normal chest.", "Normal chest."]
 
 
 def test_drafts_of_ones_own_come_last(tmp_path: Path) -> None:

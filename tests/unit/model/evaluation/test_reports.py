@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mappings.domain import Modality, Region
-from model.errors import CorpusUnreadableError
-from model.evaluation.reports import findings_of, read_drafts, read_reports, same_findings
+from model.corpora.schema import CorpusRow
+from model.errors import CorpusUnreadableError, PromptRefusedError
+from model.evaluation.reports import (
+    on_same_reports,
+    places_by,
+    read_drafts,
+    read_reports,
+    readable_draft,
+    same_findings,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +37,6 @@ def test_a_public_corpus_is_read_by_its_own_names(tmp_path: Path) -> None:
     (report,) = read_reports(path)
 
     assert (report.report_id, report.exam_display) == ("A1", "Chest, 2 views")
-    assert findings_of(report).exam.display == "Chest, 2 views"
 
 
 def test_our_own_rows_keep_their_fields(tmp_path: Path) -> None:
@@ -37,9 +44,7 @@ def test_our_own_rows_keep_their_fields(tmp_path: Path) -> None:
 
     (report,) = read_reports(write(tmp_path / "a", row))
 
-    findings = findings_of(report)
-    assert (findings.site, findings.exam.modality) == ("north", Modality.CT)
-    assert findings.exam.region is Region.CHEST
+    assert (report.site, report.modality, report.region) == ("north", Modality.CT, Region.CHEST)
 
 
 def test_a_report_without_findings_or_impression_is_left_out(tmp_path: Path) -> None:
@@ -98,3 +103,30 @@ def test_drafts_that_do_not_fit_are_refused(
 
 def test_blanks_and_case_make_no_other_findings() -> None:
     assert same_findings("Clear  LUNGS.\n") == same_findings("clear lungs.")
+
+
+def test_what_one_cannot_take_is_judged_for_nobody() -> None:
+    reports = [CorpusRow(name) for name in "abc"]
+    drafts = {"one": [None, "b1", "c1"], "other": ["a2", "b2", None]}
+
+    assert on_same_reports(reports, drafts, "x") == (
+        [reports[1]],
+        {"one": ["b1"], "other": ["b2"]},
+    )
+    with pytest.raises(PromptRefusedError, match="no_report_short_enough") as caught:
+        on_same_reports(reports, drafts | {"third": ["a", None, "c"]}, "x")
+    assert caught.value.where == "x"
+
+
+def test_reports_are_told_apart_by_a_field_and_without_one_they_are_unknown() -> None:
+    reports = [CorpusRow("a", site="s"), CorpusRow("b", site="n"), CorpusRow("c", site="s")]
+
+    assert places_by("site", reports) == {"n": [1], "s": [0, 2]}
+    assert places_by("region", reports) == {"unknown": [0, 1, 2]}
+
+
+def test_a_draft_is_read_beside_its_report() -> None:
+    told = readable_draft(CorpusRow("a", findings="F", impression="I"), "mine", "D")
+
+    assert (told["report_id"], told["system"], told["findings"]) == ("a", "mine", "F")
+    assert (told["reference"], told["draft"]) == ("I", "D")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from model.evaluation.truth import judge, sizes_mm
+from mappings.domain import Modality, Region
+from model.evaluation.truth import KnownReport, judge, sizes_mm
 
 FINDINGS = (
     "LUNGS: A nodule in the right upper lobe measures 12 mm. Previously 8 mm.\n"
@@ -48,15 +49,25 @@ TRUTH = [
 ]
 
 
+def known(truth: list[dict[str, Any]], findings: str) -> KnownReport:
+    return KnownReport(
+        report_id="r",
+        findings=findings,
+        modality=Modality.CT,
+        region=Region.CHEST,
+        truth=tuple(truth),
+    )
+
+
 def faults(
     draft: str, truth: list[dict[str, Any]] = TRUTH, findings: str = FINDINGS
 ) -> dict[str, Any]:
-    judged = asdict(judge({"region": "chest", "findings": findings, "truth": truth}, draft))
+    judged = asdict(judge(known(truth, findings), draft))
     return {name: value for name, value in judged.items() if FAULTLESS.get(name, value) != value}
 
 
 def test_a_perfect_draft_has_no_fault() -> None:
-    judged = judge({"region": "chest", "findings": FINDINGS, "truth": TRUTH}, PERFECT)
+    judged = judge(known(TRUTH, FINDINGS), PERFECT)
 
     assert faults(PERFECT) == {}
     assert (judged.reported, judged.is_normal) == (2, False)

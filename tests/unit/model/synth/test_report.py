@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from mappings.domain import Region
-from model.evaluation.truth import judge, sizes_mm
+from model.evaluation.truth import judge, known_report, sizes_mm
 from model.normality import is_abnormal
 from model.sentences import split_sentences
 from model.synth.corpus import report_row
@@ -53,7 +53,7 @@ def test_each_side_and_size_of_what_is_due_stands_in_findings_and_impression(spl
 def test_the_impression_is_faultless_by_the_truth(split: str) -> None:
     for index in MANY:
         row = report_row(2, split, index)  # type: ignore[arg-type]
-        judged = judge(row, row["impression"])
+        judged = judge(known_report(row, 1), row["impression"])
 
         assert not judged.missed, row["report_id"]
         assert not judged.has_wrong_side, row["report_id"]

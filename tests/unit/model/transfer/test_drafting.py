@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from model.prompt import PromptPlan
 from model.transfer import drafting
-from model.transfer.drafting import draft_reports, key_of, pace_alone, prompt_for
-from tests.unit.model.transfer_samples import CopyingWriter, make_rows
+from model.transfer.drafting import draft_reports, key_of, pace_alone
+from tests.unit.model.transfer_samples import CHARACTERS_MAX, CopyingWriter, make_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +92,12 @@ def test_a_key_tells_its_parts_apart() -> None:
     assert key_of("a", "bc") != key_of("ab", "c")
 
 
-def test_the_prompt_tells_what_its_plan_says() -> None:
-    told = prompt_for(ROWS[0], PLAN)
+def test_a_report_too_long_for_the_writer_has_no_draft_and_is_not_counted(tmp_path: Path) -> None:
+    rows = (ROWS[0], replace(ROWS[1], findings="Clear. " * CHARACTERS_MAX), *ROWS[2:])
 
-    assert told.findings == ROWS[0].findings
+    first = draft_reports(rows, CopyingWriter, PLAN, file=tmp_path / "x", key="k")
+    again = draft_reports(rows, pytest.fail, PLAN, file=tmp_path / "x", key="k")
+
+    assert first.drafts == (COPIES[0], None, *COPIES[2:])
+    assert first.pace.reports == 4
+    assert again == first

@@ -47,5 +47,6 @@ def test_the_numbers_are_told_for_programs(tmp_path: Path) -> None:
     assert home["all"]["f1"]["mean"] == 1.0
     assert home["abdomen"] == {"reports": 3}
     assert told["institutions"]["south"]["judged"] == 6
+    assert told["institutions"]["south"]["left_out"] == 2
     assert told["labeller"][0]["found"] == 8
     assert told["rates"]["watts_per_core"] == 10.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model.errors import PromptRefusedError
 from model.transfer.institutions import read_institution
 from model.transfer.report import as_dict
 from model.transfer.run import Study, run_transfer
@@ -25,6 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 pytest.importorskip("torch")
+OUTPUT_TOKENS = 6
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,9 @@ def study(tiny_base: Path, small_corpus: Path, tmp_path_factory: pytest.TempPath
 def run_all(study: Study) -> tuple[Transfer, set[str]]:
     """Run a study, and tell what it said it was doing."""
     seen: set[str] = set()
-    done = run_transfer(replace(study, report=lambda doing, *_: seen.add(doing)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.prompt.OUTPUT_TOKENS_MAX", OUTPUT_TOKENS)
+        done = run_transfer(replace(study, report=lambda doing, *_: seen.add(doing)))
     return done, seen
 
 
@@ -77,8 +81,18 @@ def test_a_study_runs_goes_on_and_says_what_it_cost(
     again, _ = run_all(study)
     assert as_dict(again) == as_dict(done)
 
-    # What was trained before is taken where it is.
+    # What is too long for the model is judged for nobody.
+    long = replace(study.institutions[1].test[0], findings="Clear lungs. " * 900)
+    south = replace(study.institutions[1], test=(long, *study.institutions[1].test))
     monkeypatch.undo()
+    told, _ = run_all(replace(study, institutions=(study.institutions[0], south)))
+    assert told.left_out == {"synthetic": 0, "south": 1}
+    assert {len(row.scored["south"].parts["rouge_l"]) for row in told.rows} == {1}
+    assert [pace.reports for pace in told.costs[0].together] == [2, 1]
+    with pytest.raises(PromptRefusedError, match="no_report_short_enough"):
+        run_all(replace(study, institutions=(study.institutions[0], replace(south, test=(long,)))))
+
+    # What was trained before is taken where it is.
     reused = replace(
         study,
         institutions=study.institutions[:1],

@@ -34,7 +34,7 @@ def test_institutions_tell_their_systems_and_who_is_trained_on(tmp_path: Path) -
     rows = tables(tmp_path)["Institutions"].rows
 
     assert rows[0] == ("north", "6", "12", "en", "chest 9, abdomen 3", "0", "yes")
-    assert rows[1] == ("south", "-", "6", "en", "chest 6", "2", "no")
+    assert rows[1] == ("south", "-", "6 (2 too long, left out)", "en", "chest 6", "2", "no")
 
 
 def test_home_is_marked_and_baselines_stand_beside(tmp_path: Path) -> None:

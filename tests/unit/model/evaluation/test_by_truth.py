@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model.errors import CorpusUnreadableError
-from model.evaluation import MEANING, run_evaluation
-from model.synth import Counts, write_corpus
+from model.errors import CorpusUnreadableError, PromptRefusedError
+from model.evaluation import MEANING, by_truth, run_evaluation
+from model.evaluation.by_truth import baseline_draft, normal_sentence
+from model.evaluation.truth import known_report
+from model.synth import Counts, read_rows, write_corpus
+from model.synth.corpus import report_row
+from model.synth.lexicon import group_of
 from model.training import Recipe, run_training
 from model.training.card import add_evaluation
+from tests.unit.model.evaluation.test_engine_drafts import CHARACTERS_MAX, Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +60,7 @@ def test_reports_in_other_languages_are_counted_and_not_judged(tmp_path: Path) -
     [
         ("", "no_english_report"),
         ('{"report_id": "r", "findings": "Clear.", "impression": "Normal."}\n', "--systems"),
-        ("[1]\n", "row_not_json"),
+        ("[1]\n", "report_id_missing"),
         ("no\n", "row_not_json"),
     ],
 )
@@ -81,6 +86,51 @@ def test_the_numbers_are_json_and_hold_no_report(small_corpus: Path) -> None:
     assert json.loads(text)["meaning"].keys() == evaluation.counts.keys()
     assert evaluation.drafts[0]["findings"] not in text
     assert evaluation.drafts[0]["findings"] not in repr(evaluation)
+
+
+def test_a_report_too_long_for_the_adapter_is_counted_and_left_out_of_every_system(
+    small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = read_rows(small_corpus / "test.jsonl")
+    first["findings"] += " Clear." * CHARACTERS_MAX
+    (tmp_path / "test.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in (first, *others))
+    )
+    (tmp_path / "train.jsonl").write_bytes((small_corpus / "train.jsonl").read_bytes())
+    monkeypatch.setattr(by_truth, "load_adapter", lambda *_: Recorder())
+    done: list[int] = []
+
+    evaluation = run_evaluation(data=tmp_path, adapter=tmp_path, advance=done.append)
+
+    assert (evaluation.reports, evaluation.left_out, sum(done)) == (5, 1, 6)
+    assert set(evaluation.counts.values()) <= {evaluation.counts["missed_finding"], *range(6)}
+    assert evaluation.as_dict()["left_out"] == 1
+    assert {row["report_id"] for row in evaluation.drafts} == {row["report_id"] for row in others}
+    with pytest.raises(PromptRefusedError, match="no_report_short_enough"):
+        run_evaluation(data=tmp_path, adapter=tmp_path, limit=1)
+
+
+def test_the_nearest_report_of_training_lends_its_impression(small_corpus: Path) -> None:
+    evaluation = run_evaluation(data=small_corpus, adapter=None, split="train")
+
+    assert evaluation.systems["nearest neighbour"]["rouge_l"] == 1.0
+
+
+def test_the_constant_is_the_normal_sentence_of_region_and_kind_of_exam() -> None:
+    reports = [known_report(report_row(2, "test", index), index) for index in range(30)]
+
+    said = {(one.region, group_of(one.modality), normal_sentence(one)) for one in reports}
+
+    assert ("chest", "XR", "No acute cardiopulmonary abnormality.") in said
+    assert ("chest", "CT", "No acute abnormality in the chest.") in said
+    assert len(said) == len({one[:2] for one in said})
+
+
+def test_a_baseline_says_that_it_is_one() -> None:
+    draft = baseline_draft("Normal.", "reference")
+
+    assert draft.engine.engine_version == "baseline/reference"
+    assert draft.engine.is_demo
 
 
 @pytest.mark.model

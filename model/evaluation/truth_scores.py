@@ -1,24 +1,21 @@
-"""From drafts to the numbers of one system: each is a share or a mean over n, with no threshold.
-
-ROUGE-L is Lin's (2004) longest common subsequence F, by the ``rouge-score`` package.
-"""
+"""From drafts to the numbers of one system: each is a share or a mean over n, with no threshold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+from model.corpora.asking import findings_of
 from model.draft_checks import check_draft, is_withheld
+from model.evaluation.overlap import rouge
+from model.evaluation.reports import BY, places_by
 from model.evaluation.truth import judge
-from model.training.rows import findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mappings.domain import CheckVerdict, Draft
-    from model.evaluation.truth import Judgement
+    from model.evaluation.truth import Judgement, KnownReport
 
 MEANING = {
     "rouge_l": "ROUGE-L F against the corpus's impression; mean over reports",
@@ -46,7 +43,6 @@ MEANING = {
 """What each number of an evaluation is. Sides, sizes and findings are judged by the corpus's exact
 truth (model/evaluation/truth.py), the checks by the findings' text alone (model/checks)."""
 
-PARTS = ("site", "modality", "region", "language")
 PART_METRICS = (
     "rouge_l",
     "wrong_side",
@@ -70,18 +66,18 @@ class Scored:
     shares: Mapping[str, Share]
 
 
-def score_draft(row: Mapping[str, Any], draft: Draft) -> Scored:
-    """Score one draft of a corpus row."""
-    judgement = judge(row, draft.text)
-    verdicts = check_draft(findings_of(row), draft)
+def score_draft(report: KnownReport, draft: Draft) -> Scored:
+    """Score one draft of a report."""
+    judgement = judge(report, draft.text)
+    verdicts = check_draft(findings_of(report), draft)
     refused = {verdict.check for verdict in verdicts if not verdict.is_passed}
     is_shown = not is_withheld(verdicts)
     is_faulty = (
         judgement.has_wrong_side or judgement.has_wrong_number or judgement.has_false_finding
     )
     shares: dict[str, Share] = {
-        "rouge_l": (rouge_l(row["impression"], draft.text), 1),
-        "rouge_l_stemmed": (rouge_l(row["impression"], draft.text, is_stemmed=True), 1),
+        "rouge_l": (_rouge_l(report, draft), 1),
+        "rouge_l_stemmed": (_rouge_l(report, draft, is_stemmed=True), 1),
         "wrong_side": (judgement.has_wrong_side, 1),
         "wrong_number": (judgement.has_wrong_number, 1),
         "missed_finding": (len(judgement.missed), judgement.reported),
@@ -99,7 +95,7 @@ def score_draft(row: Mapping[str, Any], draft: Draft) -> Scored:
             judgement.reported if is_shown else 0,
         ),
         "words": (len(draft.text.split()), 1),
-        "reference_words": (len(row["impression"].split()), 1),
+        "reference_words": (len(report.impression.split()), 1),
     }
     return Scored(judgement, verdicts, shares)
 
@@ -114,22 +110,21 @@ def mean_scores(scored: Sequence[Scored]) -> dict[str, float | None]:
 
 
 def score_parts(
-    rows: Sequence[Mapping[str, Any]], scored: Mapping[str, Sequence[Scored]]
+    reports: Sequence[KnownReport], scored: Mapping[str, Sequence[Scored]]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return part, value (such as ``region``, ``chest``), then ``reports`` and ``systems``."""
     return {
         part: {
-            value: _score_part([str(row[part]) == value for row in rows], scored)
-            for value in sorted({str(row[part]) for row in rows})
+            value: _score_part(places, scored) for value, places in places_by(part, reports).items()
         }
-        for part in PARTS
+        for part in BY
     }
 
 
-def _score_part(is_in: Sequence[bool], scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
-    means = {name: mean_scores(list(compress(scores, is_in))) for name, scores in scored.items()}
+def _score_part(places: Sequence[int], scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
+    means = {name: mean_scores([scores[at] for at in places]) for name, scores in scored.items()}
     return {
-        "reports": sum(is_in),
+        "reports": len(places),
         "systems": {
             name: {metric: found[metric] for metric in PART_METRICS}
             for name, found in means.items()
@@ -142,13 +137,6 @@ def count_scores(scored: Sequence[Scored]) -> dict[str, int]:
     return {name: sum(one.shares[name][1] for one in scored) for name in MEANING}
 
 
-def rouge_l(reference: str, draft: str, *, is_stemmed: bool = False) -> float:
-    """Return ROUGE-L F, 0..1."""
-    return float(_scorer(is_stemmed=is_stemmed).score(reference, draft)["rougeL"].fmeasure)
-
-
-@cache
-def _scorer(*, is_stemmed: bool) -> Any:
-    from rouge_score.rouge_scorer import RougeScorer
-
-    return RougeScorer(["rougeL"], use_stemmer=is_stemmed)  # type: ignore[no-untyped-call]
+def _rouge_l(report: KnownReport, draft: Draft, *, is_stemmed: bool = False) -> float:
+    told = rouge(report.impression, draft.text, report.language, is_stemmed=is_stemmed)
+    return told["rouge_l"] or 0.0  # a number: English, which alone is judged, has stems

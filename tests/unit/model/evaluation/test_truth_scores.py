@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mappings.domain import FinishReason
-from model.evaluation.scores import (
+from model.evaluation.by_truth import baseline_draft, normal_sentence
+from model.evaluation.reports import BY
+from model.evaluation.truth import KnownReport, known_report
+from model.evaluation.truth_scores import (
     MEANING,
     PART_METRICS,
-    PARTS,
     count_scores,
     mean_scores,
-    rouge_l,
     score_draft,
     score_parts,
 )
-from model.evaluation.systems import draft_constant, draft_reference
 from model.synth.corpus import report_row
+
+if TYPE_CHECKING:
+    from mappings.domain import Draft
 
 pytest.importorskip("rouge_score")
 
@@ -28,15 +31,23 @@ FAULTS = [name for name in MEANING if not name.startswith("rouge") and name not 
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[dict[str, Any]]:
-    return [report_row(11, "test", index) for index in range(60)]
+def rows() -> list[KnownReport]:
+    return [known_report(report_row(11, "test", index), index) for index in range(60)]
 
 
-def means(rows: list[dict[str, Any]], drafts: list[Any]) -> dict[str, float | None]:
+def draft_constant(rows: list[KnownReport]) -> list[Draft]:
+    return [baseline_draft(normal_sentence(row), "constant") for row in rows]
+
+
+def draft_reference(rows: list[KnownReport]) -> list[Draft]:
+    return [baseline_draft(row.impression, "reference") for row in rows]
+
+
+def means(rows: list[KnownReport], drafts: list[Draft]) -> dict[str, float | None]:
     return mean_scores([score_draft(*pair) for pair in zip(rows, drafts, strict=True)])
 
 
-def test_the_reference_is_at_the_ends_of_every_scale(rows: list[dict[str, Any]]) -> None:
+def test_the_reference_is_at_the_ends_of_every_scale(rows: list[KnownReport]) -> None:
     scores = means(rows, draft_reference(rows))
 
     assert list(scores) == list(MEANING)
@@ -45,7 +56,7 @@ def test_the_reference_is_at_the_ends_of_every_scale(rows: list[dict[str, Any]])
     assert scores["words"] == scores["reference_words"]
 
 
-def test_calling_everything_normal_is_beaten_by_the_reference(rows: list[dict[str, Any]]) -> None:
+def test_calling_everything_normal_is_beaten_by_the_reference(rows: list[KnownReport]) -> None:
     constant, reference = means(rows, draft_constant(rows)), means(rows, draft_reference(rows))
 
     assert constant["rouge_l"] < reference["rouge_l"]  # type: ignore[operator]
@@ -53,9 +64,9 @@ def test_calling_everything_normal_is_beaten_by_the_reference(rows: list[dict[st
     assert constant["invented_abnormal"] == constant["wrong_side"] == 0.0
 
 
-def test_each_number_has_its_own_n(rows: list[dict[str, Any]]) -> None:
+def test_each_number_has_its_own_n(rows: list[KnownReport]) -> None:
     scored = [score_draft(*pair) for pair in zip(rows, draft_reference(rows), strict=True)]
-    due = [[one for one in row["truth"] if one["is_reported"]] for row in rows]
+    due = [[one for one in row.truth if one["is_reported"]] for row in rows]
 
     counts = count_scores(scored)
 
@@ -64,12 +75,11 @@ def test_each_number_has_its_own_n(rows: list[dict[str, Any]]) -> None:
     assert counts["invented_abnormal"] == due.count([]) > 0
 
 
-def test_half_of_the_findings_missed_is_a_half(rows: list[dict[str, Any]]) -> None:
+def test_half_of_the_findings_missed_is_a_half(rows: list[KnownReport]) -> None:
     row = next(
         row
         for row in rows
-        if sum(one["is_reported"] for one in row["truth"]) == 2
-        and row["impression"].count("\n") == 1
+        if sum(one["is_reported"] for one in row.truth) == 2 and row.impression.count("\n") == 1
     )
     (whole,) = draft_reference([row])
     half = replace(whole, text=whole.text.splitlines()[0])
@@ -79,13 +89,13 @@ def test_half_of_the_findings_missed_is_a_half(rows: list[dict[str, Any]]) -> No
 
 
 def test_each_part_is_scored_by_itself_and_the_parts_make_the_whole(
-    rows: list[dict[str, Any]],
+    rows: list[KnownReport],
 ) -> None:
     scored = [score_draft(*pair) for pair in zip(rows, draft_constant(rows), strict=True)]
 
     parts = score_parts(rows, {"constant": scored})
 
-    assert tuple(parts) == PARTS
+    assert tuple(parts) == BY
     assert set(parts["language"]) == {"en"}
     whole = mean_scores(scored)
     for values in parts.values():
@@ -97,14 +107,14 @@ def test_each_part_is_scored_by_itself_and_the_parts_make_the_whole(
         )
 
 
-def test_nothing_to_count_gives_no_number(rows: list[dict[str, Any]]) -> None:
-    abnormal = [row for row in rows if any(one["is_reported"] for one in row["truth"])]
+def test_nothing_to_count_gives_no_number(rows: list[KnownReport]) -> None:
+    abnormal = [row for row in rows if any(one["is_reported"] for one in row.truth)]
 
     assert means(abnormal, draft_reference(abnormal))["invented_abnormal"] is None
     assert set(means([], []).values()) == {None}
 
 
-def test_the_draft_checks_are_counted_as_they_judge(rows: list[dict[str, Any]]) -> None:
+def test_the_draft_checks_are_counted_as_they_judge(rows: list[KnownReport]) -> None:
     (draft,) = draft_reference(rows[:1])
     cut = replace(draft, finish=FinishReason.LENGTH)
     added = replace(draft, text=f"{draft.text} It measures 97 mm.")
@@ -115,8 +125,10 @@ def test_the_draft_checks_are_counted_as_they_judge(rows: list[dict[str, Any]]) 
     assert scores["wrong_number"] == 1.0
 
 
-def test_rouge_is_the_longest_common_subsequence() -> None:
-    assert rouge_l("small left effusion", "small left effusion") == 1.0
-    assert rouge_l("small left effusion", "left effusion now") == pytest.approx(2 / 3)
-    assert rouge_l("effusions", "effusion") == 0.0
-    assert rouge_l("effusions", "effusion", is_stemmed=True) == 1.0
+def test_an_effusion_is_no_effusions_without_stems(rows: list[KnownReport]) -> None:
+    one = replace(rows[0], impression="small left effusions")
+
+    scores = means([one], [baseline_draft("left effusion now", "x")])
+
+    assert scores["rouge_l"] == pytest.approx(1 / 3, abs=1e-4)
+    assert scores["rouge_l_stemmed"] == pytest.approx(2 / 3, abs=1e-4)

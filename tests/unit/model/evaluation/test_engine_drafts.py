@@ -1,0 +1,74 @@
+"""An engine is fed in batches of like length; what is too long for it has no draft."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from model.corpora.schema import parse_row
+from model.engine import Prepared
+from model.engines.extractive import ExtractiveEngine
+from model.errors import EngineUnavailableError, PromptRefusedError
+from model.evaluation.engine_drafts import BATCH_ROWS, draft_with_engine, load_adapter
+from model.synth.corpus import report_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mappings.domain import Draft, Prompt
+
+CHARACTERS_MAX = 2_000
+REPORTS = [parse_row(report_row(2, "test", index), index) for index in range(30)]
+
+
+class Recorder(ExtractiveEngine):
+    """A real engine that notes what it is asked, with a token for each letter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[Prepared]] = []
+
+    def prepare(self, prompt: Prompt) -> Prepared:
+        if len(prompt.findings) > CHARACTERS_MAX:
+            raise PromptRefusedError("prompt_too_long")
+        return Prepared(prompt, tuple(range(len(prompt.findings))))
+
+    def generate(self, batch: Sequence[Prepared]) -> list[Draft]:
+        self.batches.append(list(batch))
+        return super().generate(batch)
+
+
+def texts(drafts: list[Draft | None]) -> list[str | None]:
+    return [None if draft is None else draft.text for draft in drafts]
+
+
+def test_an_engine_is_asked_in_batches_of_like_length_and_answers_in_the_reports_order() -> None:
+    engine, done = Recorder(), list[int]()
+
+    drafts = draft_with_engine(engine, REPORTS, "adapter", done.append)
+
+    lengths = [len(one.token_ids) for batch in engine.batches for one in batch]
+    assert texts(drafts) == texts(draft_with_engine(ExtractiveEngine(), REPORTS))
+    assert lengths == sorted(lengths)
+    assert max(map(len, engine.batches)) == BATCH_ROWS
+    assert sum(done) == len(REPORTS)
+    assert {one.prompt.adapter for batch in engine.batches for one in batch} == {"adapter"}
+
+
+@pytest.mark.parametrize("times", [200, 2_000])  # beyond the engine; beyond any prompt
+def test_what_is_too_long_has_no_draft_and_counts_as_done(times: int) -> None:
+    done: list[int] = []
+    long = replace(REPORTS[0], findings="Clear lungs. " * times)
+
+    drafts = draft_with_engine(Recorder(), [long, *REPORTS[1:3]], advance=done.append)
+
+    assert [draft is None for draft in drafts] == [True, False, False]
+    assert sum(done) == 3
+
+
+def test_an_adapter_that_is_not_there_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailableError, match="folder_missing"):
+        load_adapter(tmp_path / "nowhere", None)
