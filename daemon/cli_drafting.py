@@ -55,8 +55,8 @@ def draft(
 def notes_of(drafted: Drafted) -> list[str]:
     """Say what it cost, and what the classifier trades on training reports."""
     costs = [
-        f"{cost.part}: {cost.wall_s:.1f} s, {cost.cpu_s:.1f} s of CPU time"
-        for cost in drafted.costs
+        f"{part}: {cost.wall_s:.1f} s, {cost.cpu_s:.1f} s of CPU time"
+        for part, cost in drafted.costs.items()
     ]
     points = [
         f"classifier, cross-validated on training, above {threshold:.3f}:"

@@ -102,7 +102,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
     require_writable_folder(out, "--out")
     require_libraries("evaluation", *METRIC_LIBRARIES)
     require_libraries("model", *MODEL_LIBRARIES)
-    from model.transfer.costs import Rates
+    from model.transfer.pace import Rates
     from model.transfer.report import as_dict, write_report
     from model.transfer.run import Study, run_transfer
     from model.transfer.tables import tables_of

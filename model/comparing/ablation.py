@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from model.comparing.costs import Cost, Meter
 from model.corpora.asking import prompts_of
+from model.costs import Cost, Meter
 from model.errors import PromptRefusedError
 from model.evaluation.comparison import run_comparison
 from model.evaluation.intervals import holm

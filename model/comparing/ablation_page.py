@@ -12,7 +12,7 @@ from model.prompt import VARIANTS
 
 if TYPE_CHECKING:
     from model.comparing.ablation import AblatedSet, Ablation
-    from model.comparing.costs import Cost
+    from model.costs import Cost
     from model.evaluation.comparison import Contender, Part
 
 SHOWN = (

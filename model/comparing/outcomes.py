@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter
 
-from model.comparing.costs import Cost  # noqa: TC001 - read when a file is
 from model.corpora.schema import open_private
+from model.costs import Cost  # noqa: TC001 - read when a file is
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from model.comparing.costs import Meter
 from model.comparing.outcomes import Drafting, Outcome, Training, made_once
 from model.corpora.asking import prompt_of, write_impressions
 from model.corpora.schema import render_row
+from model.costs import Meter
 from model.engines.weights import count_parameters, digest_of
 from model.errors import EngineUnavailableError, PromptRefusedError, RecipeRefusedError
 from model.evaluation.comparison import run_comparison

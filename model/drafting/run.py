@@ -7,7 +7,6 @@ agrees most with all of them is the draft.
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from model.checks.numbers import find_number_fault
 from model.checks.sides import find_side_fault
 from model.checks.support import find_unsupported
 from model.corpora.asking import findings_of
+from model.costs import Cost, Meter
 from model.drafting.abnormality import Predicted, predict_abnormality
 from model.drafting.adapter import learned_rows, prepare_adapter, with_exemplars, write_drafts
 from model.evaluation.content import is_short_normal
@@ -57,15 +57,6 @@ class Means:
     advance: Callable[[int], None] = lambda _: None
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds of a part, of wall and of CPU time."""
-
-    part: str
-    wall_s: float
-    cpu_s: float
-
-
 @dataclass(slots=True)
 class Drafted:
     """What a recipe gave.
@@ -73,20 +64,20 @@ class Drafted:
     Attributes:
         drafts: Contender and its draft of each report, None where it is too long for the adapter;
             the recipe's own is the first.
-        costs: Of each part, once for all contenders.
+        costs: Of each part by its name, once for all contenders.
         curve: Threshold, invented and missed share of training, cross-validated.
     """
 
     drafts: dict[str, list[str | None]] = field(default_factory=dict, repr=False)
-    costs: list[Cost] = field(default_factory=list)
+    costs: dict[str, Cost] = field(default_factory=dict)
     curve: tuple[tuple[float, float, float], ...] = ()
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
         """Add the cost of what is done inside."""
-        wall, cpu = time.perf_counter(), time.process_time()
+        meter = Meter()
         yield
-        self.costs.append(Cost(part, time.perf_counter() - wall, time.process_time() - cpu))
+        self.costs[part] = meter.read()
 
 
 def draft_by_recipe(

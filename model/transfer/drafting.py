@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from model.corpora.asking import prompt_of, write_impressions
 from model.corpora.schema import open_private
-from model.transfer.costs import Pace, Usage, measure_alone, metered, summed
+from model.costs import Cost, Meter, summed
+from model.transfer.pace import Pace, measure_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +73,7 @@ def draft_reports(
         report(done, len(rows))
     drafts = tuple(draft for chunk in chunks for draft in chunk["drafts"])
     tokens = sum(chunk["tokens"] for chunk in chunks)
-    usage = summed([Usage(**chunk["usage"]) for chunk in chunks])
+    usage = summed([Cost(**chunk["usage"]) for chunk in chunks])
     return Drafted(drafts, Pace(len(drafts) - drafts.count(None), tokens, usage))
 
 
@@ -100,14 +101,15 @@ def pace_alone(
         file.write_text(_line(told), encoding="utf-8")
         kept = [told]
     fields = {name: value for name, value in kept[0].items() if name not in {"key", "parameters"}}
-    return Pace(**{**fields, "usage": Usage(**fields["usage"])}), kept[0]["parameters"]
+    return Pace(**{**fields, "usage": Cost(**fields["usage"])}), kept[0]["parameters"]
 
 
 def _write(rows: Sequence[CorpusRow], writer: Writer, plan: PromptPlan) -> dict[str, Any]:
-    with metered() as meter:
-        drafts = write_impressions(rows, plan, writer)
+    meter = Meter()
+    drafts = write_impressions(rows, plan, writer)
+    usage = meter.read()
     tokens = sum(writer.count_tokens(draft) for draft in drafts if draft is not None)
-    return {"drafts": drafts, "tokens": tokens, "usage": asdict(meter.usage)}
+    return {"drafts": drafts, "tokens": tokens, "usage": asdict(usage)}
 
 
 def _kept(file: Path, key: str) -> list[dict[str, Any]]:

@@ -15,10 +15,10 @@ from model.engines.weights import digest_of
 from model.errors import PromptRefusedError
 from model.evaluation.contenders import Means, draft_all
 from model.evaluation.reports import on_same_reports
-from model.transfer.costs import Pace, Rates, give_back_memory
 from model.transfer.drafting import draft_reports, key_of, pace_alone
 from model.transfer.institutions import digest_of_rows, with_test, write_training_folder
 from model.transfer.label_quality import LabelQuality, judge_labeller
+from model.transfer.pace import Pace, Rates, give_back_memory
 from model.transfer.scoring import Scored, score_institution
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ModelCost:
     """What the model of one training institution costs.
 
     Attributes:
@@ -109,7 +109,7 @@ class Transfer:
 
     study: Study
     rows: tuple[Row, ...]
-    costs: tuple[Cost, ...]
+    costs: tuple[ModelCost, ...]
     labeller: tuple[LabelQuality, ...]
     left_out: Mapping[str, int]
 
@@ -124,7 +124,7 @@ def run_transfer(study: Study) -> Transfer:
     """
     sources = [one for one in study.institutions if one.name in study.train_on]
     drafts: dict[str, dict[str, Sequence[str | None]]] = {}
-    costs: list[Cost] = []
+    costs: list[ModelCost] = []
     for source in sources:
         folder, trained = _trained(study, source)
         give_back_memory()
@@ -137,7 +137,7 @@ def _judged(
     study: Study,
     sources: Sequence[Institution],
     drafts: Mapping[str, Mapping[str, Sequence[str | None]]],
-    costs: Sequence[Cost],
+    costs: Sequence[ModelCost],
 ) -> Transfer:
     """Score everybody on the same reports of each institution, baselines beside."""
     judged: list[Institution] = []
@@ -199,7 +199,7 @@ def _trained(study: Study, source: Institution) -> tuple[Path, Mapping[str, floa
 
 def _drafted(
     study: Study, source: Institution, folder: Path, trained: Mapping[str, float]
-) -> tuple[dict[str, Sequence[str | None]], Cost]:
+) -> tuple[dict[str, Sequence[str | None]], ModelCost]:
     """Draft for every institution with one model."""
 
     @cache
@@ -235,7 +235,7 @@ def _drafted(
         key=key_of(*made_of, digest_of_rows(sample)),
     )
     told = _read(folder / "card.json").get("trained_parameters")
-    return drafts, Cost(
+    return drafts, ModelCost(
         trained_on=source.name,
         parameters=parameters,
         trained_parameters=None if told is None else int(told),

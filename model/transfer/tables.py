@@ -6,18 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model.costs import summed
 from model.transfer.body_systems import UNKNOWN, body_systems
-from model.transfer.costs import joined, summed
 from model.transfer.gaps import away_from_home, gains_over_baselines
+from model.transfer.pace import joined
 from model.transfer.scoring import FINDINGS, OVERLAPS, REPORTS_MIN, WHOLE, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from model.transfer.costs import Rates
     from model.transfer.label_quality import LabelQuality
+    from model.transfer.pace import Rates
     from model.transfer.ratios import Gap
-    from model.transfer.run import Cost, Transfer
+    from model.transfer.run import ModelCost, Transfer
     from model.transfer.scoring import Cell
 
 BY_SYSTEM = "By body system"
@@ -170,7 +171,7 @@ def cost_note(transfer: Transfer) -> str:
     )
 
 
-def _cost(cost: Cost, rates: Rates) -> dict[str, str]:
+def _cost(cost: ModelCost, rates: Rates) -> dict[str, str]:
     together = joined(cost.together)
     usage = summed([cost.alone.usage, together.usage])
     return {

@@ -12,7 +12,8 @@ pytest.importorskip("rouge_score")
 
 from daemon.cli_drafting import notes_of, read_drafting_recipe
 from daemon.errors import ConfigurationError
-from model.drafting.run import Cost, Drafted
+from model.costs import Cost
+from model.drafting.run import Drafted
 from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def test_a_recipe_whose_libraries_are_missing_is_refused(
 
 
 def test_each_part_tells_its_cost_and_the_classifier_its_trade() -> None:
-    drafted = Drafted(costs=[Cost("writing", 2.0, 1.5)], curve=((0.5, 0.08, 0.25),))
+    drafted = Drafted(costs={"writing": Cost(2.0, 1.5)}, curve=((0.5, 0.08, 0.25),))
 
     assert notes_of(drafted) == [
         "writing: 2.0 s, 1.5 s of CPU time",

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from mappings.domain import Modality, Region
 from model.corpora.schema import CorpusRow
+from model.costs import Cost
 from model.errors import PromptRefusedError
 from model.training.recipe import Recipe
-from model.transfer.costs import Pace, Usage
 from model.transfer.institutions import Institution
 from model.transfer.label_quality import judge_labeller
-from model.transfer.run import BASELINES, MODEL, Cost, Row, Study, Transfer
+from model.transfer.pace import Pace
+from model.transfer.run import BASELINES, MODEL, ModelCost, Row, Study, Transfer
 from model.transfer.scoring import score_institution
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def make_institutions() -> tuple[Institution, Institution]:
 def make_transfer(out: Path) -> Transfer:
     """Make a study in which the model is right at home and calls all normal away."""
     north, south = make_institutions()
-    alone = Pace(2, 20, Usage(4.0, 8.0, None, 900.0), 1.5, 2.5)
-    together = (Pace(12, 100, Usage(6.0, 10.0, None, 950.0)), Pace(6, 50, Usage(3.0, 5.0)))
-    cost = Cost("north", 134_500_000, 4_880_000, 60.0, 110.0, alone, together)
+    alone = Pace(2, 20, Cost(4.0, 8.0, None, 900.0), 1.5, 2.5)
+    together = (Pace(12, 100, Cost(6.0, 10.0, None, 950.0)), Pace(6, 50, Cost(3.0, 5.0)))
+    cost = ModelCost("north", 134_500_000, 4_880_000, 60.0, 110.0, alone, together)
     study = Study((north, south), ("north",), RECIPE, out)
     labeller = judge_labeller(study.institutions)
     return Transfer(study, make_scored_rows(), (cost,), labeller, {"north": 0, "south": 2})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
-from model.comparing.costs import Cost
 from model.comparing.outcomes import Drafting, Training, made_once
+from model.costs import Cost
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -43,7 +43,7 @@ def test_the_kind_decides_whose_words_are_taken() -> None:
     drafted = draft_by_recipe(recipe, ASKED, TRAIN)
 
     assert drafted.drafts["mine"] == [row.impression for row in ASKED]
-    assert [cost.part for cost in drafted.costs][-1] == "choosing: mine"
+    assert [*drafted.costs][-1] == "choosing: mine"
     assert len(drafted.curve) == 7
 
 
@@ -116,7 +116,7 @@ def test_without_a_folder_an_adapter_is_prepared_from_the_abnormal_reports_alone
     assert {row.report_id for row in learned} == {
         row.report_id for row in TRAIN if row.impression != ALL_CLEAR
     }
-    assert "training" in [cost.part for cost in drafted.costs]
+    assert "training" in drafted.costs
 
 
 def test_each_part_is_left_out_once() -> None:

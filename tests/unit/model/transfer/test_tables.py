@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from model.transfer.costs import Usage
+from model.costs import Cost
 from model.transfer.tables import cost_note, tables_of
 from tests.unit.model.transfer_samples import make_transfer
 
@@ -74,7 +74,7 @@ def test_costs_stand_with_what_is_assumed(tmp_path: Path) -> None:
 def test_counted_energy_is_called_counted(tmp_path: Path) -> None:
     transfer = make_transfer(tmp_path)
     (cost,) = transfer.costs
-    counted = replace(cost.alone, usage=Usage(1, 1, 5.0, gpu_peak_mb=9.0))
+    counted = replace(cost.alone, usage=Cost(1, 1, 5.0, gpu_peak_mb=9.0))
 
     note = cost_note(replace(transfer, costs=(replace(cost, alone=counted, together=()),)))
 
