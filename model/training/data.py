@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from model.corpora.schema import read_corpus
@@ -107,7 +107,7 @@ class _Reader:
         if not report.impression.strip():
             return "impression_empty"
         try:
-            row = training_row(asdict(report), self.tokeniser, self.end_id, self.plan)
+            row = training_row(report, self.tokeniser, self.end_id, self.plan)
         except PromptRefusedError as error:
             return error.reason
         if len(row.token_ids) > self.tokens_max:

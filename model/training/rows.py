@@ -9,15 +9,15 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mappings.domain import Exam, Findings, Modality, Region
-from model.prompt import DEFAULT_PLAN, SitePrompt, build_prompt
+from model.corpora.asking import prompt_of
+from model.prompt import DEFAULT_PLAN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from mappings.domain import Prompt
+    from model.corpora.schema import CorpusRow
     from model.prompt import PromptPlan
     from model.tokenising import PromptTokeniser
 
@@ -39,45 +39,15 @@ class TrainingRow:
         return len(self.token_ids) - self.prompt_tokens
 
 
-def findings_of(row: Mapping[str, Any]) -> Findings:
-    """Read a corpus row as the findings the daemon would have made of it."""
-    modality, region = row.get("modality"), row.get("region")
-    exam = Exam(
-        code=row.get("exam_code"),
-        display=row.get("exam_display"),
-        modality=None if modality is None else Modality(modality),
-        region=None if region is None else Region(region),
-    )
-    return Findings(
-        text=row["findings"],
-        indication=row.get("indication"),
-        exam=exam,
-        site=row["site"],
-        language=row.get("language", "en"),
-    )
-
-
-def prompt_of(
-    row: Mapping[str, Any], adapter: str | None = None, plan: PromptPlan = DEFAULT_PLAN
-) -> Prompt:
-    """Make a corpus row's prompt, as at work."""
-    return build_prompt(
-        findings_of(row),
-        site_prompt=SitePrompt(style=row.get("style")),
-        adapter=adapter,
-        plan=plan,
-    )
-
-
 def training_row(
-    row: Mapping[str, Any],
+    report: CorpusRow,
     tokeniser: PromptTokeniser,
     end_id: int,
     plan: PromptPlan = DEFAULT_PLAN,
 ) -> TrainingRow:
     """Tokenise one report; the impression ends with ``end_id``, the end of a turn."""
-    prompt = tokeniser.encode(prompt_of(row, plan=plan.of_report(row["report_id"])))
-    answer = tokeniser.encode_text(row["impression"], is_trusted=False)
+    prompt = tokeniser.encode(prompt_of(report, plan.of_report(report.report_id)))
+    answer = tokeniser.encode_text(report.impression, is_trusted=False)
     return TrainingRow(token_ids=(*prompt, *answer, end_id), prompt_tokens=len(prompt))
 
 

@@ -32,6 +32,13 @@ def test_a_report_is_read_as_the_daemon_would_read_it() -> None:
     assert findings.exam.display == "Chest, 2 views"
 
 
+def test_a_hospitals_own_report_may_leave_modality_and_region_open() -> None:
+    findings = findings_of(CorpusRow("r", findings="Lunge frei.", language="de"))
+
+    assert (findings.exam.modality, findings.exam.region) == (None, None)
+    assert findings.language == "de"
+
+
 def test_a_prompt_tells_the_sites_style_and_what_its_plan_says() -> None:
     prompt = prompt_of(REPORT, adapter="demo")
     bare = prompt_of(REPORT, PromptPlan(variant="none", indication=False))

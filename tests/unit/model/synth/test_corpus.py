@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mappings.domain import Region
+from model.corpora.asking import prompt_of
+from model.corpora.schema import parse_row
 from model.synth import Counts, read_rows, write_corpus
 from model.synth.corpus import SPLITS, report_row
 from model.synth.lexicon import REGIONS, frames
-from model.training.rows import findings_of, prompt_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,8 +117,9 @@ def test_progress_counts_every_report(tmp_path: Path) -> None:
     assert sum(written) == 6
 
 
-def test_a_row_can_be_read_as_findings_and_as_a_prompt() -> None:
+def test_a_row_can_be_read_as_a_report_and_as_a_prompt() -> None:
     row = report_row(0, "train", 0)
+    report = parse_row(row, 1)
 
-    assert findings_of(row).exam.region is Region.CHEST
-    assert row["findings"].split()[0] in "".join(piece.text for piece in prompt_of(row).pieces)
+    assert report.region is Region.CHEST
+    assert row["findings"].split()[0] in "".join(piece.text for piece in prompt_of(report).pieces)

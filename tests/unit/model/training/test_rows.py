@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model.corpora.schema import parse_row, render_row
+from model.corpora.asking import prompt_of
+from model.corpora.schema import parse_row
 from model.errors import PromptRefusedError
 from model.synth.corpus import report_row
 from model.tokenising import PromptTokeniser
-from model.training.rows import TrainingRow, batches, findings_of, prompt_of, training_row
+from model.training.rows import TrainingRow, batches, training_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,43 +60,27 @@ def epoch(source: list[TrainingRow], *, tokens_max: int, seed: int) -> list[list
 def test_a_row_is_the_prompt_of_work_then_the_impression_then_the_end(
     tokeniser: PromptTokeniser,
 ) -> None:
-    report = report_row(0, "train", 4)
+    report = parse_row(report_row(0, "train", 4), 5)
 
     row = training_row(report, tokeniser, END)
 
     prompt, answer = row.token_ids[: row.prompt_tokens], row.token_ids[row.prompt_tokens :]
     asked = "".join(piece.text for piece in prompt_of(report).pieces)
     assert "".join(map(chr, prompt)) == asked
-    assert "".join(map(chr, answer[:-1])) == report["impression"]
+    assert "".join(map(chr, answer[:-1])) == report.impression
     assert answer[-1] == END
 
 
 def test_a_control_token_in_a_report_is_never_learned(tokeniser: PromptTokeniser) -> None:
-    report = report_row(0, "train", 4)
+    report = parse_row(report_row(0, "train", 4), 5)
 
     with pytest.raises(PromptRefusedError, match="control_token_in_report"):
-        training_row(report | {"findings": "Small \0effusion."}, tokeniser, END)
+        training_row(replace(report, findings="Small \0effusion."), tokeniser, END)
     with pytest.raises(PromptRefusedError, match="control_token_in_report"):
-        training_row(report | {"impression": "Small \0effusion."}, tokeniser, END)
-
-
-def test_a_sites_style_reaches_the_prompt() -> None:
-    report = report_row(0, "train", 0) | {"style": "Plain sentences."}
-
-    assert "Plain sentences." in "".join(piece.text for piece in prompt_of(report).pieces)
-    assert findings_of(report).text == report["findings"]
+        training_row(replace(report, impression="Small \0effusion."), tokeniser, END)
 
 
 LENGTHS = tuple(10 + (index * 37) % 90 for index in range(600))
-
-
-def test_a_row_of_a_hospitals_own_corpus_may_leave_modality_and_region_open() -> None:
-    told = parse_row({"report_id": "r1", "findings": "Lunge frei.", "language": "de"}, 1)
-
-    findings = findings_of(json.loads(render_row(told)))
-
-    assert (findings.exam.modality, findings.exam.region) == (None, None)
-    assert findings.language == "de"
 
 
 def test_no_batch_passes_the_token_limit_padding_counted() -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model.corpora.asking import prompt_of
+from model.corpora.schema import read_corpus
 from model.engine import EngineConfiguration
 from model.errors import RecipeRefusedError
-from model.synth import read_rows
 from model.training import Recipe, run_training
 from model.training.recipe import BaseModelSpec
-from model.training.rows import prompt_of
 from model.training.run import find_base
 from model.training.strategies import FullStrategy, LoraStrategy
 
@@ -100,8 +100,8 @@ def test_the_engine_drafts_with_the_adapter(
             is_demo=False,
         )
     )
-    report = next(read_rows(small_corpus / "dev.jsonl"))
-    (draft,) = engine.generate([engine.prepare(prompt_of(report, "tiny"))])
+    report = next(read_corpus(small_corpus / "dev.jsonl"))
+    (draft,) = engine.generate([engine.prepare(prompt_of(report, adapter="tiny"))])
 
     assert draft.engine.adapter == "tiny"
     assert draft.engine.is_demo, "the card says that the adapter is for show"

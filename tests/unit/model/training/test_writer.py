@@ -15,12 +15,12 @@ pytest.importorskip("torch")
 import torch
 
 import model.training
+from model.corpora.asking import prompt_of
+from model.corpora.schema import read_corpus
 from model.engine import EngineConfiguration
 from model.errors import EngineUnavailableError, PromptRefusedError
-from model.synth import read_rows
 from model.training import load_recipe, run_training
 from model.training.adapting import load_for_training
-from model.training.rows import prompt_of
 from model.training.saving import save_trained
 from model.training.strategies import LoraStrategy, PrefixStrategy
 from model.training.writer import Writer, _choose, load_writer
@@ -42,7 +42,7 @@ RECIPES = sorted((Path(model.training.__file__).parent / "recipes").glob("*.yaml
 
 @pytest.fixture
 def prompts(small_corpus: Path) -> list[Prompt]:
-    rows = read_rows(small_corpus / "train.jsonl")
+    rows = read_corpus(small_corpus / "train.jsonl")
     told = [replace(prompt_of(row), output_tokens_max=6 + n) for n, row in enumerate(rows)]
     return told[:5]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from model.synth import read_rows
+from model.corpora.schema import read_corpus
 from model.tokenising import PromptTokeniser
 from model.training.recipe import Recipe
 from model.training.rows import TrainingRow, training_row
@@ -33,7 +33,7 @@ def load(base: Path, recipe: Recipe) -> tuple[Any, Any]:
 def training_rows(corpus: Path, tokenizer: Any) -> list[TrainingRow]:  # noqa: ANN401 - a library's
     """Return the rows of the training split."""
     tokeniser = PromptTokeniser(tokenizer)
-    reports = read_rows(corpus / "train.jsonl")
+    reports = read_corpus(corpus / "train.jsonl")
     return [training_row(report, tokeniser, tokenizer.eos_token_id) for report in reports]
 
 
