@@ -96,7 +96,7 @@ def _read_recipe(
     asked: Asked, others: Sequence[str], *, has_train: bool
 ) -> tuple[DraftingRecipe | None, tuple[str, ...]]:
     """Read --recipe; return it and the names that it drafts as."""
-    from model.drafting.run import names_of
+    from model.drafting.by_recipe import names_of
 
     if asked.recipe is None:
         if asked.is_ablated:

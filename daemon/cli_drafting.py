@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from model.corpora.schema import CorpusRow
     from model.drafting import Drafted, DraftingRecipe
-    from model.drafting.run import Means
+    from model.drafting.by_recipe import Means
 
 
 def read_drafting_recipe(told: Path) -> DraftingRecipe:
@@ -68,7 +68,7 @@ def notes_of(drafted: Drafted) -> list[str]:
 
 @contextmanager
 def _shown(adapter: Path | None, base: Path | None, reports: int) -> Iterator[Means]:
-    from model.drafting.run import Means
+    from model.drafting.by_recipe import Means
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         training = progress.add_task("training", visible=False)

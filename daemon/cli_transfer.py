@@ -104,8 +104,8 @@ def transfer(  # noqa: PLR0913, PLR0917 - an option each
     require_libraries("model", *MODEL_LIBRARIES)
     from model.transfer.pace import Rates
     from model.transfer.report import as_dict, write_report
-    from model.transfer.run import Study, run_transfer
     from model.transfer.tables import tables_of
+    from model.transfer.transferring import Study, run_transfer
 
     told = _read_institutions(institution, reports, train_reports)
     sources = _read_sources(train_on, told)

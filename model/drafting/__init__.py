@@ -4,7 +4,7 @@ A recipe is data (``recipes/``); weights are never kept here. Scikit-learn and t
 when a recipe that needs them is run.
 """
 
+from model.drafting.by_recipe import Drafted, draft_by_recipe
 from model.drafting.recipe import DraftingRecipe, load_drafting_recipe
-from model.drafting.run import Drafted, draft_by_recipe
 
 __all__ = ["Drafted", "DraftingRecipe", "draft_by_recipe", "load_drafting_recipe"]

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.transfer.ratios import gap_between, gap_on_same
-from model.transfer.run import BASELINES, MODEL
+from model.transfer.transferring import BASELINES, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model.transfer.ratios import Gap
-    from model.transfer.run import Row, Transfer
+    from model.transfer.transferring import Row, Transfer
 
 COMPARED = ("rouge_l", "f1", "called_normal")
 ALL_OTHERS = "all others"

@@ -14,7 +14,7 @@ from model.transfer.scoring import REPORTS_MIN, WHOLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model.transfer.run import Row
+    from model.transfer.transferring import Row
 
 LEFT, TOP, WIDE, HIGH, BETWEEN = 210, 180, 46, 24, 10
 DARK = (33, 74, 135)

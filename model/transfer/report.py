@@ -18,8 +18,8 @@ from model.transfer.tables import systems_told, tables_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model.transfer.run import Transfer
     from model.transfer.scoring import Cell
+    from model.transfer.transferring import Transfer
 
 DRAWN = ("rouge_l", "chrf", "precision", "recall", "f1", "called_normal")
 TITLE = "Transfer: trained on one institution, judged on all"

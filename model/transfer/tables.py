@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from model.transfer.label_quality import LabelQuality
     from model.transfer.pace import Rates
     from model.transfer.ratios import Gap
-    from model.transfer.run import ModelCost, Transfer
     from model.transfer.scoring import Cell
+    from model.transfer.transferring import ModelCost, Transfer
 
 BY_SYSTEM = "By body system"
 TOO_SMALL = "n too small"

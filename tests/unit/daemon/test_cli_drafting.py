@@ -13,7 +13,7 @@ pytest.importorskip("rouge_score")
 from daemon.cli_drafting import notes_of, read_drafting_recipe
 from daemon.errors import ConfigurationError
 from model.costs import Cost
-from model.drafting.run import Drafted
+from model.drafting.by_recipe import Drafted
 from model.errors import EngineUnavailableError
 
 if TYPE_CHECKING:

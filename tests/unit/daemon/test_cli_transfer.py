@@ -66,7 +66,7 @@ def studied(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         study.report("train on north", 1, 2)
         return make_transfer(study.out)
 
-    monkeypatch.setattr("model.transfer.run.run_transfer", run)
+    monkeypatch.setattr("model.transfer.transferring.run_transfer", run)
     return asked
 
 

@@ -13,8 +13,8 @@ from model.training.recipe import Recipe
 from model.transfer.institutions import Institution
 from model.transfer.label_quality import judge_labeller
 from model.transfer.pace import Pace
-from model.transfer.run import BASELINES, MODEL, ModelCost, Row, Study, Transfer
 from model.transfer.scoring import score_institution
+from model.transfer.transferring import BASELINES, MODEL, ModelCost, Row, Study, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

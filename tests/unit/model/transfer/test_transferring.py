@@ -10,13 +10,13 @@ import pytest
 from model.errors import PromptRefusedError
 from model.transfer.institutions import read_institution
 from model.transfer.report import as_dict
-from model.transfer.run import Study, run_transfer
+from model.transfer.transferring import Study, run_transfer
 from tests.unit.model.transfer_samples import RECIPE, make_institutions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model.transfer.run import Transfer
+    from model.transfer.transferring import Transfer
 
 pytestmark = [
     pytest.mark.model,

@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("sklearn")
 pytest.importorskip("rouge_score")
 
-from model.drafting import run
+from model.drafting import by_recipe
+from model.drafting.by_recipe import Means, contenders, draft_by_recipe, names_of
 from model.drafting.recipe import AdapterPlan, ClassFilter, DraftingRecipe
-from model.drafting.run import Means, contenders, draft_by_recipe, names_of
 from model.training.recipe import Recipe
 from tests.unit.model.drafting_samples import ALL_CLEAR, make_reports
 
@@ -56,7 +56,7 @@ def test_without_classes_what_most_neighbours_say_is_said() -> None:
 def test_an_adapter_drafts_the_abnormal_ones_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(run, "write_drafts", writing("Large hiatal hernia.", ALL_CLEAR))
+    monkeypatch.setattr(by_recipe, "write_drafts", writing("Large hiatal hernia.", ALL_CLEAR))
     plan = PLAN.model_copy(update={"weight": 50.0})
     recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=plan)
 
@@ -68,7 +68,7 @@ def test_an_adapter_drafts_the_abnormal_ones_alone(
 def test_a_draft_that_a_check_refuses_is_no_candidate(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(run, "write_drafts", writing("Effusion of 4 cm on the right."))
+    monkeypatch.setattr(by_recipe, "write_drafts", writing("Effusion of 4 cm on the right."))
     plan = PLAN.model_copy(update={"weight": 50.0})
     recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=plan, checks=True)
 
@@ -88,7 +88,7 @@ def test_a_report_too_long_for_the_adapter_has_no_draft_by_whatever_asks_it(
     ) -> list[list[str] | None]:
         return [None, *(["Large hiatal hernia."] for _ in reports[1:])]
 
-    monkeypatch.setattr(run, "write_drafts", write_drafts)
+    monkeypatch.setattr(by_recipe, "write_drafts", write_drafts)
     recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=PLAN)
 
     drafted = draft_by_recipe(recipe, ASKED, TRAIN, Means(adapter=tmp_path), is_ablated=True)
@@ -107,8 +107,8 @@ def test_without_a_folder_an_adapter_is_prepared_from_the_abnormal_reports_alone
         learned.extend(rows)
         return tmp_path
 
-    monkeypatch.setattr(run, "prepare_adapter", prepare_adapter)
-    monkeypatch.setattr(run, "write_drafts", writing("Large hiatal hernia."))
+    monkeypatch.setattr(by_recipe, "prepare_adapter", prepare_adapter)
+    monkeypatch.setattr(by_recipe, "write_drafts", writing("Large hiatal hernia."))
     recipe = DraftingRecipe(name="mine", classes=ClassFilter(), adapter=PLAN)
 
     drafted = draft_by_recipe(recipe, ASKED, TRAIN)
