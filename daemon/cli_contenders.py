@@ -11,11 +11,12 @@ from daemon.cli_libraries import MODEL_LIBRARIES, require_libraries
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from model.drafting import DraftingRecipe
 
 ADAPTER = "adapter"
+REDRAFTED = "redrafted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Asked:
     limit: int | None
     recipe: Path | None
     is_ablated: bool
+    redrafts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,15 @@ class Contenders:
 
 
 def read_contenders(asked: Asked, *, has_train: bool) -> Contenders:
-    """Read --systems, --recipe and --against.
+    """Read --systems, --redrafts, --recipe and --against.
 
     Raises:
         ConfigurationError: One is not known, stands twice, or needs reports to learn from.
         EngineUnavailableError: A library that one needs is not installed.
     """
     names, own = _read_systems(asked, has_train=has_train)
+    if asked.redrafts:
+        names = _with_redrafted(names, dict(own))
     known = (*names, *dict(own))
     recipe, drafted_as = _read_recipe(asked, known, has_train=has_train)
     against = _read_against(asked.against, (*known, *drafted_as))
@@ -90,6 +94,15 @@ def _read_systems(
     if set(names) & set(NEED_TRAINING) and not has_train:
         raise ConfigurationError("neighbours_need_--train", "--systems")
     return names, own
+
+
+def _with_redrafted(names: Sequence[str], others: Collection[str]) -> list[str]:
+    """Let the adapter draft once more, as a daemon that makes redrafts."""
+    if ADAPTER not in names:
+        raise ConfigurationError("only_where_the_adapter_drafts", "--redrafts")
+    if REDRAFTED in others:
+        raise ConfigurationError("a_contender_has_this_name", f"--systems: {REDRAFTED}")
+    return [*names, REDRAFTED]
 
 
 def _read_recipe(

@@ -77,6 +77,15 @@ Against = Annotated[
 Encoder = Annotated[
     Path | None, typer.Option(help="Folder of an encoder for similarities; docs/EVALUATION.md.")
 ]
+Redrafts = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=16,
+        help="Show also what a daemon takes with so many model.redrafts: the adapter drafts again"
+        " what a check refuses.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many reports.")]
 Drafts = Annotated[Path | None, typer.Option(help="Write every draft here, as JSON lines.")]
 Html = Annotated[
@@ -102,6 +111,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
     ablate: Ablate = False,
     against: Against = None,
     encoder: Encoder = None,
+    redrafts: Redrafts = 0,
     limit: Limit = None,
     drafts: Drafts = None,
     html: Html = None,
@@ -111,9 +121,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
     """Score drafts beside baselines: a synthetic corpus by its truth, all else by the reference."""
     require_writable_folder(html, "--html")
     require_writable_file(drafts, "--drafts")
-    asked = Asked(data, adapter, base, systems, train, against, encoder, limit, recipe, ablate)
+    asked = Asked(
+        data, adapter, base, systems, train, against, encoder, limit, recipe, ablate, redrafts
+    )
     if _is_by_truth(asked, html):
-        judged = _judge(data, adapter or SHIPPED_ADAPTER, base, limit, is_card=card)
+        judged = _judge(asked, adapter or SHIPPED_ADAPTER, is_card=card)
         _write_drafts(drafts, judged.drafts)
         if as_json:
             print_json(judged.as_dict())
@@ -154,10 +166,9 @@ def _is_by_truth(asked: Asked, html: Path | None) -> bool:
     return True
 
 
-def _judge(
-    data: Path, adapter: Path, base: Path | None, limit: int | None, *, is_card: bool
-) -> Evaluation:
+def _judge(asked: Asked, adapter: Path, *, is_card: bool) -> Evaluation:
     """Hold an adapter against a corpus's truth."""
+    data = asked.data
     for name in ("train.jsonl", "test.jsonl"):
         if not (data / name).is_file():
             raise ConfigurationError("corpus_file_missing", str(data / name))
@@ -167,10 +178,15 @@ def _judge(
     require_libraries("model", *MODEL_LIBRARIES, "rouge_score")
     from model.evaluation import run_evaluation
 
-    total = _count_reports(data / "test.jsonl", limit)
+    total = _count_reports(data / "test.jsonl", asked.limit)
     with _drafting(total) as advance:
         evaluation = run_evaluation(
-            data=data, adapter=adapter, base=base, limit=limit, advance=advance
+            data=data,
+            adapter=adapter,
+            base=asked.base,
+            limit=asked.limit,
+            redrafts_max=asked.redrafts,
+            advance=advance,
         )
     if is_card:
         from model.training.card import add_evaluation
@@ -194,7 +210,8 @@ def _compare(asked: Asked) -> Comparison:
     train = [] if train_file is None else read_reports(train_file)
     metrics, notes = _weighted_metrics(asked.encoder)
     with _drafting(len(reports) if ADAPTER in who.names else 0) as advance:
-        means = Means(train, asked.adapter or SHIPPED_ADAPTER, asked.base, who.own, advance)
+        adapter = asked.adapter or SHIPPED_ADAPTER
+        means = Means(train, adapter, asked.base, who.own, asked.redrafts, advance)
         drafts = draft_all(who.names, reports, means)
     if who.recipe is not None:
         drafted = draft(

@@ -35,7 +35,7 @@ class RowNoise(LogitsProcessor):
         del input_ids
         noisy = scores.clone()
         for row, generator in self._generators.items():
-            # In 64 bits, as in 32 one of a few thousand tokens would now and then be infinite.
+            # In 64 bits: 32 are so coarse that now and then a token could not be drawn at all.
             uniform = torch.rand(scores.shape[1], generator=generator, dtype=torch.float64)
             gumbel = -torch.log(-torch.log(uniform))
             noisy[row] += (TEMPERATURE * gumbel).to(scores)

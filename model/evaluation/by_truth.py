@@ -15,7 +15,7 @@ from mappings.domain import Draft, EngineIdentity, FinishReason
 from model.corpora.schema import read_corpus
 from model.engines.extractive import ExtractiveEngine
 from model.errors import CorpusUnreadableError
-from model.evaluation.engine_drafts import ADAPTER, draft_with_engine, load_adapter
+from model.evaluation.engine_drafts import draft_with_adapter, draft_with_engine
 from model.evaluation.neighbours import NeighbourIndex
 from model.evaluation.reports import on_same_reports, readable_draft
 from model.evaluation.truth import known_report
@@ -32,7 +32,7 @@ from model.synth.corpus import ENGLISH
 from model.synth.lexicon import group_of, lexicon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from model.corpora.schema import CorpusRow
@@ -88,6 +88,7 @@ def run_evaluation(
     adapter: Path | None,
     base: Path | None = None,
     limit: int | None = None,
+    redrafts_max: int = 0,
     split: Split = "test",
     advance: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
@@ -98,9 +99,9 @@ def run_evaluation(
         adapter: Folder of the adapter; None measures the baselines alone, without torch.
         base: Folder of the base model; None for the demo base.
         limit: Take the first so many English reports; None takes all. Regions take turns.
+        redrafts_max: With redrafts, what the daemon would take is a system of its own.
         split: Part of the corpus; training never saw the sentences of ``test``.
-        advance: Called with the number of the adapter's drafts just written: the baselines take
-            no time.
+        advance: Called with the number of the adapter's first drafts just written.
 
     Returns:
         The numbers and the drafts.
@@ -115,14 +116,10 @@ def run_evaluation(
     asked = [report for report in everyone if report.language == ENGLISH][:limit]
     written: dict[str, Sequence[Draft | None]] = {}
     if adapter is not None:
-        engine = load_adapter(adapter, base)
-        written[ADAPTER] = draft_with_engine(engine, asked, ADAPTER, advance)
+        written |= draft_with_adapter(adapter, base, asked, redrafts_max, advance)
     written |= _draft_without_model(asked, list(read_corpus(data / "train.jsonl")))
     reports, drafts = on_same_reports(asked, written, str(path))
-    scored = {
-        name: [score_draft(*pair) for pair in zip(reports, drafted, strict=True)]
-        for name, drafted in drafts.items()
-    }
+    scored = {name: _scored(reports, drafted) for name, drafted in drafts.items()}
     return Evaluation(
         split=split,
         reports=len(reports),
@@ -132,11 +129,7 @@ def run_evaluation(
         counts=count_scores(scored["reference"]),
         other_languages=sum(report.language != ENGLISH for report in everyone),
         parts=score_parts(reports, scored),
-        drafts=tuple(
-            _readable(report, name, draft, score)
-            for name, drafted in drafts.items()
-            for report, draft, score in zip(reports, drafted, scored[name], strict=True)
-        ),
+        drafts=tuple(_readable(reports, drafts, scored)),
     )
 
 
@@ -191,9 +184,23 @@ def _read_known(path: Path) -> list[KnownReport]:
     return reports
 
 
-def _readable(report: KnownReport, system: str, draft: Draft, score: Scored) -> dict[str, Any]:
+def _scored(reports: Sequence[KnownReport], drafts: Sequence[Draft]) -> list[Scored]:
+    return [score_draft(*pair) for pair in zip(reports, drafts, strict=True)]
+
+
+def _readable(
+    reports: Sequence[KnownReport],
+    drafts: Mapping[str, Sequence[Draft]],
+    scored: Mapping[str, Sequence[Scored]],
+) -> Iterator[dict[str, Any]]:
+    for system, drafted in drafts.items():
+        for report, draft, score in zip(reports, drafted, scored[system], strict=True):
+            yield readable_draft(report, system, draft.text) | _told(score)
+
+
+def _told(score: Scored) -> dict[str, Any]:
     judgement = score.judgement
-    return readable_draft(report, system, draft.text) | {
+    return {
         "rouge_l": round(score.shares["rouge_l"][0], 4),
         "wrong_side": judgement.has_wrong_side,
         "wrong_number": judgement.has_wrong_number,

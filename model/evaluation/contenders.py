@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.engines.extractive import ALL_NORMAL, ExtractiveEngine
-from model.evaluation.engine_drafts import ADAPTER, draft_with_engine, load_adapter
+from model.evaluation.engine_drafts import ADAPTER, draft_with_adapter, draft_with_engine
 from model.evaluation.neighbours import CONSENSUS_OF, NeighbourIndex, consensus
 from model.evaluation.reports import read_drafts
 
@@ -36,6 +36,7 @@ class Means:
         adapter: Folder of the adapter, where one drafts.
         base: Folder of its base; None for the demo base.
         drafts: Files of somebody's own drafts, by the contender's name.
+        redrafts_max: How many redrafts may follow a draft of the adapter's that a check refuses.
         advance: Called with the number of the adapter's drafts just written.
     """
 
@@ -43,6 +44,7 @@ class Means:
     adapter: Path | None = None
     base: Path | None = None
     drafts: tuple[tuple[str, Path], ...] = ()
+    redrafts_max: int = 0
     advance: Callable[[int], None] = lambda _: None
 
 
@@ -52,7 +54,8 @@ def draft_all(
     """Let each contender draft every report.
 
     Args:
-        names: Of ``NAMES``; those of ``NEED_TRAINING`` need ``means.train``.
+        names: Of ``NAMES``; those of ``NEED_TRAINING`` need ``means.train``. ``REDRAFTED``, too,
+            where ``means`` has redrafts.
         reports: What is judged.
         means: What they draw on; its ``drafts`` are added at the end.
 
@@ -69,8 +72,10 @@ def draft_all(
     if "extractive" in names:
         drafts["extractive"] = _texts(draft_with_engine(ExtractiveEngine(), reports))
     if ADAPTER in names and means.adapter is not None:
-        engine = load_adapter(means.adapter, means.base)
-        drafts[ADAPTER] = _texts(draft_with_engine(engine, reports, ADAPTER, means.advance))
+        written = draft_with_adapter(
+            means.adapter, means.base, reports, means.redrafts_max, means.advance
+        )
+        drafts |= {name: _texts(drafted) for name, drafted in written.items()}
     return {name: drafts[name] for name in names} | own
 
 

@@ -13,7 +13,9 @@ pytest.importorskip("rouge_score")
 from daemon.cli_contenders import Asked, Contenders, read_contenders
 from daemon.errors import ConfigurationError
 
-ASKED = Asked(Path("data.jsonl"), None, None, None, None, None, None, None, None, is_ablated=False)
+ASKED = Asked(
+    Path("data.jsonl"), None, None, None, None, None, None, None, None, is_ablated=False, redrafts=0
+)
 
 
 def read(*, has_train: bool = True, **told: object) -> Contenders:
@@ -37,6 +39,12 @@ def test_files_of_drafts_go_by_their_names() -> None:
     )
 
 
+def test_redrafts_make_a_contender_that_others_can_be_held_against() -> None:
+    who = read(systems="constant, adapter", redrafts=4, against="redrafted")
+
+    assert who.names == ["constant", "adapter", "redrafted"]
+
+
 @pytest.mark.parametrize(
     ("told", "where"),
     [
@@ -47,6 +55,8 @@ def test_files_of_drafts_go_by_their_names() -> None:
         ({"systems": ","}, "--systems"),
         ({"systems": "nearest", "has_train": False}, "--systems"),
         ({"against": "nobody"}, "--against"),
+        ({"redrafts": 4}, "--redrafts"),
+        ({"redrafts": 4, "systems": "adapter, redrafted=x"}, "--systems: redrafted"),
         ({"is_ablated": True}, "--ablate"),
         ({"recipe": Path("mine.yaml"), "has_train": False}, "--recipe"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +20,13 @@ from tests.unit.model.evaluation.test_engine_drafts import CHARACTERS_MAX, Recor
 from tests.unit.model.tiny_base import make_corpus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from click.testing import Result
+
+    from mappings.domain import Draft
+    from model.engine import Prepared
 
 for library in cli_evaluate.METRIC_LIBRARIES:
     pytest.importorskip(library)
@@ -286,13 +291,40 @@ def test_a_corpus_report_too_long_for_the_adapter_is_told_beside_the_numbers(
     long = json.loads(lines[0])
     long["findings"] += " Clear." * CHARACTERS_MAX
     (corpus / "test.jsonl").write_text("".join((json.dumps(long) + "\n", *lines[1:])))
-    monkeypatch.setattr("model.evaluation.by_truth.load_adapter", lambda *_: Recorder())
+    monkeypatch.setattr("model.evaluation.engine_drafts.load_adapter", lambda *_: Recorder())
 
     shown = call("evaluate", "--data", corpus).stdout
     printed = json.loads(call("evaluate", "--data", corpus, "--json").stdout)
 
     assert "5 reports of test; 1 left out, too long for a base" in shown
     assert (printed["reports"], printed["left_out"]) == (5, 1)
+
+
+class Refused(Recorder):
+    """Contradicts each report's truth at first, and copies what is abnormal when asked again."""
+
+    def generate(self, batch: Sequence[Prepared]) -> list[Draft]:
+        return [
+            draft if one.prompt.redraft else replace(draft, text="97 mm mass.")
+            for one, draft in zip(batch, super().generate(batch), strict=True)
+        ]
+
+
+def test_redrafts_are_judged_beside_the_first_drafts(
+    corpus: Path, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("model.evaluation.engine_drafts.load_adapter", lambda *_: Refused())
+    asked = ("--redrafts", 2, "--json")
+
+    by_truth = json.loads(call("evaluate", "--data", corpus, *asked).stdout)["systems"]
+    systems = ("--systems", "constant,adapter", "--against", "redrafted")
+    compared = json.loads(call("evaluate", "--data", reports, *systems, *asked).stdout)
+
+    assert [by_truth[who]["withheld"] for who in ("adapter", "redrafted")] == [1, 0]
+    assert by_truth["adapter"]["shown_fault"] is None
+    assert list(compared["parts"]["all"]["contenders"]) == ["constant", "adapter", "redrafted"]
+    assert {test["against"] for test in compared["tests"]} == {"redrafted"}
 
 
 def test_an_adapter_that_is_not_there_is_refused(corpus: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.errors import CorpusUnreadableError, PromptRefusedError
-from model.evaluation import MEANING, by_truth, run_evaluation
+from model.evaluation import MEANING, engine_drafts, run_evaluation
 from model.evaluation.by_truth import baseline_draft, normal_sentence
 from model.evaluation.truth import known_report
 from model.synth import Counts, read_rows, write_corpus
@@ -97,7 +97,7 @@ def test_a_report_too_long_for_the_adapter_is_counted_and_left_out_of_every_syst
         "".join(json.dumps(row) + "\n" for row in (first, *others))
     )
     (tmp_path / "train.jsonl").write_bytes((small_corpus / "train.jsonl").read_bytes())
-    monkeypatch.setattr(by_truth, "load_adapter", lambda *_: Recorder())
+    monkeypatch.setattr(engine_drafts, "load_adapter", lambda *_: Recorder())
     done: list[int] = []
 
     evaluation = run_evaluation(data=tmp_path, adapter=tmp_path, advance=done.append)

@@ -11,7 +11,7 @@ from mappings.domain import Region
 from model.corpora.schema import CorpusRow
 from model.engines.extractive import ALL_NORMAL
 from model.errors import CorpusUnreadableError
-from model.evaluation import contenders
+from model.evaluation import contenders, engine_drafts
 from model.evaluation.contenders import BASELINES, Means, draft_all
 from tests.unit.model.evaluation.test_engine_drafts import Recorder
 
@@ -64,13 +64,24 @@ def test_the_adapter_drafts_by_its_own_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     engine, done = Recorder(), list[int]()
-    monkeypatch.setattr(contenders, "load_adapter", lambda *_: engine)
+    monkeypatch.setattr(engine_drafts, "load_adapter", lambda *_: engine)
 
     drafts = draft_all(["adapter"], REPORTS, Means(adapter=tmp_path, advance=done.append))
 
     assert drafts["adapter"][0] == "There is a small left effusion."
     assert {one.prompt.adapter for batch in engine.batches for one in batch} == {"adapter"}
     assert sum(done) == len(REPORTS)
+
+
+def test_the_redrafted_adapter_is_a_contender_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engine_drafts, "load_adapter", lambda *_: Recorder())
+
+    means = Means(adapter=tmp_path, redrafts_max=1)
+    drafts = draft_all(["redrafted", "adapter"], REPORTS, means)
+
+    assert list(drafts) == ["redrafted", "adapter"]
 
 
 def test_what_is_too_long_for_one_has_no_draft_by_it() -> None:

@@ -11,11 +11,17 @@ from model.corpora.schema import parse_row
 from model.engine import Prepared
 from model.engines.extractive import ExtractiveEngine
 from model.errors import EngineUnavailableError, PromptRefusedError
-from model.evaluation.engine_drafts import BATCH_ROWS, draft_with_engine, load_adapter
+from model.evaluation import engine_drafts
+from model.evaluation.engine_drafts import (
+    BATCH_ROWS,
+    draft_with_adapter,
+    draft_with_engine,
+    load_adapter,
+)
 from model.synth.corpus import report_row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from mappings.domain import Draft, Prompt
@@ -67,6 +73,51 @@ def test_what_is_too_long_has_no_draft_and_counts_as_done(times: int) -> None:
 
     assert [draft is None for draft in drafts] == [True, False, False]
     assert sum(done) == 3
+
+
+class Faulty(Recorder):
+    """Gives a size that no report has until it is asked for the redraft that ends this."""
+
+    def __init__(self, good: Mapping[str, int]) -> None:
+        super().__init__()
+        self._good = good
+
+    def generate(self, batch: Sequence[Prepared]) -> list[Draft]:
+        return [
+            draft
+            if one.prompt.redraft >= self._good.get(one.prompt.findings, 0)
+            else replace(draft, text=f"A mass of 97{one.prompt.redraft} mm.")
+            for one, draft in zip(batch, super().generate(batch), strict=True)
+        ]
+
+
+def test_only_what_a_check_refuses_is_drafted_again_and_the_daemons_choice_stands_beside(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reports = REPORTS[:4]
+    second, never, long = reports[1].findings, reports[2].findings, reports[3]
+    reports[3] = replace(long, findings="Clear lungs. " * 200)
+    engine = Faulty({second: 2, never: 9})
+    monkeypatch.setattr(engine_drafts, "load_adapter", lambda *_: engine)
+
+    drafts = draft_with_adapter(tmp_path, None, reports, 3)
+
+    good = texts(draft_with_engine(ExtractiveEngine(), reports[:3]))
+    fault = "A mass of 970 mm."
+    assert texts(drafts["adapter"]) == [good[0], fault, fault, None]
+    assert texts(drafts["redrafted"]) == [good[0], good[1], fault, None]
+    asked = [(one.prompt.findings, one.prompt.redraft) for some in engine.batches for one in some]
+    again = [one for one in asked if one[1]]
+    assert sorted(again) == sorted([(second, 1), (second, 2), (never, 1), (never, 2), (never, 3)])
+    assert len(engine.batches) == 4
+
+
+def test_without_redrafts_the_adapter_drafts_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engine_drafts, "load_adapter", lambda *_: Recorder())
+
+    assert list(draft_with_adapter(tmp_path, None, REPORTS[:2])) == ["adapter"]
 
 
 def test_an_adapter_that_is_not_there_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
