@@ -50,7 +50,10 @@ def plot_bars(parts: Sequence[Part], metric: str) -> str:
 
 
 def plot_missed(part: Part) -> str:
-    """Draw each contender by its ROUGE-L and its share of missed abnormals: best is below right."""
+    """Draw each contender by its ROUGE-L and its share of missed abnormals: best is below right.
+
+    A point has its contender's number: names would lie over each other.
+    """
     inner = SIDE - 2 * MARGIN
     drawn = [
         (
@@ -64,15 +67,24 @@ def plot_missed(part: Part) -> str:
         at = inner * percent / 100
         drawn.append(_text(MARGIN + at, SIDE - MARGIN + 18, str(percent), anchor="middle"))
         drawn.append(_text(MARGIN - 6, SIDE - MARGIN - at + 4, str(percent), anchor="end"))
-    for place, (who, one) in enumerate(part.contenders.items()):
+    for number, (who, one) in enumerate(part.contenders.items(), 1):
         gained, missed = one.value("rouge_l"), one.value("missed_abnormal")
         if gained is None or missed is None:
             continue
         x, y = MARGIN + inner * gained, SIDE - MARGIN - inner * missed
-        colour = COLOURS[place % len(COLOURS)]
-        drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-        drawn.append(_text(x + 9, y + 4, who))
-    return _svg(SIDE + 120, SIDE, drawn)
+        line, colour = MARGIN + number * LINE, COLOURS[(number - 1) % len(COLOURS)]
+        drawn += [
+            _circle(x, y, colour),
+            # Beside it or above it in turn: two that nearly meet can be read.
+            _text(x + 8, y + 4, str(number)) if number % 2 else _text(x - 4, y - 8, str(number)),
+            _circle(SIDE, line - 4, colour),
+            _text(SIDE + 12, line, f"{number} {who}"),
+        ]
+    return _svg(WIDTH, max(SIDE, MARGIN + (len(part.contenders) + 1) * LINE), drawn)
+
+
+def _circle(x: float, y: float, colour: str) -> str:
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>'
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start") -> str:

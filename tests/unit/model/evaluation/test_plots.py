@@ -39,10 +39,20 @@ def test_a_bar_is_as_long_as_its_number_and_its_line_spans_the_interval() -> Non
 
 
 def test_who_gains_more_stands_to_the_right_and_who_misses_more_above() -> None:
-    low, high = elements(plot_missed(PART), "circle")
+    low, _, high, _ = elements(plot_missed(PART), "circle")
 
     assert float(low.get("cx", "0")) < float(high.get("cx", "0"))
     assert float(low.get("cy", "0")) > float(high.get("cy", "0"))
+
+
+def test_points_that_lie_together_are_told_by_their_numbers() -> None:
+    part = Part("all", 9, {"one": contender(0.5, 0.1), "other": contender(0.5, 0.1)})
+
+    drawn = plot_missed(part)
+
+    texts = {one.text: float(one.get("y", "0")) for one in elements(drawn, "text")}
+    assert {"1", "2", "1 one", "2 other"} <= texts.keys()
+    assert texts["1 one"] != texts["2 other"]
 
 
 def test_what_has_no_number_has_no_mark() -> None:
