@@ -1,12 +1,10 @@
-"""Plots of a comparison as SVG text: bars with their intervals, and ROUGE-L against missed.
-
-Written by hand: two plain charts are no reason to install a plotting library with the product.
-"""
+"""Plots of a comparison as SVG text: bars with their intervals, and ROUGE-L against missed."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
+
+from model.svg import draw_picture, draw_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,14 +26,14 @@ def plot_bars(parts: Sequence[Part], metric: str) -> str:
         for place, (who, one) in enumerate(part.contenders.items())
     ]
     scale = (WIDTH - LEFT - RIGHT) / 1.0
-    drawn = [_text(LEFT, 20, f"{metric}, percent, with 95 % interval")]
+    drawn = [draw_text(LEFT, 20, f"{metric}, percent, with 95 % interval")]
     for line, (label, place, told) in enumerate(bars):
         if told is None:
             continue
         y = TOP + line * LINE
         middle = y + LINE / 2 - 2
         drawn += [
-            _text(LEFT - 8, middle + 4, label, anchor="end"),
+            draw_text(LEFT - 8, middle + 4, label, anchor="end"),
             (
                 f'<rect x="{LEFT}" y="{y}" width="{told.mean * scale:.1f}" height="{LINE - 5}"'
                 f' fill="{COLOURS[place % len(COLOURS)]}"/>'
@@ -44,9 +42,9 @@ def plot_bars(parts: Sequence[Part], metric: str) -> str:
                 f'<line x1="{LEFT + told.low * scale:.1f}" x2="{LEFT + told.high * scale:.1f}"'
                 f' y1="{middle}" y2="{middle}" stroke="#222" stroke-width="2"/>'
             ),
-            _text(LEFT + told.high * scale + 6, middle + 4, f"{told.mean * 100:.1f}"),
+            draw_text(LEFT + told.high * scale + 6, middle + 4, f"{told.mean * 100:.1f}"),
         ]
-    return _svg(WIDTH, TOP + len(bars) * LINE + 10, drawn)
+    return draw_picture(WIDTH, TOP + len(bars) * LINE + 10, drawn)
 
 
 def plot_missed(part: Part) -> str:
@@ -60,13 +58,13 @@ def plot_missed(part: Part) -> str:
             f'<rect x="{MARGIN}" y="{MARGIN}" width="{inner}" height="{inner}" fill="none"'
             ' stroke="#999"/>'
         ),
-        _text(SIDE / 2, SIDE - 16, "ROUGE-L, percent", anchor="middle"),
-        _text(MARGIN, 24, "missed abnormals, percent"),
+        draw_text(SIDE / 2, SIDE - 16, "ROUGE-L, percent", anchor="middle"),
+        draw_text(MARGIN, 24, "missed abnormals, percent"),
     ]
     for percent in (0, 50, 100):
         at = inner * percent / 100
-        drawn.append(_text(MARGIN + at, SIDE - MARGIN + 18, str(percent), anchor="middle"))
-        drawn.append(_text(MARGIN - 6, SIDE - MARGIN - at + 4, str(percent), anchor="end"))
+        drawn.append(draw_text(MARGIN + at, SIDE - MARGIN + 18, str(percent), anchor="middle"))
+        drawn.append(draw_text(MARGIN - 6, SIDE - MARGIN - at + 4, str(percent), anchor="end"))
     for number, (who, one) in enumerate(part.contenders.items(), 1):
         gained, missed = one.value("rouge_l"), one.value("missed_abnormal")
         if gained is None or missed is None:
@@ -76,24 +74,14 @@ def plot_missed(part: Part) -> str:
         drawn += [
             _circle(x, y, colour),
             # Beside it or above it in turn: two that nearly meet can be read.
-            _text(x + 8, y + 4, str(number)) if number % 2 else _text(x - 4, y - 8, str(number)),
+            draw_text(x + 8, y + 4, str(number))
+            if number % 2
+            else draw_text(x - 4, y - 8, str(number)),
             _circle(SIDE, line - 4, colour),
-            _text(SIDE + 12, line, f"{number} {who}"),
+            draw_text(SIDE + 12, line, f"{number} {who}"),
         ]
-    return _svg(WIDTH, max(SIDE, MARGIN + (len(part.contenders) + 1) * LINE), drawn)
+    return draw_picture(WIDTH, max(SIDE, MARGIN + (len(part.contenders) + 1) * LINE), drawn)
 
 
 def _circle(x: float, y: float, colour: str) -> str:
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>'
-
-
-def _text(x: float, y: float, text: str, *, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _svg(width: int, height: int, drawn: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-        f' width="{width}" height="{height}" font-family="system-ui, sans-serif" font-size="12">\n'
-        f'<rect width="{width}" height="{height}" fill="#fff"/>\n' + "\n".join(drawn) + "\n</svg>\n"
-    )

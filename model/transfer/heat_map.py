@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from model.svg import draw_picture, draw_text
 from model.transfer.scoring import REPORTS_MIN, WHOLE
 
 if TYPE_CHECKING:
@@ -30,17 +31,19 @@ def draw_heat_map(rows: Sequence[Row], metric: str, columns: Sequence[tuple[str,
         metric: Of ``scoring.MEANING``; 0..1.
         columns: Institution and body system (or ``all``), those of an institution together.
     """
-    drawn = [_text(10, 20, f"{metric}, percent; grey: n too small (under {REPORTS_MIN} reports)")]
+    drawn = [
+        draw_text(10, 20, f"{metric}, percent; grey: n too small (under {REPORTS_MIN} reports)")
+    ]
     places = _places(columns)
     for (institution, system), x in zip(columns, places, strict=True):
         label = f"{institution}: {system}"
         drawn.append(_slanted(x + WIDE / 2, TOP - 8, label))
     for line, row in enumerate(rows):
         y = TOP + line * HIGH
-        drawn.append(_text(LEFT - 8, y + 16, f"{row.trained_on}: {row.writer}", anchor="end"))
+        drawn.append(draw_text(LEFT - 8, y + 16, f"{row.trained_on}: {row.writer}", anchor="end"))
         for (institution, system), x in zip(columns, places, strict=True):
             drawn += _cell(row, metric, institution, system, (x, y))
-    return _svg(places[-1] + WIDE + 140, TOP + len(rows) * HIGH + 12, drawn)
+    return draw_picture(places[-1] + WIDE + 140, TOP + len(rows) * HIGH + 12, drawn)
 
 
 def columns_of(rows: Sequence[Row], systems: Sequence[str]) -> list[tuple[str, str]]:
@@ -81,7 +84,7 @@ def _cell(
             f'<rect x="{x + 1}" y="{y + 1}" width="{WIDE - 2}" height="{HIGH - 2}"'
             f' fill="{fill}"{frame}/>'
         ),
-        _text(
+        draw_text(
             x + WIDE / 2,
             y + 16,
             told if value is None else f"{value * 100:.0f}",
@@ -96,20 +99,6 @@ def _colour(value: float) -> str:
     return "#" + "".join(f"{round(247 + (dark - 247) * share):02x}" for dark in DARK)
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", ink: str = "#222") -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{ink}">{escape(text)}</text>'
-    )
-
-
 def _slanted(x: float, y: float, text: str) -> str:
     turned = f'transform="rotate(-50 {x:.1f} {y:.1f})"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {turned} fill="#222">{escape(text)}</text>'
-
-
-def _svg(width: int, height: int, drawn: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-        f' width="{width}" height="{height}" font-family="system-ui, sans-serif" font-size="12">\n'
-        f'<rect width="{width}" height="{height}" fill="#fff"/>\n' + "\n".join(drawn) + "\n</svg>\n"
-    )
