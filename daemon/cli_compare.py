@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from model.comparing.ablation import ReportSet
     from model.corpora.schema import CorpusRow
-    from model.evaluation.comparison import Source
+    from model.evaluation.by_reference import Source
     from model.pages import Section
     from model.prompt import PromptPlan
     from model.training import Recipe
@@ -228,7 +228,7 @@ def _read(path: Path, limit: int | None) -> tuple[CorpusRow, ...]:
 
 
 def _source(path: Path) -> Source:
-    from model.evaluation.comparison import Source
+    from model.evaluation.by_reference import Source
 
     return Source(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from model.evaluation import Evaluation
-    from model.evaluation.comparison import Comparison, WeightedMetric
+    from model.evaluation.by_reference import Comparison, WeightedMetric
 
 ERRORS = Console(stderr=True)
 SHIPPED_ADAPTER = Path(model.__file__).parent / "demo_adapter"
@@ -198,7 +198,7 @@ def _judge(asked: Asked, adapter: Path, *, is_card: bool) -> Evaluation:
 def _compare(asked: Asked) -> Comparison:
     """Draft by every system and score against the radiologist's impressions."""
     require_libraries("evaluation", *METRIC_LIBRARIES)
-    from model.evaluation.comparison import Source, run_comparison
+    from model.evaluation.by_reference import Source, run_comparison
     from model.evaluation.contenders import Means, draft_all
     from model.evaluation.reports import read_reports
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from model.corpora.asking import prompts_of
 from model.costs import Cost, Meter
 from model.errors import PromptRefusedError
-from model.evaluation.comparison import run_comparison
+from model.evaluation.by_reference import run_comparison
 from model.evaluation.intervals import holm
 from model.prompt import VARIANTS, PromptPlan, Variant
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mappings.domain import Prompt
     from model.corpora.asking import Writer
     from model.corpora.schema import CorpusRow
-    from model.evaluation.comparison import Comparison, Source, Test
+    from model.evaluation.by_reference import Comparison, Source, Test
 
 AGAINST: Variant = "both"
 

@@ -13,7 +13,7 @@ from model.prompt import VARIANTS
 if TYPE_CHECKING:
     from model.comparing.ablation import AblatedSet, Ablation
     from model.costs import Cost
-    from model.evaluation.comparison import Contender, Part
+    from model.evaluation.by_reference import Contender, Part
 
 SHOWN = (
     "rouge_1",

@@ -21,7 +21,7 @@ from model.corpora.schema import render_row
 from model.costs import Meter
 from model.engines.weights import count_parameters, digest_of
 from model.errors import EngineUnavailableError, PromptRefusedError, RecipeRefusedError
-from model.evaluation.comparison import run_comparison
+from model.evaluation.by_reference import run_comparison
 from model.evaluation.contenders import BASELINES, Means, draft_all
 from model.evaluation.reports import read_reports
 from model.prompt import DEFAULT_PLAN
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from model.comparing.cells import Cell
     from model.corpora.asking import Writer
     from model.corpora.schema import CorpusRow
-    from model.evaluation.comparison import Comparison, Source
+    from model.evaluation.by_reference import Comparison, Source
     from model.training import Recipe
 
 ALONE = 3

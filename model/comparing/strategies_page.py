@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from model.comparing.cells import Cell
     from model.comparing.outcomes import Outcome
     from model.comparing.running import Compared
-    from model.evaluation.comparison import Contender
+    from model.evaluation.by_reference import Contender
 
 METRICS = {
     "ROUGE-1": "rouge_1",

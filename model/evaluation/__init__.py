@@ -1,8 +1,9 @@
-"""Score drafts: against a synthetic corpus's exact truth, or against anyone's impressions.
+"""Score drafts in two ways, which share who drafts, the overlap of words, and the same reports.
 
-The truth (``by_truth.py``) says how well an engine keeps to the findings of invented reports; a
-comparison (``comparison.py``) holds text against text. Neither tells accuracy on patients, and no
-threshold is set here.
+``by_truth.py`` holds them against what a synthetic corpus knows of its findings (``truth.py``,
+``truth_scores.py``): how well an engine keeps to invented reports. ``by_reference.py`` holds text
+against anyone's impressions (``content.py``, ``intervals.py``). Neither tells accuracy on patients,
+and no threshold is set here.
 """
 
 from model.evaluation.by_truth import Evaluation, run_evaluation

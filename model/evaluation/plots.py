@@ -9,7 +9,7 @@ from model.svg import draw_picture, draw_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model.evaluation.comparison import Part
+    from model.evaluation.by_reference import Part
 
 WIDTH = 720
 LEFT, RIGHT, TOP, LINE = 250, 60, 34, 20

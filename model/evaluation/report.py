@@ -14,7 +14,7 @@ from model.pages import Page, Section, write_page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model.evaluation.comparison import Comparison, Contender, Test
+    from model.evaluation.by_reference import Comparison, Contender, Test
 
 IN_PERCENT_NOT = ("words", "reference_words")
 SHORT = ("rouge_l", "missed_abnormal", "invented_abnormal", "words")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from model.evaluation.comparison import score_drafts
+from model.evaluation.by_reference import score_drafts
 from model.evaluation.overlap import corpus_overlap
 from model.transfer.labeller import has_labels, labels_of
 from model.transfer.ratios import interval_of

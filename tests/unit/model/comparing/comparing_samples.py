@@ -9,7 +9,7 @@ from mappings.domain import Modality, Region
 from model.comparing.ablation import ReportSet
 from model.corpora.schema import CorpusRow
 from model.errors import PromptRefusedError
-from model.evaluation.comparison import Source
+from model.evaluation.by_reference import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -59,7 +59,7 @@ def ran(small_corpus: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFa
     from model.comparing.cells import default_recipes, plan_cells
     from model.comparing.running import Asked, Watch, compare_cells
     from model.evaluation import intervals
-    from model.evaluation.comparison import Source
+    from model.evaluation.by_reference import Source
     from model.evaluation.reports import read_reports
 
     recipes = default_recipes(["lora", "prompt"], steps=2, threads=1)

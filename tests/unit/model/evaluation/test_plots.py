@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from model.evaluation.comparison import Contender, Part
+from model.evaluation.by_reference import Contender, Part
 from model.evaluation.intervals import Interval
 from model.evaluation.plots import plot_bars, plot_missed
 

@@ -11,15 +11,15 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from model.evaluation.comparison import MEANING, Source, run_comparison
+from model.evaluation.by_reference import MEANING, Source, run_comparison
 from model.evaluation.report import as_dict, page_of, sections_of, write_report
 from model.pages import render_html, render_markdown
-from tests.unit.model.evaluation.test_comparison import DRAFTS, REPORTS
+from tests.unit.model.evaluation.test_by_reference import DRAFTS, REPORTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model.evaluation.comparison import Comparison
+    from model.evaluation.by_reference import Comparison
 
 
 @pytest.fixture(scope="module")

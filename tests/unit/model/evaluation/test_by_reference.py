@@ -6,7 +6,7 @@ import pytest
 
 from mappings.domain import Modality
 from model.corpora.schema import CorpusRow
-from model.evaluation.comparison import MEANING, TESTED, Comparison, Source, run_comparison
+from model.evaluation.by_reference import MEANING, TESTED, Comparison, Source, run_comparison
 
 for library in ("nltk", "numpy", "rouge_score", "sacrebleu", "scipy"):
     pytest.importorskip(library)
