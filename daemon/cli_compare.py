@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from model.comparing.ablation import ReportSet
     from model.corpora.schema import CorpusRow
-    from model.evaluation.by_reference import Source
     from model.pages import Section
     from model.prompt import PromptPlan
     from model.training import Recipe
@@ -121,6 +119,7 @@ def compare(  # noqa: PLR0913, PLR0917 - an option each
     from model.comparing.cells import plan_cells
     from model.comparing.running import Asked, Watch, compare_cells
     from model.comparing.strategies_page import compared_as_dict, strategies_page, table_of
+    from model.evaluation.by_reference import Source
     from model.pages import write_page
 
     file = _require_file(data / "dev.jsonl")
@@ -132,7 +131,7 @@ def compare(  # noqa: PLR0913, PLR0917 - an option each
             began=lambda what, total: progress.reset(task, description=what, total=total),
             advanced=lambda count: progress.advance(task, count),
         )
-        compared = compare_cells(cells, asked, _source(file), watch)
+        compared = compare_cells(cells, asked, Source.of(file), watch)
     write_page(out, strategies_page(compared))
     if as_json:
         print_json(compared_as_dict(compared))
@@ -203,13 +202,14 @@ def _split(told: str) -> list[str]:
 
 def _sets(data: Path, split: str, external: Sequence[Path], limit: int | None) -> list[ReportSet]:
     from model.comparing.ablation import ReportSet
+    from model.evaluation.by_reference import Source
 
     files = {f"internal {split}": data / f"{split}.jsonl"}
     files |= {f"external {path.stem}": path for path in external}
     if len(files) <= len(external):
         raise ConfigurationError("two_files_of_one_name", "--external")
     return [
-        ReportSet(name, _source(_require_file(path)), _read(path, limit))
+        ReportSet(name, Source.of(_require_file(path)), _read(path, limit))
         for name, path in files.items()
     ]
 
@@ -225,12 +225,6 @@ def _read(path: Path, limit: int | None) -> tuple[CorpusRow, ...]:
     from model.evaluation.reports import read_reports
 
     return tuple(read_reports(path)[:limit])
-
-
-def _source(path: Path) -> Source:
-    from model.evaluation.by_reference import Source
-
-    return Source(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _require_file(path: Path) -> Path:

@@ -7,7 +7,6 @@ compared with the radiologist's impression, baselines always beside.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import contextmanager
 from pathlib import Path
@@ -227,7 +226,7 @@ def _compare(asked: Asked) -> Comparison:
     return run_comparison(
         reports,
         drafts,
-        source=Source(asked.data.name, hashlib.sha256(file.read_bytes()).hexdigest()),
+        source=Source.of(file, asked.data.name),
         train=train,
         metrics=metrics,
         notes=notes,

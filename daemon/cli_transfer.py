@@ -21,8 +21,8 @@ from daemon.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from model.pages import Section
     from model.transfer.institutions import Institution
-    from model.transfer.tables import Table as Numbers
 
 ERRORS = Console(stderr=True)
 _NAME = re.compile(r"\w[\w.-]*")  # names files and folders: never ".."
@@ -200,11 +200,11 @@ def _working() -> Iterator[Callable[[str, int, int], None]]:
         yield report
 
 
-def _print(tables: Sequence[Numbers], out: Path) -> None:
+def _print(tables: Sequence[Section], out: Path) -> None:
     from model.transfer.tables import BY_SYSTEM
 
     for one in tables:
         if one.title == BY_SYSTEM:
             continue  # too much for a terminal: the report has it
-        print_table(one.title, one.columns, one.rows, names=one.names)
+        print_table(one.title, one.head, one.rows, names=one.names)
     typer.echo(f"{out / 'report.html'}")

@@ -6,6 +6,7 @@ missed and invented abnormals are in every part. Nothing here sets a threshold.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +20,7 @@ from model.evaluation.words import cut_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from model.corpora.schema import CorpusRow
     from model.evaluation.intervals import Difference, Interval
@@ -106,6 +108,11 @@ class Source:
 
     name: str
     sha256: str
+
+    @classmethod
+    def of(cls, file: Path, name: str | None = None) -> Source:
+        """Read a file's digest; without another name it has its own."""
+        return cls(name or file.name, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from model.pages import Page, Section, write_page
+from model.pages import Page, write_page
 from model.transfer.gaps import away_from_home, gains_over_baselines
 from model.transfer.heat_map import columns_of, draw_heat_map
 from model.transfer.scoring import MEANING
@@ -37,7 +37,7 @@ def write_report(folder: Path, transfer: Transfer) -> None:
     page = Page(
         title=TITLE,
         lead=WARNING,
-        sections=[Section(one.title, one.columns, one.rows) for one in told],
+        sections=told,
         notes=[*(f"{one.title}: {one.note}" for one in told), *meanings],
         plots=draw_maps(transfer),
     )

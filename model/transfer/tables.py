@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.costs import summed
+from model.pages import Section
 from model.transfer.body_systems import UNKNOWN, body_systems
 from model.transfer.gaps import away_from_home, gains_over_baselines
 from model.transfer.pace import joined
@@ -26,15 +27,11 @@ TOO_SMALL = "n too small"
 NAMES_SHOWN_MAX = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A heading, a remark, and rows under column names; the first so many are the row's names."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Section):
+    """A section with a remark on it."""
 
-    title: str
     note: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    names: int = 1
 
 
 def tables_of(transfer: Transfer) -> list[Table]:
@@ -75,7 +72,7 @@ def _institutions(transfer: Transfer) -> Table:
         " breast with the chest, the pelvis with the abdomen."
     )
     columns = ("institution", "trained on", "judged", "language", "systems", "read", "truth known")
-    return Table("Institutions", note, columns, tuple(rows))
+    return Table("Institutions", columns, tuple(rows), note=note)
 
 
 def _left_out(count: int) -> str:
@@ -94,7 +91,8 @@ def _whole(transfer: Transfer, title: str, metrics: tuple[str, ...]) -> Table:
         for name, scored in row.scored.items()
     ]
     note = "Percent, with 95 % bootstrap intervals over reports. * is the institution trained on."
-    return Table(title, note, ("trained on", "writer", "judged on", *metrics), tuple(rows), 3)
+    columns = ("trained on", "writer", "judged on", *metrics)
+    return Table(title, columns, tuple(rows), 3, note=note)
 
 
 def _cells(transfer: Transfer) -> Table:
@@ -115,7 +113,7 @@ def _cells(transfer: Transfer) -> Table:
     ]
     note = f"Percent. Under {REPORTS_MIN} reports there is no number."
     columns = ("trained on", "writer", "judged on", "system", "n", *metrics)
-    return Table(BY_SYSTEM, note, columns, tuple(rows), 4)
+    return Table(BY_SYSTEM, columns, tuple(rows), 4, note=note)
 
 
 def _away(transfer: Transfer) -> Table:
@@ -128,7 +126,7 @@ def _away(transfer: Transfer) -> Table:
         " Institutions differ in how hard they are: read the baselines' loss beside the model's."
     )
     columns = ("trained on", "writer", "metric", "judged on", "difference", "95 %")
-    return Table("Away from home", note, columns, tuple(rows), 4)
+    return Table("Away from home", columns, tuple(rows), 4, note=note)
 
 
 def _gains(transfer: Transfer) -> Table:
@@ -138,7 +136,7 @@ def _gains(transfer: Transfer) -> Table:
     ]
     note = "Model minus baseline of the same training institution, on the same reports, in points."
     columns = ("trained on", "against", "metric", "where", "difference", "95 %")
-    return Table("Model against baselines", note, columns, tuple(rows), 4)
+    return Table("Model against baselines", columns, tuple(rows), 4, note=note)
 
 
 def _costs(transfer: Transfer) -> Table:
@@ -146,7 +144,7 @@ def _costs(transfer: Transfer) -> Table:
     head = ("figure", *(one.trained_on for one in transfer.costs))
     columns = [_cost(one, rates) for one in transfer.costs]
     rows = tuple((name, *(told[name] for told in columns)) for name in columns[0])
-    return Table("What the model costs", cost_note(transfer), head, rows)
+    return Table("What the model costs", head, rows, note=cost_note(transfer))
 
 
 def cost_note(transfer: Transfer) -> str:
@@ -211,7 +209,7 @@ def _labeller(judged: Sequence[LabelQuality]) -> Table:
         " little about a hospital's."
     )
     columns = ("language", "reports", "findings", "precision", "recall", "findings without a label")
-    return Table("How right the labeller is", note, columns, rows)
+    return Table("How right the labeller is", columns, rows, note=note)
 
 
 def _home(name: str, trained_on: str) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from mappings.domain import Modality
 from model.corpora.schema import CorpusRow
 from model.evaluation.by_reference import MEANING, TESTED, Comparison, Source, run_comparison
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 for library in ("nltk", "numpy", "rouge_score", "sacrebleu", "scipy"):
     pytest.importorskip(library)
@@ -114,3 +119,12 @@ def test_what_was_not_computed_has_no_number() -> None:
     assert told.tests == ()
     assert (told.drafts[0]["system"], told.drafts[0]["reference"]) == ("x", "未见异常。")
     assert "清晰" not in repr(told)
+
+
+def test_a_source_is_named_by_its_file_or_by_what_it_stands_for(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_bytes(b"")
+
+    told = [Source.of(tmp_path / "test.jsonl"), Source.of(tmp_path / "test.jsonl", "corpus")]
+
+    assert [one.name for one in told] == ["test.jsonl", "corpus"]
+    assert told[0].sha256.startswith("e3b0c442")  # of nothing

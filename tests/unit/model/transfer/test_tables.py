@@ -22,7 +22,7 @@ def tables(tmp_path: Path) -> dict[str, Table]:
 def test_every_row_has_a_cell_for_each_column(tmp_path: Path) -> None:
     for one in tables(tmp_path).values():
         assert one.rows, one.title
-        assert {len(row) for row in one.rows} == {len(one.columns)}
+        assert {len(row) for row in one.rows} == {len(one.head)}
 
 
 def test_the_names_of_a_row_tell_it_from_every_other(tmp_path: Path) -> None:
