@@ -178,7 +178,8 @@ def _table(evaluation: Mapping[str, Any]) -> list[str]:
     ]
     head = "| system | " + " | ".join(names) + " |"
     return [
-        f"{evaluation['reports']} reports of the test split, sha256 `{evaluation['sha256']}`:",
+        f"{evaluation['reports']} reports of the test split, {evaluation.get('left_out') or 'none'}"
+        f" left out as too long, sha256 `{evaluation['sha256']}`:",
         "",
         head,
         "|" + "---|" * (len(names) + 1),

@@ -129,7 +129,8 @@ def test_an_evaluation_is_added_and_replaces_an_older_one(
     facts: dict[str, Any], tmp_path: Path
 ) -> None:
     write_card(tmp_path, facts)
-    add_evaluation(tmp_path, {**EVALUATION, "reports": 1})
+    add_evaluation(tmp_path, {**EVALUATION, "reports": 1, "left_out": 2})
+    assert "1 reports of the test split, 2 left out" in (tmp_path / "CARD.md").read_text()
     add_evaluation(tmp_path, EVALUATION)
 
     assert json.loads((tmp_path / "card.json").read_text()) == {**facts, "evaluation": EVALUATION}
@@ -137,6 +138,6 @@ def test_an_evaluation_is_added_and_replaces_an_older_one(
     assert "| system | rouge_l | false_abnormal |" in text
     assert "| adapter | 0.75 | not computed |" in text
     assert "- `rouge_l` (n = 6): ROUGE-L." in text
-    assert "6 reports of the test split" in text
+    assert "6 reports of the test split, none left out as too long, sha256" in text
     assert "| region | reports | rouge_l |\n|---|---|---|\n| chest | 4 | 0.8 |" in text
     assert "| spine | 2 | not computed |" in text
