@@ -176,10 +176,13 @@ def _table(evaluation: Mapping[str, Any]) -> list[str]:
         f"| {system} | " + " | ".join(_number(scores[name]) for name in names) + " |"
         for system, scores in systems.items()
     ]
+    left_out = evaluation.get("left_out") or "none"
     head = "| system | " + " | ".join(names) + " |"
     return [
-        f"{evaluation['reports']} reports of the test split, {evaluation.get('left_out') or 'none'}"
-        f" left out as too long, sha256 `{evaluation['sha256']}`:",
+        (
+            f"{evaluation['reports']} reports of the test split, {left_out} left out as too long,"
+            f" sha256 `{evaluation['sha256']}`:"
+        ),
         "",
         head,
         "|" + "---|" * (len(names) + 1),
