@@ -11,7 +11,7 @@ import yaml
 
 from mappings.domain import Region
 from mappings.exam_names import read_name
-from model.transfer.labeller import folded
+from model.labels.denials import folded
 
 if TYPE_CHECKING:
     from model.corpora.schema import CorpusRow

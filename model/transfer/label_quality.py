@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.transfer.labeller import has_labels, labels_of
+from model.labels.labeller import has_labels, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from model.evaluation.by_reference import score_drafts
 from model.evaluation.overlap import corpus_overlap
-from model.transfer.labeller import has_labels, labels_of
+from model.labels.labeller import has_labels, labels_of
 from model.transfer.ratios import interval_of
 
 if TYPE_CHECKING:

@@ -52,6 +52,16 @@ def test_a_door_with_tls_is_measured_beside_one_without(tmp_path: Path) -> None:
     assert all(row["acks"] > 0 and not row["refused"] for row in results)
 
 
+def test_draft_checks_are_measured_in_each_language_that_has_them(tmp_path: Path) -> None:
+    output, data = run_bench("draft_checks", tmp_path)
+
+    judged = data["judged"]
+    assert isinstance(judged, dict)
+    assert set(judged) == {"en", "de", "es", "fr"}
+    assert all(row["faithful"][0] > row["swapped"][1] > 0 for row in judged.values())
+    assert output.count("faithful refused") == len(judged)
+
+
 def test_fhir_measures_each_way_out_and_the_door_beside_plain_ones(tmp_path: Path) -> None:
     output, data = run_bench("fhir", tmp_path)
 

@@ -7,7 +7,8 @@ import re
 import pytest
 import yaml
 
-from model.transfer.labeller import FOLDER, folded, has_labels, labels, labels_of
+from model.labels.denials import folded
+from model.labels.labeller import FILE, has_labels, labels, labels_of
 
 LANGUAGES = ("en", "de", "fr", "es")
 
@@ -66,7 +67,7 @@ def test_the_primary_language_counts() -> None:
 
 
 def test_every_label_has_words_in_every_language_that_can_be_searched() -> None:
-    table = yaml.safe_load((FOLDER / "findings.yaml").read_text(encoding="utf-8"))
+    table = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
     assert all(tuple(row) == LANGUAGES for row in table.values())
     assert all(has_labels(language) for language in LANGUAGES)
