@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 import daemon
+from daemon.child_process import end_process
 from daemon.errors import JournalUnavailableError
 from daemon.journal_commit import Outcome
 from daemon.journal_reads import JournalReader
@@ -28,7 +29,6 @@ from daemon.journal_schema import prepare_file
 from daemon.journal_sqlite import SqliteJournal
 from daemon.journal_wire import FrameReader, FrameWriter, Reply, code_digest
 from daemon.journal_writer import ANCHOR_EVERY, JournalWriter, Waiting, resolve
-from daemon.model_process import end_process
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process

@@ -1,4 +1,4 @@
-"""Starts and ends the model worker's process; what it may know of us is decided here.
+"""Starts the model worker's process; what it may know of us is decided here.
 
 It gets one end of a socketpair, no argument but its number, and of our environment only what
 libraries need: no secret, no proxy, and for a model library no way to fetch anything.
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # -P: a folder named "model" where we were started must not become the worker.
 WORKER_COMMAND = (sys.executable, "-P", "-m", "model.worker")
-EXIT_WAIT_S = 2.0
 _KEPT = frozenset(
     {"HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TMPDIR", "XDG_CACHE_HOME"}
 )
@@ -85,17 +84,3 @@ async def spawn_worker(command: Sequence[str], fd: int, stderr: int | None = Non
         stderr=stderr,
         start_new_session=True,  # a Ctrl-C in our terminal is ours: we drain first
     )
-
-
-async def end_process(process: Process) -> int:
-    """Wait for a process whose socket is closed, and kill it if it does not go at once.
-
-    Returns:
-        Its exit code.
-    """
-    try:
-        async with asyncio.timeout(EXIT_WAIT_S):
-            return await process.wait()
-    except TimeoutError:
-        process.kill()
-        return await process.wait()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon.model_process import WORKER_COMMAND, WorkerStats, end_process, spawn_worker
+from daemon.child_process import end_process
+from daemon.model_process import WORKER_COMMAND, WorkerStats, spawn_worker
 from model.batching import BatchLimits
 from model.errors import EngineUnavailableError, PromptRefusedError, WorkerLostError
 from model.worker_wire import (

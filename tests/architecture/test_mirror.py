@@ -23,7 +23,6 @@ TESTED_WITHIN = {
     Path("daemon/config_values.py"): UNIT / "daemon/test_config.py",
     Path("interfaces/fhir_retries.py"): UNIT / "interfaces/test_fhir_client.py",
     Path("interfaces/mllp_faults.py"): UNIT / "interfaces/test_mllp_connection.py",
-    Path("daemon/model_process.py"): UNIT / "daemon/test_model_supervisor.py",
 }
 
 

@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 from structlog.testing import capture_logs
 
-from daemon import journal_remote, model_process
+from daemon import child_process, journal_remote
 from daemon.errors import ConfigurationError, JournalUnavailableError, UnknownIdError
 from daemon.journal_remote import RemoteWriter, open_served_journal
 from daemon.serve_lock import acquire_serve_lock
@@ -196,7 +196,7 @@ async def test_a_process_that_hangs_is_told_of_and_not_ready(
 async def test_a_process_that_hangs_at_the_end_is_killed_at_the_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_process, "EXIT_WAIT_S", 0.05)
+    monkeypatch.setattr(child_process, "EXIT_WAIT_S", 0.05)
     path = tmp_path / "journal.db"
     with acquire_serve_lock(path) as lock:
         journal = open_served_journal(path, lock=lock)
