@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import pytest
 
 from daemon.errors import JournalUnavailableError
 from daemon.stage import Stage, StagePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection
 
 
 @dataclass
@@ -46,8 +49,10 @@ class Bench:
         if not self.waiting:
             self.done.set()
 
-    def stage(self, in_flight_max: int) -> Stage[tuple[str, str]]:
-        return Stage(
+    @asynccontextmanager
+    async def running(self, in_flight_max: int = 1) -> AsyncIterator[Stage[tuple[str, str]]]:
+        """Run a stage over the work, and drain it at the end."""
+        stage = Stage(
             StagePlan(
                 name="test",
                 fetch=self.fetch,
@@ -59,6 +64,10 @@ class Bench:
                 poll_s=0.01,
             )
         )
+        running = asyncio.create_task(stage.run_stage())
+        yield stage
+        await stage.drain(1)
+        await running
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -68,17 +77,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def test_no_more_steps_run_at_once_than_allowed() -> None:
     bench = Bench([(f"r{n}", f"k{n}") for n in range(5)])
-    stage = bench.stage(in_flight_max=2)
-    running = asyncio.create_task(stage.run_stage())
-    await until(lambda: len(bench.started) == 2)
-
-    for _ in range(20):
-        await asyncio.sleep(0)
-    at_once = stage.in_flight
-    bench.gate.set()
-    await bench.done.wait()
-    await stage.drain(1)
-    await running
+    async with bench.running(in_flight_max=2) as stage:
+        await until(lambda: len(bench.started) == 2)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        at_once = stage.in_flight
+        bench.gate.set()
+        await bench.done.wait()
 
     assert at_once == 2
     assert bench.started == ["r0", "r1", "r2", "r3", "r4"]
@@ -86,85 +91,69 @@ async def test_no_more_steps_run_at_once_than_allowed() -> None:
 
 async def test_two_of_one_key_never_run_at_once_and_do_not_hold_up_others() -> None:
     bench = Bench([("a1", "a"), ("a2", "a"), ("b1", "b")])
-    stage = bench.stage(in_flight_max=2)
-    running = asyncio.create_task(stage.run_stage())
-    await until(lambda: len(bench.started) == 2)
-
-    first_two = list(bench.started)
-    bench.gate.set()
-    await bench.done.wait()
-    await stage.drain(1)
-    await running
+    async with bench.running(in_flight_max=2):
+        await until(lambda: len(bench.started) == 2)
+        first_two = list(bench.started)
+        bench.gate.set()
+        await bench.done.wait()
 
     assert first_two == ["a1", "b1"]
     assert bench.started == ["a1", "b1", "a2"]
 
 
-async def test_a_step_that_fails_is_put_off_and_the_next_one_runs() -> None:
-    bench = Bench([("bad", "1"), ("good", "2")], broken={"bad"})
+@pytest.mark.parametrize(
+    ("broken", "lost", "put_off"),
+    [
+        ({"r1"}, None, [("r1", "ZeroDivisionError")]),
+        (
+            set(),
+            "journal_operation_failed",
+            [("r1", "JournalUnavailableError"), ("r2", "JournalUnavailableError")],
+        ),
+    ],
+    ids=["it fails", "the journal cannot store it"],
+)
+async def test_a_step_that_fails_is_put_off_and_the_next_one_runs(
+    broken: set[str], lost: str | None, put_off: list[tuple[str, str]]
+) -> None:
+    bench = Bench([("r1", "k1"), ("r2", "k2")], broken=broken, lost=lost)
     bench.gate.set()
-    stage = bench.stage(in_flight_max=1)
-    running = asyncio.create_task(stage.run_stage())
+    async with bench.running():
+        await bench.done.wait()
 
-    await bench.done.wait()
-    await stage.drain(1)
-    await running
-
-    assert bench.put_off == [("bad", "ZeroDivisionError")]
-    assert bench.started == ["bad", "good"]
+    assert bench.put_off == put_off
+    assert bench.started == ["r1", "r2"]
 
 
 async def test_a_journal_that_takes_nothing_is_held_against_no_report() -> None:
     bench = Bench([("r1", "k1"), ("r2", "k2")], lost="journal_writer_lost")
     bench.gate.set()
-    stage = bench.stage(in_flight_max=1)
-    running = asyncio.create_task(stage.run_stage())
-    await until(lambda: len(bench.started) == 3)
+    async with bench.running():
+        await until(lambda: len(bench.started) == 3)
+        bench.lost = None
+        await bench.done.wait()
 
-    bench.lost = None
-    await bench.done.wait()
-
-    await stage.drain(1)
-    await running
     assert bench.put_off == []
-
-
-async def test_a_step_that_the_journal_cannot_store_is_put_off() -> None:
-    bench = Bench([("r1", "k1"), ("r2", "k2")], lost="journal_operation_failed")
-    bench.gate.set()
-    stage = bench.stage(in_flight_max=1)
-    running = asyncio.create_task(stage.run_stage())
-
-    await bench.done.wait()
-
-    await stage.drain(1)
-    await running
-    assert [one for one, _ in bench.put_off] == ["r1", "r2"]
 
 
 async def test_drain_waits_for_running_steps_and_claims_no_more() -> None:
     bench = Bench([("r0", "0"), ("r1", "1")])
-    stage = bench.stage(in_flight_max=1)
-    running = asyncio.create_task(stage.run_stage())
-    await until(lambda: bench.started)
+    async with bench.running() as stage:
+        await until(lambda: bench.started)
+        draining = asyncio.create_task(stage.drain(5))
+        await asyncio.sleep(0)
+        bench.gate.set()
 
-    draining = asyncio.create_task(stage.drain(5))
-    await asyncio.sleep(0)
-    bench.gate.set()
-
-    assert await draining == 0
-    await running
+        assert await draining == 0
     assert bench.waiting == [("r1", "1")]
 
 
 async def test_drain_cancels_what_is_late_and_leaves_it_in_its_state() -> None:
     bench = Bench([("r0", "0")])
-    stage = bench.stage(in_flight_max=1)
-    running = asyncio.create_task(stage.run_stage())
-    await until(lambda: bench.started)
+    async with bench.running() as stage:
+        await until(lambda: bench.started)
 
-    assert await stage.drain(0.01) == 1
-    await running
+        assert await stage.drain(0.01) == 1
     assert bench.waiting == [("r0", "0")]
     assert bench.put_off == []
 
@@ -172,13 +161,9 @@ async def test_drain_cancels_what_is_late_and_leaves_it_in_its_state() -> None:
 async def test_work_that_appears_without_a_wake_is_found_by_looking_again() -> None:
     bench = Bench([])
     bench.gate.set()
-    stage = bench.stage(in_flight_max=1)
-    running = asyncio.create_task(stage.run_stage())
-    await asyncio.sleep(0)
-
-    bench.waiting.append(("late", "k"))
-    await bench.done.wait()
-    await stage.drain(1)
-    await running
+    async with bench.running():
+        await asyncio.sleep(0)
+        bench.waiting.append(("late", "k"))
+        await bench.done.wait()
 
     assert bench.started == ["late"]

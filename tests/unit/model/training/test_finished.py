@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,10 @@ from model.training import Recipe, Trained, run_training
 from model.training.finished import read_finished
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Reader = Callable[[Recipe], Trained | None]
 
 pytestmark = [
     pytest.mark.model,
@@ -30,10 +34,13 @@ def trained(tiny_base: Path, small_corpus: Path, tmp_path: Path) -> Trained:
     return run_training(RECIPE, data=small_corpus, out=tmp_path / "out", base=tiny_base)
 
 
-def test_what_a_run_left_is_told_with_no_cost(
-    trained: Trained, tiny_base: Path, small_corpus: Path
-) -> None:
-    found = read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base)
+@pytest.fixture
+def read(trained: Trained, tiny_base: Path, small_corpus: Path) -> Reader:
+    return partial(read_finished, data=small_corpus, out=trained.folder, base=tiny_base)
+
+
+def test_what_a_run_left_is_told_with_no_cost(trained: Trained, read: Reader) -> None:
+    found = read(RECIPE)
 
     assert found is not None
     assert (found.wall_s, found.cpu_s) == (0, 0)
@@ -42,38 +49,33 @@ def test_what_a_run_left_is_told_with_no_cost(
     assert found.parameters == trained.parameters
 
 
-@pytest.mark.parametrize(
-    "text",
-    [None, "no", "[1]", "{}"],
-)
+@pytest.mark.parametrize("text", [None, "no", "[1]", "{}"])
 def test_without_a_card_of_ours_nothing_has_ended(
-    text: str | None, trained: Trained, tiny_base: Path, small_corpus: Path
+    text: str | None, trained: Trained, read: Reader
 ) -> None:
     card = trained.folder / "card.json"
     card.unlink() if text is None else card.write_text(text)
 
-    assert read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base) is None
+    assert read(RECIPE) is None
 
 
-def test_another_recipe_corpus_or_base_has_not_ended(
-    trained: Trained, tiny_base: Path, small_corpus: Path
-) -> None:
+def test_another_recipe_corpus_or_base_has_not_ended(trained: Trained, read: Reader) -> None:
     other = RECIPE.model_copy(update={"seed": 4})
     card = trained.folder / "card.json"
     told = json.loads(card.read_text())
 
-    assert read_finished(other, data=small_corpus, out=trained.folder, base=tiny_base) is None
+    assert read(other) is None
     for part, change in (
         ("data", told["data"] | {"sha256": {"train": "x", "dev": "y"}}),
         ("base", told["base"] | {"sha256": "x"}),
     ):
         card.write_text(json.dumps(told | {part: change}))
-        assert read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base) is None
+        assert read(RECIPE) is None
 
 
 def test_weights_that_are_no_longer_those_of_the_card_are_trained_again(
-    trained: Trained, tiny_base: Path, small_corpus: Path
+    trained: Trained, read: Reader
 ) -> None:
     (trained.folder / "adapter_model.safetensors").unlink()
 
-    assert read_finished(RECIPE, data=small_corpus, out=trained.folder, base=tiny_base) is None
+    assert read(RECIPE) is None
