@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from model.corpora.asking import prompts_of
 from model.costs import Cost, Meter
-from model.errors import PromptRefusedError
 from model.evaluation.by_reference import run_comparison
 from model.evaluation.intervals import holm
+from model.evaluation.reports import on_same_reports
 from model.prompt import VARIANTS, PromptPlan, Variant
 
 if TYPE_CHECKING:
@@ -100,15 +100,9 @@ def _ablate(
         variant: prompts_of(asked.reports, plan.model_copy(update={"variant": variant}), writer)
         for variant in VARIANTS
     }
-    places = sorted(set.intersection(*map(set, askable.values())))
-    if not places:
-        raise PromptRefusedError("every_report_too_long", asked.name)
-    left_out = len(asked.reports) - len(places)
+    reports, prompts = on_same_reports(asked.reports, askable, asked.name)
+    left_out = len(asked.reports) - len(reports)
     advance(left_out * len(VARIANTS))
-    reports = [asked.reports[place] for place in places]
-    prompts: dict[Variant, list[Prompt]] = {
-        variant: [told[place] for place in places] for variant, told in askable.items()
-    }
     for variant in VARIANTS:
         same = next((one for one in drafts if _ask_the_same(prompts, one, variant)), None)
         if same is not None:

@@ -7,7 +7,6 @@ compares leaves it out for all (``model/evaluation/reports.py``).
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from mappings.domain import Exam, Findings
@@ -70,14 +69,19 @@ def prompt_of(
     return build_prompt(findings_of(report), site_prompt=style, adapter=adapter, plan=plan)
 
 
-def prompts_of(reports: Sequence[CorpusRow], plan: PromptPlan, writer: Writer) -> dict[int, Prompt]:
-    """Return the prompts that a writer can take, by the places of their reports."""
-    prompts = {}
-    for place, report in enumerate(reports):
-        with suppress(PromptRefusedError):
+def prompts_of(
+    reports: Sequence[CorpusRow], plan: PromptPlan, writer: Writer
+) -> list[Prompt | None]:
+    """Return each report's prompt; None where a writer cannot take it."""
+    prompts: list[Prompt | None] = []
+    for report in reports:
+        try:
             prompt = prompt_of(report, plan)
             writer.require(prompt)
-            prompts[place] = prompt
+        except PromptRefusedError:
+            prompts.append(None)
+        else:
+            prompts.append(prompt)
     return prompts
 
 
@@ -96,7 +100,6 @@ def write_impressions(
         advance: Called with the number of reports just done.
     """
     prompts = prompts_of(reports, plan, writer)
-    advance(len(reports) - len(prompts))
-    written = writer.write([*prompts.values()], advance=advance)
-    drafts = {place: texts[0] for place, texts in zip(prompts, written, strict=True)}
-    return [drafts.get(place) for place in range(len(reports))]
+    advance(prompts.count(None))
+    written = iter(writer.write([one for one in prompts if one is not None], advance=advance))
+    return [None if one is None else next(written)[0] for one in prompts]

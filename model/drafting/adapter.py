@@ -155,8 +155,8 @@ def write_drafts(
 
     writer = load_writer(adapter, base, threads=plan.training.threads)
     prompts = prompts_of(reports, plan.training.prompt, writer)
-    asked = [*prompts.values()]
-    advance(len(reports) - len(asked))
+    asked = [prompt for prompt in prompts if prompt is not None]
+    advance(prompts.count(None))
     drafts = writer.write(asked, advance=lambda n: advance(0 if plan.samples else n))
     if plan.samples:
         sampled = writer.write(
@@ -167,8 +167,8 @@ def write_drafts(
             advance=advance,
         )
         drafts = [[*first, *others] for first, others in zip(drafts, sampled, strict=True)]
-    told = dict(zip(prompts, drafts, strict=True))
-    return [told.get(place) for place in range(len(reports))]
+    written = iter(drafts)
+    return [None if prompt is None else next(written) for prompt in prompts]
 
 
 def _write_corpus(folder: Path, rows: Sequence[CorpusRow], seed: int) -> None:

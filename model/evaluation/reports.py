@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mappings.domain import Draft
     from model.corpora.schema import CorpusRow
 
 Who = TypeVar("Who")
-Written = TypeVar("Written", str, "Draft")
+Written = TypeVar("Written")
 Report = TypeVar("Report", bound="CorpusRow")
 
 BY = ("site", "modality", "region", "language")
@@ -72,7 +71,7 @@ def on_same_reports(
 
     Args:
         reports: Any number.
-        drafts: By who drafted; None for a report that is too long for it.
+        drafts: What each drafts, or its prompts; None for a report that is too long for it.
         where: The reports' name, for the error.
 
     Returns:

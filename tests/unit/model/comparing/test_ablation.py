@@ -63,7 +63,7 @@ def test_a_report_too_long_for_the_base_is_counted_and_left_out_of_every_variant
     assert sum(advanced) == 3 * len(VARIANTS)
     assert sections_of(ablation)[0].head[2] == "one, 2 reports, 1 too long left out"
     assert ablation_as_dict(ablation)["sets"]["one"]["left_out"] == 1
-    with pytest.raises(PromptRefusedError, match="every_report_too_long"):
+    with pytest.raises(PromptRefusedError, match="no_report_short_enough"):
         run_ablation([set_of("one", (long,))], KnowingWriter(), PromptPlan())
 
 
