@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from model.evaluation.by_reference import score_drafts
+from model.evaluation.by_reference import Contender, score_drafts
 from model.evaluation.overlap import corpus_overlap
 from model.labels.labeller import has_labels, labels_of
 from model.transfer.ratios import interval_of
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from model.corpora.schema import CorpusRow
-    from model.evaluation.intervals import Interval
     from model.transfer.institutions import Institution
 
 REPORTS_MIN = 5
@@ -49,23 +48,10 @@ Parts = dict[str, list[tuple[float, float]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One institution's reports of one body system, under one writer.
-
-    Attributes:
-        reports: How many; under 5 there are no numbers.
-        means: Ratios with their interval, by metric; None where nothing was counted.
-        wholes: Numbers of all reports together, which have no interval.
-    """
+class Cell(Contender):
+    """A writer's numbers on an institution's reports of one body system: none under 5 reports."""
 
     reports: int
-    means: Mapping[str, Interval | None] = field(default_factory=dict)
-    wholes: Mapping[str, float] = field(default_factory=dict)
-
-    def value(self, metric: str) -> float | None:
-        """Return a metric's number; None where there is none."""
-        told = self.means.get(metric)
-        return self.wholes.get(metric) if told is None else told.mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +109,14 @@ def _cell(
     rows: Sequence[CorpusRow], drafts: Sequence[str], parts: Parts, places: Sequence[int]
 ) -> Cell:
     if len(places) < REPORTS_MIN:
-        return Cell(len(places))
+        return Cell({}, {}, len(places))
     told = corpus_overlap(
         [rows[at].impression for at in places],
         [drafts[at] for at in places],
         [rows[at].language for at in places],
     )
     return Cell(
-        len(places),
         {metric: interval_of([each[at] for at in places]) for metric, each in parts.items()},
         {metric: told[metric] for metric in OVERLAPS},
+        len(places),
     )
