@@ -49,7 +49,7 @@ class ExamEntry:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExamSource:
     """Where an exam can be read from. ``code`` is OBR-4 in components; ``title`` the report's own
     name for it, the last resort; ``modality_codes`` what stands in the site's modality fields,

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from mappings.domain import Identifier
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from mappings.hl7_message import Message, Segment
     from mappings.sites import Site
 
+_NAME = itemgetter(slice(3))
 GROUPS_MAX = 1_000
 """OBR of one message: more are no report, and would fill the journal with empty ones."""
 _REPORT_SUFFIX = "GDT"
@@ -53,13 +56,15 @@ class Group:
         """The OBX that speak for the group."""
         return self.observations or self.early
 
-    def read(self, name: str) -> Identifier | None:
-        """Return a field such as ``ORC-3`` as an identifier; None when it is absent or empty."""
+    def components(self, name: str) -> list[str]:
+        """Return the components of a field such as ``ORC-3``; none when it is absent or empty."""
         is_request, number = _place(name)
         segment = self.request if is_request else self.order
-        if segment is None or not segment.raw(number):
-            return None
-        return read_identifier(segment.components(number))
+        return [] if segment is None else segment.components(number)
+
+    def read(self, name: str) -> Identifier | None:
+        """Return a field such as ``ORC-3`` as an identifier; None when it is absent or empty."""
+        return read_identifier(self.components(name))
 
 
 @lru_cache(maxsize=256)
@@ -82,14 +87,12 @@ def cut_groups(message: Message, site: Site) -> tuple[Identifier | None, list[Gr
     """
     cutter = _Cutter(message, site)
     steps = _STEPS_WITH_NOTES if site.notes_are_text else _STEPS
-    take_observation = cutter.rows.lines.append
-    for line in message.lines:
-        name = line[:3]
+    for name, run in groupby(message.lines, key=_NAME):
         if name == "OBX":
-            take_observation(line)
+            cutter.rows.lines += run
         elif name in steps:
-            steps[name](cutter, message.split(line))
-            take_observation = cutter.rows.lines.append
+            for line in run:
+                steps[name](cutter, message.split(line))
     if cutter.groups and cutter.groups[-1].patient == cutter.patient is not None:
         cutter.groups[-1].early.lines += cutter.early.lines
     return cutter.patient, cutter.groups
@@ -184,15 +187,15 @@ def _read_patient(segment: Segment, site: Site) -> Identifier | None:
     message = segment.message
     subcomponent = message.separators.subcomponent
     for name in site.patient_fields:
-        rows = [message.components(one) for one in segment.repetitions(int(name[4:]))]
-        known = [[*row, *[""] * 5][:5] for row in rows if row[0]]
-        found = [
-            (Identifier(row[0], row[3].split(subcomponent)[0] or None), row[4].upper())
-            for row in known
-        ]
-        chosen = [one for one, _ in found if one.authority == site.patient_authority is not None]
-        chosen += [one for one, kind in found if kind in _RECORD_NUMBER_TYPES]
-        chosen += [one for one, _ in found]
-        if chosen:
-            return chosen[0]
+        found: list[tuple[int, Identifier]] = []
+        for one in segment.repetitions(int(name[4:])):
+            value, _, _, assigner, kind, *_ = [*message.components(one), *[""] * 5]
+            authority = assigner.split(subcomponent)[0] or None
+            rank = 2 - (kind.upper() in _RECORD_NUMBER_TYPES)
+            if authority == site.patient_authority is not None:
+                rank = 0
+            if value:
+                found.append((rank, Identifier(value, authority)))
+        if found:
+            return min(found, key=itemgetter(0))[1]
     return None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, overload
 
 from mappings.charset import UNDECLARED_CODECS, decode_message
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 STRAY_LINES_ATTACHED = "stray_lines_attached"
 """Warning: a row was no segment and went back to the field before it."""
 
+_START = itemgetter(slice(4))
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _COMMON_NAMES = (
     *("OBX", "OBR", "ORC", "PID", "PD1", "PV1", "PV2", "NTE", "DG1", "AL1", "IN1", "IN2", "GT1"),
@@ -44,7 +46,11 @@ _BLANK = " \t\x00\x0b\x0c\x1a\x1c\ufeff"
 
 @dataclass(slots=True)
 class Segment:
-    """One segment. ``fields[n]`` is field n as sent; not frozen only because that is slower."""
+    """One segment. ``fields[n]`` is field n as sent.
+
+    Nothing changes it, nor the other things that are made for each message and live no longer than
+    its reading: they are not frozen, because to make a frozen one takes four times as long.
+    """
 
     fields: list[str] = field(repr=False)
     message: Message = field(repr=False)
@@ -78,7 +84,8 @@ class Segment:
 
     def components(self, number: int) -> list[str]:
         """Return the components of the first repetition, trimmed, escapes read."""
-        raw = self.raw(number)
+        fields = self.fields
+        raw = fields[number] if number < len(fields) else ""
         if not raw or raw.isalnum():
             return [raw] if raw else []
         message = self.message
@@ -86,7 +93,8 @@ class Segment:
 
     def component(self, number: int, component: int = 1) -> str:
         """Return one component of the first repetition; empty when absent."""
-        raw = self.raw(number)
+        fields = self.fields
+        raw = fields[number] if number < len(fields) else ""
         if not raw or raw.isalnum():  # most often: nothing to split, trim or unescape
             return raw if component == 1 else ""
         parts = self.components(number)
@@ -96,11 +104,11 @@ class Segment:
 class Rows(Sequence[Segment]):
     """Segments of one name, unsplit: each is split when it is looked at, or all of them at once."""
 
-    __slots__ = ("_message", "lines")
+    __slots__ = ("lines", "message")
 
     def __init__(self, message: Message) -> None:
         """Begin with none."""
-        self._message = message
+        self.message = message
         self.lines: list[str] = []
 
     def __len__(self) -> int:
@@ -114,12 +122,12 @@ class Rows(Sequence[Segment]):
     def __getitem__(self, index: int | slice) -> Segment | list[Segment]:
         """Split one, or some."""
         if isinstance(index, slice):
-            return list(map(self._message.split, self.lines[index]))
-        return self._message.split(self.lines[index])
+            return list(map(self.message.split, self.lines[index]))
+        return self.message.split(self.lines[index])
 
     def __iter__(self) -> Iterator[Segment]:
         """Split one after the other."""
-        return map(self._message.split, self.lines)
+        return map(self.message.split, self.lines)
 
     def columns(self, *numbers: int) -> list[list[str]] | None:
         """Return fields of every segment, by field.
@@ -133,7 +141,7 @@ class Rows(Sequence[Segment]):
             For each of them a list as long as this one; None when the segments have different
             numbers of fields, or one of the fields is in none.
         """
-        count, mark = len(self.lines), self._message.separators.field
+        count, mark = len(self.lines), self.message.separators.field
         # No line holds a CR: where every width-th piece is one, all lines have the same width.
         pieces = f"{mark}\r{mark}".join(self.lines).split(mark)
         width = (len(pieces) + 1) // max(count, 1)
@@ -142,7 +150,7 @@ class Rows(Sequence[Segment]):
         return [pieces[number::width] for number in numbers]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """A decoded message.
 
@@ -171,7 +179,7 @@ class Message:
         parts = repetition.split(separators.component)
         if separators.escape in repetition:
             parts = [unescape(part, separators, self.codec) for part in parts]
-        return [part.strip() for part in parts]
+        return list(map(str.strip, parts))
 
 
 def read_message(
@@ -205,21 +213,23 @@ def read_message(
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     lines, has_stray = _cut_lines(text, header.separators.field)
     warnings = (doubt, STRAY_LINES_ATTACHED if has_stray else None)
-    known = tuple(one for one in warnings if one is not None)
+    known = tuple(filter(None, warnings))
     return Message(header, codec, header.separators, tuple(lines), known)
 
 
 def _cut_lines(text: str, mark: str) -> tuple[list[str], bool]:
     """Cut the text into segments; say whether a row had to go back to the one before it."""
-    rows = text.rstrip("\r").split("\r")
+    head, *rows = text.split("\r")
+    while rows and not rows[-1]:
+        rows.pop()
     known = _known_starts(mark)
-    if all(_is_plain(start, mark) for start in {row[:4] for row in rows[1:]} - known):
-        return rows[1:], False
-    lines = rows[:1]  # MSH: rows after it may go back to it
+    if all(_is_plain(start, mark) for start in set(map(_START, rows)) - known):
+        return rows, False
+    lines = [head]  # MSH: rows after it may go back to it
     has_stray = False
     # Pieces are joined at the end: a document in lines of 76 characters has 150,000 of them.
     pieces: list[str] = []
-    for row in (_unindented(row, known) for row in rows[1:]):
+    for row in (_unindented(row, known) for row in rows):
         if row[:4] in known or (row[3:4] == mark and _NAME.match(row) and _is_kept(row)):
             if pieces:
                 has_stray |= _give_back(pieces, lines)

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import count
-from typing import TYPE_CHECKING, cast
+from itertools import compress
+from typing import TYPE_CHECKING
 
 from mappings.hl7_documents import are_plain, read_document, read_text
 from mappings.hl7_message import STRAY_LINES_ATTACHED, Rows, Segment
 from mappings.hl7_status import choose_status, is_withdrawn, read_observation_status
-from mappings.sections import CodedText, read_narrative
+from mappings.sections import read_columns
 from mappings.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection, Sequence
 
     from mappings.domain import ReportStatus, Sections
     from mappings.hl7_message import Message
@@ -39,15 +38,13 @@ _POINTING_TYPES = frozenset({"HD", "RP", "UI"})
 _STUDY_UID_CODES = frozenset({"110180", "113014"})  # DICOM: Study Instance UID, DICOM Study
 _WORDS = re.compile(r"[^\W\d_]{2}\W+[^\W\d_]{2}")
 _VALUE, _STATUS = 5, 11
-_CODED_TEXT = cast("Callable[[tuple[object, ...]], CodedText]", partial(tuple.__new__, CodedText))
-"""Makes one without a call in Python, for each line of a long report."""
 _DISPLAYS = (2, 9, 5, 1)
 """Components of a coded entry, in the order of looking: text, original text, alternate text, code.
 """
 _SENTENCE_WORDS_MIN = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Observations:
     """What the OBX of a group came to.
 
@@ -80,47 +77,48 @@ def read_observations(segments: Sequence[Segment], result_status: str, site: Sit
         The sections and the status. Withdrawn lines are left out of a report that stands.
     """
     group = _Group()
-    if segments and STRAY_LINES_ATTACHED in segments[0].message.warnings:
-        segments = [_with_text_whole(segment) for segment in segments]
-    if not (isinstance(segments, Rows) and group.take_texts(segments, site)):
-        meanings: dict[str, str | None] = {}
-        for index, segment in enumerate(segments):
-            code = segment.raw(3)
-            if code not in meanings:
-                meanings[code] = find_section(segment, site)
-            group.take(segment, index, meanings[code])
-    if segments:
-        group.read_texts(segments[0].message)
+    first = segments[0] if segments else None
+    if first is not None:
+        if STRAY_LINES_ATTACHED in first.message.warnings:
+            segments = [_with_text_whole(segment) for segment in segments]
+            first = segments[0]
+        if not (isinstance(segments, Rows) and group.take_texts(segments, site)):
+            group.take_all(segments, site)
+        group.read_texts(first.message)
     words = set(group.statuses) or {segment.raw(_STATUS) for segment in segments}
-    narrative = read_narrative(_standing(group, site), site.headings)
+    statuses = {word: read_observation_status(word, site.status_words) for word in words}
+    group.leave_out({word for word, status in statuses.items() if is_withdrawn(status)})
+    narrative = read_columns(group.sections, group.texts, group.numbers, site.headings)
     sections = narrative.sections
     return Observations(
         sections=sections,
         title=narrative.title,
-        status=choose_status(
-            (read_observation_status(word, site.status_words) for word in words),
-            result_status,
-            site.status_words,
-        ),
-        observed_at=next((segment.component(14) for segment in segments), ""),
+        status=choose_status(statuses.values(), result_status, site.status_words),
+        observed_at="" if first is None else first.component(14),
         study_instance_uid=group.study_instance_uid,
         has_sections=sections.findings is not None or sections.impression is not None,
         has_values=group.has_values,
         addendum=narrative.addendum,
         documents=tuple(dict.fromkeys(group.documents)),
-        has_unread_impression=not _find_withdrawn(group.unread_impressions, site).issuperset(
-            group.unread_impressions
+        has_unread_impression=not all(
+            is_withdrawn(read_observation_status(word, site.status_words))
+            for word in group.unread_impressions
         ),
     )
 
 
 class _Group:
-    """What was read of the OBX of one group so far; ``statuses`` are OBX-11 of the ``texts``,
-    ``unread_impressions`` of the impressions that cannot be read here.
+    """What was read of the OBX of one group so far.
+
+    The narrative is kept in columns, as it is read and wanted: of each of the ``texts`` the section
+    that OBX-3 means, the number of the OBX, and OBX-11. ``unread_impressions`` are OBX-11 of the
+    impressions that cannot be read here.
     """
 
     def __init__(self) -> None:
-        self.texts: list[CodedText] = []
+        self.texts: list[str] = []
+        self.sections: list[str | None] = []
+        self.numbers: list[int] = []
         self.statuses: list[str] = []
         self.documents: list[str] = []
         self.unread_impressions: list[str] = []
@@ -133,45 +131,61 @@ class _Group:
         columns = segments.columns(2, 3, 5, _STATUS)
         if columns is None or not _TEXT_TYPES.issuperset(columns[0]):
             return False
-        _, codes, texts, self.statuses = columns
-        places = dict(zip(reversed(codes), reversed(range(len(codes))), strict=True))
-        meanings = {code: find_section(segments[place], site) for code, place in places.items()}
+        _, codes, texts, statuses = columns
+        separators = segments.message.separators
+        meanings = {code: find_section(code, separators, site) for code in set(codes)}
         if None in meanings.values():
-            self.statuses = []
             return False
-        self.texts = list(map(_CODED_TEXT, zip(map(meanings.get, codes), texts, count())))
+        self.texts, self.statuses = texts, statuses
+        self.sections = [meanings[code] for code in codes]
+        self.numbers = list(range(len(codes)))
         return True
 
-    def take(self, segment: Segment, index: int, section: str | None) -> None:
+    def take_all(self, segments: Sequence[Segment], site: Site) -> None:
+        """Read one after the other."""
+        meanings: dict[str, str | None] = {}
+        for number, segment in enumerate(segments):
+            code = segment.raw(3)
+            if code not in meanings:
+                meanings[code] = find_section(code, segment.message.separators, site)
+            self.take(segment, number, meanings[code])
+
+    def take(self, segment: Segment, number: int, section: str | None) -> None:
         """Read one OBX as what OBX-2 says that it is."""
         kind = segment.raw(2).strip().upper()
         if kind in _POINTING_TYPES:
             self._take_pointer(segment, section)
         elif kind == "ED":
-            self._take_document(segment, index, section)
+            self._take_document(segment, number, section)
         elif kind in _CODED_TYPES:
-            self._take_coded(segment, index, section)
+            self._take_coded(segment, number, section)
         elif _is_text(segment, kind, section):
-            self.texts.append(CodedText(section, segment.raw(5), index))
-            self.statuses.append(segment.raw(_STATUS))
+            self._add(section, segment.raw(5), number, segment.raw(_STATUS))
         else:
             self._take_value(segment)
 
     def read_texts(self, message: Message) -> None:
         """Read the escape sequences of the texts; a document that was sent as text is taken out."""
         separators = message.separators
-        if are_plain([one.text for one in self.texts], separators):
+        if are_plain(self.texts, separators):
             return
-        rows = list(zip(self.texts, self.statuses, strict=True))
-        self.texts, self.statuses = [], []
-        for (section, raw, index), status in rows:
-            is_read = index in self._are_read
+        rows = zip(self.sections, self.texts, self.numbers, self.statuses, strict=True)
+        self.sections, self.texts, self.numbers, self.statuses = [], [], [], []
+        for section, raw, number, status in rows:
+            is_read = number in self._are_read
             text = raw if is_read else self._read_text(raw, separators, message.codec)
             if text is not None:
-                self.texts.append(CodedText(section, text, index))
-                self.statuses.append(status)
+                self._add(section, text, number, status)
             elif section == "impression":
                 self.unread_impressions.append(status)
+
+    def leave_out(self, withdrawn: Collection[str]) -> None:
+        """Leave out the texts that do not hold; of a report that is withdrawn whole, none."""
+        hold = [status not in withdrawn for status in self.statuses] if withdrawn else []
+        if any(hold):
+            self.sections = list(compress(self.sections, hold))
+            self.texts = list(compress(self.texts, hold))
+            self.numbers = list(compress(self.numbers, hold))
 
     def _read_text(self, raw: str, separators: Separators, codec: str) -> str | None:
         document = read_text(raw, separators, codec)
@@ -186,33 +200,38 @@ class _Group:
         elif section == "impression" and segment.raw(5).strip():
             self.unread_impressions.append(segment.raw(_STATUS))
 
-    def _take_document(self, segment: Segment, index: int, section: str | None) -> None:
+    def _take_document(self, segment: Segment, number: int, section: str | None) -> None:
         message = segment.message
         document = read_document(segment.raw(5), message.separators, message.codec)
         if document.text is not None:
-            self._add_read(section, document.text, index, segment)
+            self._add_read(section, document.text, number, segment)
             return
         if document.is_unread:
             self.documents.append(document.kind)
         if section == "impression":
             self.unread_impressions.append(segment.raw(_STATUS))
 
-    def _take_coded(self, segment: Segment, index: int, section: str | None) -> None:
+    def _take_coded(self, segment: Segment, number: int, section: str | None) -> None:
         """A coded impression is a person's impression as well; any other code is a value."""
         entries = [segment.message.components(one) for one in segment.repetitions(5)]
         if section == "impression" or (entries and all(map(_is_uncoded, entries))):
             text = "\n".join(filter(None, map(_display, entries)))
-            self._add_read(section, text, index, segment)
+            self._add_read(section, text, number, segment)
         else:
             self._take_value(segment)
 
     def _take_value(self, segment: Segment) -> None:
         self.has_values = self.has_values or bool(segment.raw(5).strip())
 
-    def _add_read(self, section: str | None, text: str, index: int, segment: Segment) -> None:
-        self.texts.append(CodedText(section, text, index))
-        self.statuses.append(segment.raw(_STATUS))
-        self._are_read.add(index)
+    def _add_read(self, section: str | None, text: str, number: int, segment: Segment) -> None:
+        self._add(section, text, number, segment.raw(_STATUS))
+        self._are_read.add(number)
+
+    def _add(self, section: str | None, text: str, number: int, status: str) -> None:
+        self.sections.append(section)
+        self.texts.append(text)
+        self.numbers.append(number)
+        self.statuses.append(status)
 
 
 def _with_text_whole(segment: Segment) -> Segment:
@@ -225,24 +244,6 @@ def _with_text_whole(segment: Segment) -> Segment:
     whole, _, lines = mark.join(fields[last:]).partition("\n")  # a mark in a line is a letter of it
     text = f"{fields[_VALUE]}\n{lines}"
     return Segment([*fields[:_VALUE], text, *fields[_VALUE + 1 : last], whole], segment.message)
-
-
-def _standing(group: _Group, site: Site) -> list[CodedText]:
-    """Return the texts that hold; of a report that is withdrawn whole, all of them."""
-    withdrawn = _find_withdrawn(group.statuses, site)
-    if not withdrawn:
-        return group.texts
-    rows = zip(group.texts, group.statuses, strict=True)
-    return [text for text, status in rows if status not in withdrawn] or group.texts
-
-
-def _find_withdrawn(statuses: Sequence[str], site: Site) -> set[str]:
-    """Return those OBX-11 that withdraw what they stand at."""
-    return {
-        word
-        for word in set(statuses)
-        if is_withdrawn(read_observation_status(word, site.status_words))
-    }
 
 
 def _is_text(segment: Segment, kind: str, section: str | None) -> bool:
@@ -272,12 +273,10 @@ def _display(parts: list[str]) -> str:
     return next((parts[at - 1] for at in _DISPLAYS if at <= len(parts) and parts[at - 1]), "")
 
 
-def find_section(segment: Segment, site: Site) -> str | None:
+def find_section(raw: str, separators: Separators, site: Site) -> str | None:
     """Read OBX-3: the site's table, then the suffix after ``&``, then the code itself."""
-    raw = segment.raw(3)
     if raw.isdigit() and not site.observation_codes:
         return None
-    separators = segment.message.separators
     if separators.escape in raw:  # an engine took the mark before the suffix for a letter
         raw = raw.replace(f"{separators.escape}T{separators.escape}", separators.subcomponent)
     identifier = raw.split(separators.component)

@@ -35,7 +35,7 @@ _CODED_REASON = 31
 """OBR-31 is coded: its text is the second component. OBR-13 is text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """What a result message says: its site, its last patient, one report for each OBR.
 
@@ -185,13 +185,13 @@ def _find_noted_impression(group: Group, site: Site) -> str | None:
 
 def _exam_source(group: Group, site: Site, title: str | None) -> ExamSource:
     request = group.request
-    found = map(group.read, site.modality_fields)
+    found = map(group.components, site.modality_fields)
     return ExamSource(
         code=request.components(4) or request.components(44),
         body_site=" ".join(request.components(15)),
         service_section=request.component(24),
         title=title,
-        modality_codes=[one.value for one in found if one is not None],
+        modality_codes=[parts[0] for parts in found if parts and parts[0]],
         language=site.language,
     )
 
@@ -201,9 +201,9 @@ def _read_reason(request: Segment, fields: Sequence[str]) -> str | None:
     for name in fields:
         number = int(name[4:])
         width = 2 if number == _CODED_REASON else 1
-        *_, reason = ["", *filter(None, request.components(number)[:width])]
-        if reason:
-            return reason
+        words = [part for part in request.components(number)[:width] if part]
+        if words:
+            return words[-1]
     return None
 
 
@@ -213,14 +213,14 @@ def _find_accession(group: Group, fields: Sequence[str]) -> Identifier | None:
     Feeds put words into OBR-18 ("CHEST"), and the exam's own number, which is every patient's: a
     digit is asked, and that OBR-4 does not say the same.
     """
-    exam = {word for part in group.request.components(4) for word in part.split()}
-    for name in fields:
-        found = group.read(name)
-        if found is not None and _DIGIT.search(found.value) and found.value not in exam:
-            return found
+    for found in map(group.read, fields):
+        if found is not None and _DIGIT.search(found.value):
+            exam = " ".join(group.request.components(4))
+            if found.value not in exam.split():
+                return found
     return None
 
 
 def _find(group: Group, fields: Sequence[str]) -> Identifier | None:
     """Return the first of the fields that holds an identifier."""
-    return next((found for found in map(group.read, fields) if found is not None), None)
+    return next(filter(None, map(group.read, fields)), None)

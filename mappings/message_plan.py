@@ -59,7 +59,7 @@ class PlannedReport(NamedTuple):
         return report_key(self.study)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MessagePlan:
     """What is done about a whole message.
 

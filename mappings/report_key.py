@@ -25,14 +25,25 @@ def report_key(report: StudyReport) -> ReportKey | None:
     Returns:
         The key, or None when the report has neither.
     """
+    numbers = _numbers(report)
+    if numbers is None:
+        return None
     site = report.site
     if site == DEFAULT_SITE.name:
         site = f"{site}\x1f{report.sending_facility or ''}"
-    if report.filler_order_number is not None:
-        parts = ["filler", site, report.filler_order_number.value]
-    elif report.accession_number is not None and report.exam.code is not None:
-        parts = ["accession", site, report.accession_number.value, report.exam.code]
-    else:
-        return None
-    joined = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    kind, *values = numbers
+    joined = "\x1f".join((kind, site, *values)).encode("utf-8", "surrogatepass")
     return ReportKey(hashlib.sha256(joined).hexdigest())
+
+
+def has_report_key(report: StudyReport) -> bool:
+    """Say whether a report has a key, without making it."""
+    return _numbers(report) is not None
+
+
+def _numbers(report: StudyReport) -> tuple[str, ...] | None:
+    if report.filler_order_number is not None:
+        return "filler", report.filler_order_number.value
+    if report.accession_number is not None and report.exam.code is not None:
+        return "accession", report.accession_number.value, report.exam.code
+    return None

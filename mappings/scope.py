@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mappings.domain import Findings, ReportStatus, Skip
 from mappings.reasons import SkipReason
-from mappings.report_key import report_key
+from mappings.report_key import has_report_key
 from mappings.sites import DEFAULT_SITE
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _skip_reason(report: StudyReport, site: Site) -> SkipReason | None:
         and not report.has_unread_impression,
         SkipReason.DOCUMENT_NOT_READ: _may_hide_impression(report),
         SkipReason.EXAM_NOT_CONFIGURED: not _is_configured(report.exam, site),
-        SkipReason.NO_REPORT_KEY: report_key(report) is None,
+        SkipReason.NO_REPORT_KEY: not has_report_key(report),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mappings.headings import Heading, find_unmarked
 from mappings.phrases import fold
-from mappings.trailers import find_letter, find_notices, find_trailers, is_noise
+from mappings.trailers import find_letter, find_notices, find_trailers, is_banner
 
 if TYPE_CHECKING:
     from mappings.headings import Headings
@@ -163,7 +163,7 @@ def skip_noise(text: str, start: int, end: int) -> int:
         line_start = max(text.rfind("\n", start, first) + 1, start)
         line_end = text.find("\n", first, end)
         line_end = end if line_end < 0 else line_end
-        if not is_noise(text[line_start:line_end]):
+        if not is_banner(text[line_start:line_end]):
             return line_start
         start = line_end
     return end

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import accumulate, repeat
-from operator import itemgetter
+from itertools import accumulate, chain, compress, repeat
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mappings.domain import Sections
@@ -40,7 +40,7 @@ class CodedText(NamedTuple):
     observation: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Narrative:
     """What the texts came to; ``title`` is what the report itself calls the exam. ``addendum`` is
     one that stands without findings: they may stand under another OBR.
@@ -73,22 +73,36 @@ def read_narrative(texts: Sequence[CodedText], headings: Headings = DEFAULT_HEAD
         Each section's text without outer blank lines; None where there is none. An addendum's text
         follows the findings: they are not to be read without it.
     """
+    sections, lines, numbers = zip(*texts, strict=True) if texts else ((), (), ())
+    return read_columns(sections, lines, numbers, headings)
+
+
+def read_columns(
+    sections: Sequence[str | None],
+    texts: Sequence[str],
+    observations: Sequence[int],
+    headings: Headings,
+) -> Narrative:
+    """Bring texts into sections, given in the columns of ``CodedText``; see ``read_narrative``."""
     parts: _Parts = {}
-    codes = dict.fromkeys(map(itemgetter(0), texts))
+    codes = dict.fromkeys(sections)
     for code in codes:
         # What means the same is joined: a report may come one line an OBX.
-        alike = texts if len(codes) == 1 else [one for one in texts if one.section == code]
-        _read_alike(alike, headings, parts)
+        lines, numbers = texts, observations
+        if len(codes) > 1:
+            is_alike = [section == code for section in sections]
+            lines, numbers = [*compress(texts, is_alike)], [*compress(observations, is_alike)]
+        _read_alike(code, lines, numbers, headings, parts)
     _settle(parts)
     joined = {name: "\n".join([part.text for part in found]) for name, found in parts.items()}
     addendum = joined.get("addendum") if "findings" not in joined else None
     spans = {
-        name: tuple([span for part in parts[name] for span in part.spans])
+        name: tuple(chain.from_iterable([part.spans for part in parts[name]]))
         for name in _TEXTS
         if name in parts
     }
-    sections = Sections(**{name: joined.get(name) for name in _TEXTS}, spans=spans)
-    return Narrative(sections, joined.get("title"), addendum)
+    found = Sections(**{name: joined.get(name) for name in _TEXTS}, spans=spans)
+    return Narrative(found, joined.get("title"), addendum)
 
 
 def _settle(parts: _Parts) -> None:
@@ -102,14 +116,20 @@ def _settle(parts: _Parts) -> None:
         parts["findings"] += parts["addendum"]
 
 
-def _read_alike(alike: Sequence[CodedText], headings: Headings, parts: _Parts) -> None:
+def _read_alike(
+    code: str | None,
+    lines: Sequence[str],
+    numbers: Sequence[int],
+    headings: Headings,
+    parts: _Parts,
+) -> None:
     """Add the sections of the texts that have one code."""
-    (code, *_), lines, numbers = zip(*alike, strict=True)
     # A line feed before the first line, so that it begins as every other.
     source = "\n" + "\n".join(lines)
     # No loop in Python over the lines: there may be many, and all reports pass here.
-    whole = list(zip(numbers, repeat(0), map(len, lines)))
-    starts = list(accumulate(map((1).__add__, map(len, lines)), initial=1))
+    sizes = list(map(len, lines))
+    whole = list(zip(numbers, repeat(0), sizes))
+    starts = list(accumulate(map(add, sizes, repeat(1)), initial=1))
     blocks = cut_blocks(source, code, headings)
     judge_unheaded(blocks, source)
     for block in blocks:

@@ -155,7 +155,7 @@ def _read_line(segment: Segment) -> SampleLine:
     return SampleLine(
         code=code.strip(),
         name=segment.component(3, 2),
-        section=find_section(segment, DEFAULT_SITE),
+        section=find_section(segment.raw(3), segment.message.separators, DEFAULT_SITE),
         is_text=is_text,
         text=segment.text(5) if is_text else "",
         status=segment.component(11),

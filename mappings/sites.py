@@ -139,7 +139,8 @@ class SiteSet:
         Returns:
             The site with the lowest ``order``, of those the first by name.
         """
-        return next(iter(self.all_matching(application, facility, door)), self.default)
+        matching = self.all_matching(application, facility, door)
+        return matching[0] if matching else self.default
 
     def all_matching(
         self, application: str | None, facility: str | None, door: str = ""

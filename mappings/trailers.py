@@ -73,7 +73,7 @@ def find_trailers(text: str, folded: str, ends: Iterable[int]) -> list[int]:
     for end in ends:
         tail = max(last, end - _TAIL_CHARACTERS_MAX)
         starts += [match.start("phrase") for match in at_sentence.finditer(folded, tail, end)]
-        starts += [at for phrase in _INLINE for at in _places(folded, phrase, tail, end)]
+        starts += _places(folded, _INLINE, tail, end)
         sentences += _sentences(text, folded, tail, end)
         last = end
     return sentences + [start for start in starts if not text[start].islower()]
@@ -81,20 +81,20 @@ def find_trailers(text: str, folded: str, ends: Iterable[int]) -> list[int]:
 
 def _sentences(text: str, folded: str, tail: int, end: int) -> Iterator[int]:
     """Yield the sentences that are courtesies, or a name with its degree."""
-    for phrase in _SENTENCE:
-        for place in _places(folded, phrase, tail, end):
-            yield _sentence_start(folded, tail, place)
-    for place in _places(folded, _DEGREE, tail, end):
+    for place in _places(folded, _SENTENCE, tail, end):
+        yield _sentence_start(folded, tail, place)
+    for place in _places(folded, [_DEGREE], tail, end):
         start = _sentence_start(folded, tail, place)
         if _NAME.fullmatch(text, start, place):
             yield start
 
 
-def _places(folded: str, phrase: str, start: int = 0, end: int | None = None) -> Iterator[int]:
-    place = folded.find(phrase, start, end)
-    while place >= 0:
-        yield place
-        place = folded.find(phrase, place + 1, end)
+def _places(folded: str, phrases: Iterable[str], start: int, end: int) -> Iterator[int]:
+    for phrase in phrases:
+        place = folded.find(phrase, start, end)
+        while place >= 0:
+            yield place
+            place = folded.find(phrase, place + 1, end)
 
 
 def _sentence_start(folded: str, tail: int, place: int) -> int:
@@ -113,9 +113,8 @@ def _sentence_start(folded: str, tail: int, place: int) -> int:
 def find_notices(text: str) -> list[tuple[int, int]]:
     """Return the sentences of a text that say who was told of a result, in order."""
     folded = fold(text)
-    places = [at for phrase in _NOTICE if phrase in folded for at in _places(folded, phrase)]
     found: list[tuple[int, int]] = []
-    for place in sorted(places):
+    for place in sorted(_places(folded, _NOTICE, 0, len(folded))):
         if not found or place >= found[-1][1]:
             first = _sentence_start(folded, found[-1][1] if found else 0, place)
             last = _SENTENCE_END.search(text, place)
@@ -131,8 +130,11 @@ def find_letter(text: str, start: int, end: int) -> int | None:
 
 def is_noise(line: str) -> bool:
     """Say whether a line is blank, a rule, or a banner such as ``*** FINAL REPORT ***``."""
-    if _HAS_TEXT.search(line) is None:
-        return True
+    return _HAS_TEXT.search(line) is None or is_banner(line)
+
+
+def is_banner(line: str) -> bool:
+    """Say whether a line that holds letters is no more than the name of what it stands in."""
     if len(line) > _BANNER_LENGTH_MAX:
         return False
     folded = fold(line)

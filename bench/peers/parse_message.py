@@ -2,8 +2,9 @@
 
     python parse_message.py LIBRARY SECONDS FILE...
 
-Each reader takes out MSH-10, PID-3, OBR-4 and every OBX-3 and OBX-5. Of ours, two do what the
-daemon does: ``header`` is what an answer waits for, ``plan`` all up to the decision to draft.
+Each reader takes out MSH-10, PID-3, OBR-4 and every OBX-3 and OBX-5. Ours do what the daemon does:
+``header`` is what an answer waits for, ``fields`` the fields, ``plan`` all up to the decision to
+draft.
 CPU time, not wall time: other work on the machine does not count. Needs nothing but the library.
 """
 
@@ -35,19 +36,16 @@ def read_header() -> Callable[[bytes], object]:
 
 
 def read_fields() -> Callable[[bytes], object]:
+    from mappings.hl7_groups import cut_groups
     from mappings.hl7_message import read_message
+    from mappings.sites import DEFAULT_SITE
 
     def read(payload: bytes) -> object:
         message = read_message(payload)
-        patient, order, texts = "", [""], []
-        for segment in message.segments():
-            if segment.name == "OBX":
-                texts.append((segment.text(3), segment.text(5)))
-            elif segment.name == "PID":
-                patient = segment.component(3)
-            elif segment.name == "OBR":
-                order = segment.components(4)
-        return message.header.control_id, patient, order, texts
+        patient, [group] = cut_groups(message, DEFAULT_SITE)
+        codes_and_texts = group.observations.columns(3, 5)
+        order = group.request.components(4)
+        return message.header.control_id, patient, order, codes_and_texts
 
     return read
 

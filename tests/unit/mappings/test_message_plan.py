@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -198,3 +199,27 @@ def test_a_document_that_only_people_can_read_is_a_doubt_said_once() -> None:
     assert plan.warnings == ("document_not_read_pdf",)
     assert plan.reports[0].decision == Skip(SkipReason.NO_FINDINGS)
     assert isinstance(plan.reports[1].decision, Findings)
+
+
+def calls_to_plan(lines: int) -> int:
+    """Count the calls of functions written in Python that a report of so many OBX takes."""
+    payload = (ORU + GROUP.format(filler="F1") + FINDINGS * lines).encode()
+    calls, before = 0, sys.getprofile()
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    plan_message(payload, SiteSet())  # what is made once is made
+    sys.setprofile(count)
+    try:
+        plan_message(payload, SiteSet())
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_no_line_of_a_report_whose_obx_are_alike_takes_a_call_of_its_own() -> None:
+    short, long = calls_to_plan(60), calls_to_plan(600)
+
+    assert long - short < 60

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mappings.hl7_oru import parse_oru
-from mappings.report_key import report_key
+from mappings.report_key import has_report_key, report_key
 from mappings.sites import SiteSet
 
 if TYPE_CHECKING:
@@ -54,3 +54,11 @@ def test_two_hospitals_that_no_site_knows_do_not_share_a_key() -> None:
 
     assert report_key(one) != report_key(other)
     assert report_key(replace(one, site="a")) == report_key(replace(other, site="a"))
+
+
+def test_it_can_be_asked_whether_there_is_a_key() -> None:
+    named = report("1|P1|F1|X")
+    unnamed = replace(named, filler_order_number=None, accession_number=None)
+
+    assert (has_report_key(named), has_report_key(unnamed)) == (True, False)
+    assert report_key(unnamed) is None
