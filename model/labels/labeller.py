@@ -1,4 +1,4 @@
-"""Which findings a text names, and does not deny: words from findings.yaml, in four languages.
+"""Which findings a text names, and does not deny: words from findings.yaml, in five languages.
 
 A stand-in for the labels of a clinician, to compare systems by: what it says of itself on texts
 whose truth is known stands beside every number that comes of it (``model/transfer/

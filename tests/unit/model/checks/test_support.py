@@ -101,10 +101,10 @@ def test_what_is_denied_old_or_doubtful_may_be_left_out(text: str) -> None:
 
 
 def test_a_language_without_a_vocabulary_is_not_judged() -> None:
-    findings = findings_of("Fără pneumotorax.", "ro")
+    findings = findings_of("Nessuno pneumotorace.", "it")
 
-    assert find_unsupported(findings, "Pneumotorax.") is None
-    assert find_left_out(findings_of("Fractură, fracture.", "ro"), "Revărsat.") is None
+    assert find_unsupported(findings, "Pneumotorace.") is None
+    assert find_left_out(findings_of("Frattura, fracture.", "it"), "Versamento.") is None
 
 
 # Said by their signs, or denied in their own ways: each summary is one that a radiologist may give.
@@ -128,6 +128,9 @@ def test_a_language_without_a_vocabulary_is_not_judged() -> None:
         ("es", "Líquido libre de gran cuantía.", "Ascitis."),
         ("es", "Menisco interno roto.", "Rotura del menisco interno."),
         ("es", "Asas dilatadas con niveles.", "Obstrucción intestinal."),
+        ("ro", "Indice cardiotoracic 0,6. Hiluri mărite.", "Cardiomegalie, stază pulmonară."),
+        ("ro", "Vena poplitee este necompresibilă.", "Tromboză venoasă."),
+        ("ro", "Lichid liber în pelvis.", "Ascită."),
     ],
 )
 def test_what_a_radiologist_would_sum_up_so_elsewhere_is_no_fault(
@@ -147,6 +150,8 @@ def test_what_a_radiologist_would_sum_up_so_elsewhere_is_no_fault(
         ("fr", "Pas d'épanchement pleural.", "Épanchement pleural.", "denied_by_findings"),
         ("fr", "Vésicule sans anomalie.", "Cholécystite aiguë.", "not_in_findings"),
         ("es", "Sin derrame pleural.", "Derrame pleural.", "denied_by_findings"),
+        ("ro", "Nu se evidențiază pneumotorax.", "Pneumotorax.", "denied_by_findings"),
+        ("ro", "Colecist fără modificări.", "Colecistită acută.", "not_in_findings"),
         ("es", "Riñones de tamaño normal.", "Hidronefrosis izquierda.", "not_in_findings"),
     ],
 )
@@ -174,6 +179,8 @@ def test_a_finding_that_the_report_does_not_state_is_found_elsewhere(
         ("fr", "Séquelle de fracture costale.", None),
         ("es", "Fractura antigua consolidada.", None),
         ("es", "Neumotórax: no.", None),
+        ("ro", "Fractură de perete anterior, fără deplasare.", "left_out_fracture"),
+        ("ro", "Fractură veche consolidată.", None),
     ],
 )
 def test_only_what_cannot_wait_is_missed_elsewhere(

@@ -16,7 +16,7 @@ from model.labels.labeller import has_labels, labels
 from tests.unit.model.checks.test_support import findings_of
 
 FOLDER = Path(vocabulary.__file__).parent
-LANGUAGES = ("en", "de", "fr", "es")
+LANGUAGES = ("en", "de", "fr", "es", "ro")
 ELSEWHERE = LANGUAGES[1:]
 
 

@@ -10,7 +10,7 @@ import yaml
 from model.labels.denials import folded
 from model.labels.labeller import FILE, has_labels, labels, labels_of
 
-LANGUAGES = ("en", "de", "fr", "es")
+LANGUAGES = ("en", "de", "fr", "es", "ro")
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,9 @@ LANGUAGES = ("en", "de", "fr", "es")
         ("es", "Derrame pleural izquierdo, no se observa neumotórax.", {"effusion"}),
         ("es", "Cálculo de 5 mm en el riñón izquierdo.", {"urinary stone"}),
         ("es", "No se puede descartar neumonía.", {"opacity"}),
+        ("ro", "Fără revărsat pleural sau pneumotorax.", set()),
+        ("ro", "Fractură fără deplasare de radius distal.", {"fracture"}),
+        ("ro", "Lichid pleural stâng, nu se evidențiază pneumotorax.", {"effusion"}),
     ],
 )
 def test_findings_are_named_unless_they_are_denied(
