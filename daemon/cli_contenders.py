@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from model.drafting import DraftingRecipe
 
-ADAPTER = "adapter"
-REDRAFTED = "redrafted"
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -60,6 +57,8 @@ def read_contenders(asked: Asked, *, has_train: bool) -> Contenders:
         ConfigurationError: One is not known, stands twice, or needs reports to learn from.
         EngineUnavailableError: A library that one needs is not installed.
     """
+    from model.evaluation.engine_drafts import ADAPTER
+
     names, own = _read_systems(asked, has_train=has_train)
     if asked.redrafts:
         names = _with_redrafted(names, dict(own))
@@ -76,6 +75,7 @@ def _read_systems(
 ) -> tuple[list[str], tuple[tuple[str, Path], ...]]:
     """Read --systems: our own by name, and files of drafts."""
     from model.evaluation.contenders import BASELINES, NAMES, NEED_TRAINING
+    from model.evaluation.engine_drafts import ADAPTER
 
     if asked.systems is None:
         names = [name for name in BASELINES if has_train or name not in NEED_TRAINING]
@@ -98,6 +98,8 @@ def _read_systems(
 
 def _with_redrafted(names: Sequence[str], others: Collection[str]) -> list[str]:
     """Let the adapter draft once more, as a daemon that makes redrafts."""
+    from model.evaluation.engine_drafts import ADAPTER, REDRAFTED
+
     if ADAPTER not in names:
         raise ConfigurationError("only_where_the_adapter_drafts", "--redrafts")
     if REDRAFTED in others:

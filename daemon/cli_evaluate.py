@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 import model
-from daemon.cli_contenders import ADAPTER, Asked, read_contenders
+from daemon.cli_contenders import Asked, read_contenders
 from daemon.cli_drafting import draft, notes_of
 from daemon.cli_libraries import METRIC_LIBRARIES, MODEL_LIBRARIES, require_libraries
 from daemon.cli_options import AsJson, print_json
 from daemon.cli_outputs import require_writable_file, require_writable_folder
 from daemon.cli_recipes import DRAFTING, names_of
 from daemon.cli_tables import print_table
+from daemon.config import REDRAFTS_MAX
 from daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ Redrafts = Annotated[
     int,
     typer.Option(
         min=0,
-        max=16,
+        max=REDRAFTS_MAX,
         help="Show also what a daemon takes with so many model.redrafts: the adapter drafts again"
         " what a check refuses.",
     ),
@@ -121,28 +122,28 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
     require_writable_folder(html, "--html")
     require_writable_file(drafts, "--drafts")
     asked = Asked(
-        data, adapter, base, systems, train, against, encoder, limit, recipe, ablate, redrafts
+        data=data,
+        adapter=adapter,
+        base=base,
+        systems=systems,
+        train=train,
+        against=against,
+        encoder=encoder,
+        limit=limit,
+        recipe=recipe,
+        is_ablated=ablate,
+        redrafts=redrafts,
     )
     if _is_by_truth(asked, html):
         judged = _judge(asked, adapter or SHIPPED_ADAPTER, is_card=card)
         _write_drafts(drafts, judged.drafts)
-        if as_json:
-            print_json(judged.as_dict())
-        else:
-            _print_scores(judged)
-        return
-    if card:
+        _show_scores(judged, as_json=as_json)
+    elif card:
         raise ConfigurationError("only_for_a_corpus_judged_by_its_truth", "--card")
-    compared = _compare(asked)
-    _write_drafts(drafts, compared.drafts)
-    from model.evaluation.report import as_dict, write_report
-
-    if html:
-        write_report(html, compared)
-    if as_json:
-        print_json(as_dict(compared))
     else:
-        _print_comparison(compared)
+        compared = _compare(asked)
+        _write_drafts(drafts, compared.drafts)
+        _show_comparison(compared, html, as_json=as_json)
 
 
 def _is_by_truth(asked: Asked, html: Path | None) -> bool:
@@ -199,6 +200,7 @@ def _compare(asked: Asked) -> Comparison:
     require_libraries("evaluation", *METRIC_LIBRARIES)
     from model.evaluation.by_reference import Source, run_comparison
     from model.evaluation.contenders import Means, draft_all
+    from model.evaluation.engine_drafts import ADAPTER
     from model.evaluation.reports import read_reports
 
     is_folder = asked.data.is_dir()
@@ -209,8 +211,14 @@ def _compare(asked: Asked) -> Comparison:
     train = [] if train_file is None else read_reports(train_file)
     metrics, notes = _weighted_metrics(asked.encoder)
     with _drafting(len(reports) if ADAPTER in who.names else 0) as advance:
-        adapter = asked.adapter or SHIPPED_ADAPTER
-        means = Means(train, adapter, asked.base, who.own, asked.redrafts, advance)
+        means = Means(
+            train=train,
+            adapter=asked.adapter or SHIPPED_ADAPTER,
+            base=asked.base,
+            drafts=who.own,
+            redrafts_max=asked.redrafts,
+            advance=advance,
+        )
         drafts = draft_all(who.names, reports, means)
     if who.recipe is not None:
         drafted = draft(
@@ -273,9 +281,12 @@ def _write_drafts(path: Path | None, drafts: Sequence[dict[str, Any]]) -> None:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in drafts)
 
 
-def _print_scores(evaluation: Evaluation) -> None:
+def _show_scores(evaluation: Evaluation, *, as_json: bool) -> None:
     from model.evaluation.report import left_out_told
 
+    if as_json:
+        print_json(evaluation.as_dict())
+        return
     rows = []
     for metric, n in evaluation.counts.items():
         values = (scores[metric] for scores in evaluation.systems.values())
@@ -287,9 +298,14 @@ def _print_scores(evaluation: Evaluation) -> None:
     print_table(title, ("", *evaluation.systems, "n"), rows)
 
 
-def _print_comparison(comparison: Comparison) -> None:
-    from model.evaluation.report import sections_of
+def _show_comparison(comparison: Comparison, html: Path | None, *, as_json: bool) -> None:
+    from model.evaluation.report import as_dict, sections_of, write_report
 
+    if html:
+        write_report(html, comparison)
+    if as_json:
+        print_json(as_dict(comparison))
+        return
     for section in sections_of(comparison, has_intervals=False):
         print_table(section.title, section.head, section.rows, names=section.names)
     for note in comparison.notes:

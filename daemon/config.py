@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "PRELIM_"
+REDRAFTS_MAX = 16
 
 
 class JournalSettings(Area):
@@ -82,7 +83,7 @@ class Model(Area):
     output_tokens_max: Count | None = Field(
         None, description="longest draft in tokens; null grows it with the findings, 64 to 320"
     )
-    redrafts: Annotated[int, Field(ge=0, le=16)] = Field(
+    redrafts: Annotated[int, Field(ge=0, le=REDRAFTS_MAX)] = Field(
         0,
         description="drafts by chance that may follow one that a check refuses, until one passes;"
         " docs/EVALUATION.md says what they cost; extractive makes none",
