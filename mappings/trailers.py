@@ -44,6 +44,7 @@ _NOTICE = _phrases("notice")
 _SENTENCE_END = re.compile(r"\.(?=\s*+\Z|\s++[^a-z\s])|\u3002|\n[^\S\n]*+\n")
 _ABBREVIATED = re.compile(r"(?:\b(?:dr|drs|prof|med)|(?<![^\W_])[^\W\d_])\. \Z")
 _DEGREE = ", m.d."
+_WITHIN = (*_INLINE, *_SENTENCE, _DEGREE)
 _NAME = re.compile(r"(?:[A-Z\u00c0-\u00de][\w.'-]*+\s?){1,4}")
 _TAIL_CHARACTERS_MAX = 800
 """How far from the end of a section a signature in the middle of a line is looked for."""
@@ -73,8 +74,9 @@ def find_trailers(text: str, folded: str, ends: Iterable[int]) -> list[int]:
     for end in ends:
         tail = max(last, end - _TAIL_CHARACTERS_MAX)
         starts += [match.start("phrase") for match in at_sentence.finditer(folded, tail, end)]
-        starts += _places(folded, _INLINE, tail, end)
-        sentences += _sentences(text, folded, tail, end)
+        if any(map(folded[tail:end].__contains__, _WITHIN)):
+            starts += _places(folded, _INLINE, tail, end)
+            sentences += _sentences(text, folded, tail, end)
         last = end
     return sentences + [start for start in starts if not text[start].islower()]
 

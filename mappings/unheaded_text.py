@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SENTENCE_END = re.compile(r"[.!?](?:\s+[^\sa-z]|\s*$)|[\u3002\uff01\uff1f]", re.MULTILINE)
 _SENTENCE_WORDS_MIN = 2
 _LINE_WORDS_MIN = 8
+_HEAD_CHARACTERS = 400
 _OBSERVED_SENTENCES_MIN = 2
 _OBSERVES = re.compile(r"\b(?:is|are|has|have|was|were|remains?|normal|clear|unchanged|seen)\b")
 _UNOBSERVED = re.compile(r"\b(?:available|compar\w+)\b", re.IGNORECASE)
@@ -53,8 +54,9 @@ def judge_unheaded(blocks: list[Block], text: str) -> None:
 
 def is_prose(text: str) -> bool:
     """Say whether a text holds at least a sentence: an exam title does not."""
-    if any(len(line.split()) >= _LINE_WORDS_MIN for line in text.split("\n")):
-        return True
+    for part in (text[:_HEAD_CHARACTERS], text):  # most often, the first lines tell
+        if any(len(line.split()) >= _LINE_WORDS_MIN for line in part.split("\n")):
+            return True
     return any(
         not end[0].isascii() or len(text[: end.start()].split()) >= _SENTENCE_WORDS_MIN
         for end in _SENTENCE_END.finditer(text)
@@ -67,7 +69,7 @@ def _judge_body(blocks: Sequence[Block], text: str) -> None:
     if not body:
         return
     headed = [block for block in body if block.is_headed]
-    chosen = headed if _is_prose(headed, text) else body
+    chosen = headed if headed and _is_prose(headed, text) else body
     section = "findings" if chosen is headed or _is_prose(body, text) else None
     for block in body:
         block.section = section if chosen is body or block.is_headed else None

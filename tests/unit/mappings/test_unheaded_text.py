@@ -17,6 +17,13 @@ def test_a_title_is_no_prose(text: str) -> None:
     assert not is_prose(text)
 
 
+def test_a_long_line_makes_prose_however_many_short_ones_stand_before_it() -> None:
+    titles = "CT of the chest\n" * 100
+
+    assert not is_prose(titles)
+    assert is_prose(f"{titles}no focal consolidation and no effusion of either side")
+
+
 @pytest.mark.parametrize(
     "line",
     [
