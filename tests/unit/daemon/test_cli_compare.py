@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from daemon import cli_compare
 from daemon.cli import app
 from mappings.errors import PrelimError
+from tests.unit.model.marks import WITH_TORCH
 from tests.unit.model.tiny_base import make_corpus, make_tiny_base
 
 if TYPE_CHECKING:
@@ -23,11 +24,7 @@ if TYPE_CHECKING:
 for library in (*cli_compare.METRIC_LIBRARIES, *cli_compare.MODEL_LIBRARIES):
     pytest.importorskip(library)
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = WITH_TORCH
 
 
 def call(*arguments: object) -> Result:

@@ -16,15 +16,12 @@ from model.comparing.outcomes import Outcome
 from model.comparing.running import compare_cells, run_cells
 from model.comparing.strategies_page import compared_as_dict, strategies_page, table_of
 from model.errors import PromptRefusedError, RecipeRefusedError
+from tests.unit.model.marks import WITH_TORCH
 
 if TYPE_CHECKING:
     from tests.unit.model.comparing.conftest import Ran
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = WITH_TORCH
 
 
 def fail(*_: object, **__: object) -> None:

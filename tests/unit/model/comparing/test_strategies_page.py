@@ -19,15 +19,12 @@ from model.comparing.strategies_page import (
     table_of,
 )
 from model.pages import render_html, render_markdown
+from tests.unit.model.marks import WITH_TORCH
 
 if TYPE_CHECKING:
     from tests.unit.model.comparing.conftest import Ran
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = WITH_TORCH
 
 
 def test_each_cell_and_each_baseline_has_a_row(ran: Ran) -> None:

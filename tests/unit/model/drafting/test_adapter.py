@@ -15,18 +15,13 @@ from model.drafting.adapter import learned_rows, prepare_adapter, with_exemplars
 from model.drafting.recipe import AdapterPlan
 from model.training.recipe import Recipe
 from tests.unit.model.drafting_samples import make_reports
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.tiny_base import make_corpus, make_tiny_base
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 PLAN = AdapterPlan(
     training=Recipe(name="tiny", steps=2, tokens_per_batch=2_000, learning_rate=1e-3, dev_rows=1),
     samples=2,

@@ -14,6 +14,7 @@ from mappings.domain import FinishReason, Prompt, PromptPiece
 from model.chance import TEMPERATURE, seed_of
 from model.engine import EngineConfiguration, Prepared
 from model.errors import EngineUnavailableError, PromptRefusedError
+from tests.unit.model.marks import WITH_TORCH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +22,7 @@ if TYPE_CHECKING:
     from model.engines.transformers_lora import TransformersEngine
     from tests.unit.model.engines.conftest import TinyModel
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = WITH_TORCH
 pytest.importorskip("torch")
 
 TEXTS = (

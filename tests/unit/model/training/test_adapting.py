@@ -25,6 +25,7 @@ from model.training.strategies import (
     PTuningStrategy,
     QloraStrategy,
 )
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.training.tiny_rows import load, recipe_of, trained_weights
 
 if TYPE_CHECKING:
@@ -32,13 +33,7 @@ if TYPE_CHECKING:
 
     from model.training.strategies import Strategy
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 
 
 @pytest.mark.parametrize(

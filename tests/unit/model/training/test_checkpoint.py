@@ -20,18 +20,13 @@ from model.training.checkpoint import (
 )
 from model.training.loop import Trainer
 from model.training.strategies import LoraStrategy
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.training.tiny_rows import load, recipe_of, training_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 RUN = {"recipe": {"seed": 1}}
 
 

@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 
 from model.training import Recipe, Trained, run_training
 from model.training.finished import read_finished
+from tests.unit.model.marks import TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Recipe], Trained | None]
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # torch calls names of old Pythons
-]
+pytestmark = TRAINING
 
 RECIPE = Recipe(name="tiny", steps=1, tokens_per_batch=300, learning_rate=0.01, dev_rows=1)
 

@@ -12,6 +12,7 @@ import torch
 
 from model.training.lanes import NOT_LEARNED, impression_loss, lay_out, soft_tokens
 from model.training.rows import TrainingRow
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.training.tiny_rows import (
     STRATEGIES,
     disturb,
@@ -26,13 +27,7 @@ if TYPE_CHECKING:
 
     from model.training.strategies import Strategy
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 CPU = torch.device("cpu")
 each_strategy = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: one.kind)
 

@@ -14,6 +14,7 @@ from model.errors import RecipeRefusedError
 from model.training.loop import Position, Trainer
 from model.training.recipe import Recipe
 from model.training.strategies import LoraStrategy
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.training.tiny_rows import load, training_rows
 
 if TYPE_CHECKING:
@@ -21,13 +22,7 @@ if TYPE_CHECKING:
 
     from model.training.rows import TrainingRow
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 
 RECIPE = Recipe(
     name="tiny",

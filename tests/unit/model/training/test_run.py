@@ -18,19 +18,14 @@ from model.training import Recipe, run_training
 from model.training.recipe import BaseModelSpec
 from model.training.run import find_base
 from model.training.strategies import FullStrategy, LoraStrategy
+from tests.unit.model.marks import TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model.training import Trained
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 pytest.importorskip("torch")
 
 RECIPE = Recipe(

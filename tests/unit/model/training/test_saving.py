@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from model.training.saving import digest_of_weights, save_trained
 from model.training.strategies import FullStrategy
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.training.tiny_rows import STRATEGIES, disturb, load, recipe_of
 
 if TYPE_CHECKING:
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 
     from model.training.strategies import Strategy
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: one.kind)

@@ -24,19 +24,14 @@ from model.training.adapting import load_for_training
 from model.training.saving import save_trained
 from model.training.strategies import LoraStrategy, PrefixStrategy
 from model.training.writer import Writer, _choose, load_writer
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.training.tiny_rows import STRATEGIES, disturb, recipe_of
 
 if TYPE_CHECKING:
     from mappings.domain import Prompt
     from model.training.strategies import Strategy
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 RECIPES = sorted((Path(model.training.__file__).parent / "recipes").glob("*.yaml"))
 
 

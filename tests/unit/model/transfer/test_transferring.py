@@ -11,6 +11,7 @@ from model.errors import PromptRefusedError
 from model.transfer.institutions import read_institution
 from model.transfer.report import as_dict
 from model.transfer.transferring import Study, run_transfer
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.transfer_samples import RECIPE, make_institutions
 
 if TYPE_CHECKING:
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 
     from model.transfer.transferring import Transfer
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 pytest.importorskip("torch")
 OUTPUT_TOKENS = 6
 
