@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from mappings.languages import primary_of
-from model.labels.denials import asserted_in, clauses_of, folded
+from model.labels.denials import asserted_in, at_word, clauses_of, folded
 from model.labels.labeller import words_for
 from model.normality import asserted
 
@@ -105,7 +105,7 @@ def _vocabulary(primary: str) -> Vocabulary:
 def _evident(sentence: str, language: str, normal: re.Pattern[str]) -> str:
     """Leave out its heading, too: it names an organ, whatever is said of it."""
     kept = []
-    for clause in clauses_of(_HEADING.sub("", sentence), language):
+    for clause in clauses_of(_HEADING.sub("", folded(sentence)), language):
         parts = [part.span() for part in _PART.finditer(clause.text)]
         kept += [clause.asserted[s:e] for s, e in parts if not normal.search(clause.text, s, e)]
     return " , ".join(kept)
@@ -113,27 +113,23 @@ def _evident(sentence: str, language: str, normal: re.Pattern[str]) -> str:
 
 def _english() -> Iterator[Concept]:
     for name, row in _table("concepts").items():
-        yield _concept(name, row["named"], row["evidence"], row.get("critical"))
+        yield _concept(name, row["named"], row["evidence"], row.get("critical"), ENGLISH)
 
 
 def _elsewhere(primary: str) -> Iterator[Concept]:
     for name, row in _table("concepts_elsewhere").items():
         named = "|".join(words_for(label, primary) for label in row["named"])
         critical = row.get("critical", {}).get(primary)
-        yield _concept(name, named, row["evidence"][primary], critical)
+        yield _concept(name, named, row["evidence"][primary], critical, primary)
 
 
-def _concept(name: str, named: str, evidence: str, critical: str | None) -> Concept:
+def _concept(name: str, named: str, evidence: str, critical: str | None, primary: str) -> Concept:
     return Concept(
         name=name,
-        named=_at_word(named),
-        evidence=_at_word(evidence),
-        critical=_at_word(critical) if critical else None,
+        named=at_word(named, primary),
+        evidence=at_word(evidence, primary),
+        critical=at_word(critical, primary) if critical else None,
     )
-
-
-def _at_word(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{pattern})", re.IGNORECASE)
 
 
 @cache

@@ -18,6 +18,7 @@ from mappings.languages import primary_of
 
 _FILE = Path(__file__).with_name("denials.yaml")
 _WORDS_AFTER = r"(?=(?:\W+\w+){0,3}\W*(?:,|$))"  # the end of a clause, or near it
+_UNSPACED = frozenset({"zh"})
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "’": "'"})  # noqa: RUF001 - as typesetters write
 
 
@@ -80,6 +81,17 @@ def asserted_in(sentence: str, language: str) -> str:
     return " ; ".join(filter(None, kept))
 
 
+def at_word(pattern: str, language: str) -> re.Pattern[str]:
+    """Compile a pattern to be tried at the beginning of a word, or anywhere where words have none.
+
+    Args:
+        pattern: A regular expression.
+        language: BCP 47.
+    """
+    start = "" if primary_of(language) in _UNSPACED else r"\b"
+    return re.compile(rf"{start}(?:{pattern})", re.IGNORECASE)
+
+
 def folded(text: str) -> str:
     """Return a text in small letters without accents, as the tables are written."""
     apart = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
@@ -100,9 +112,9 @@ def _denied(part: str, words: _Words) -> list[tuple[int, int]]:
 def _words(primary: str) -> _Words:
     row = yaml.safe_load(_FILE.read_text(encoding="utf-8"))[primary]
     return _Words(
-        before=re.compile(rf"\b(?:{row['before']})"),
-        after=re.compile(rf"\b(?:{row['after']}){_WORDS_AFTER}"),
-        no_denial=re.compile(rf"\b(?:{row['no_denial']})"),
+        before=at_word(row["before"], primary),
+        after=at_word(rf"(?:{row['after']}){_WORDS_AFTER}", primary),
+        no_denial=at_word(row["no_denial"], primary),
         stops=re.compile(row["stops"]),
         joins=re.compile(rf"\s*(?:{row['joins']})\b"),
         answers=re.compile(rf"\s*(?:{row['before']}|(?:{row['answers']})\b)"),

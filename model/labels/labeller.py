@@ -1,4 +1,4 @@
-"""Which findings a text names, and does not deny: words from findings.yaml, in five languages.
+"""Which findings a text names, and does not deny: words from findings.yaml, in six languages.
 
 A stand-in for the labels of a clinician, to compare systems by: what it says of itself on texts
 whose truth is known stands beside every number that comes of it (``model/transfer/
@@ -7,15 +7,18 @@ label_quality.py``). A finding that is doubted counts as named.
 
 from __future__ import annotations
 
-import re
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from mappings.languages import primary_of
-from model.labels.denials import clauses_of
+from model.labels.denials import at_word, clauses_of
 from model.sentences import split_sentences
+
+if TYPE_CHECKING:
+    import re
 
 FILE = Path(__file__).with_name("findings.yaml")
 
@@ -65,7 +68,7 @@ def words_for(label: str, language: str) -> str:
 
 @cache
 def _patterns(primary: str) -> dict[str, re.Pattern[str]]:
-    return {label: re.compile(rf"\b(?:{words_for(label, primary)})") for label in labels()}
+    return {label: at_word(words_for(label, primary), primary) for label in labels()}
 
 
 @cache

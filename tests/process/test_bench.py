@@ -57,7 +57,7 @@ def test_draft_checks_are_measured_in_each_language_that_has_them(tmp_path: Path
 
     judged = data["judged"]
     assert isinstance(judged, dict)
-    assert set(judged) == {"en", "de", "es", "fr", "ro"}
+    assert set(judged) == {"en", "de", "es", "fr", "ro", "zh"}
     assert all(row["faithful"][0] > row["swapped"][1] > 0 for row in judged.values())
     assert output.count("faithful refused") == len(judged)
 

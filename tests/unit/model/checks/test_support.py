@@ -131,6 +131,9 @@ def test_a_language_without_a_vocabulary_is_not_judged() -> None:
         ("ro", "Indice cardiotoracic 0,6. Hiluri mărite.", "Cardiomegalie, stază pulmonară."),
         ("ro", "Vena poplitee este necompresibilă.", "Tromboză venoasă."),
         ("ro", "Lichid liber în pelvis.", "Ascită."),
+        ("zh-Hans", "肝实质密度普遍减低。", "脂肪肝。"),
+        ("zh", "L1椎体变扁，呈高信号。", "L1椎体压缩性骨折。"),  # noqa: RUF001 - Chinese
+        ("zh", "右乳见无回声区，边界清晰。", "右乳囊肿。"),  # noqa: RUF001 - Chinese
     ],
 )
 def test_what_a_radiologist_would_sum_up_so_elsewhere_is_no_fault(
@@ -150,6 +153,8 @@ def test_what_a_radiologist_would_sum_up_so_elsewhere_is_no_fault(
         ("fr", "Pas d'épanchement pleural.", "Épanchement pleural.", "denied_by_findings"),
         ("fr", "Vésicule sans anomalie.", "Cholécystite aiguë.", "not_in_findings"),
         ("es", "Sin derrame pleural.", "Derrame pleural.", "denied_by_findings"),
+        ("zh", "双侧胸腔未见积液及积气。L1变扁。", "左侧气胸。", "not_in_findings"),
+        ("zh", "未见骨折及脱位。", "左侧肱骨骨折。", "denied_by_findings"),
         ("ro", "Nu se evidențiază pneumotorax.", "Pneumotorax.", "denied_by_findings"),
         ("ro", "Colecist fără modificări.", "Colecistită acută.", "not_in_findings"),
         ("es", "Riñones de tamaño normal.", "Hidronefrosis izquierda.", "not_in_findings"),
@@ -181,6 +186,9 @@ def test_a_finding_that_the_report_does_not_state_is_found_elsewhere(
         ("es", "Neumotórax: no.", None),
         ("ro", "Fractură de perete anterior, fără deplasare.", "left_out_fracture"),
         ("ro", "Fractură veche consolidată.", None),
+        ("zh", "右侧少量气胸。", "left_out_pneumothorax"),
+        ("zh", "气胸：无。", None),  # noqa: RUF001 - Chinese
+        ("zh", "左侧第5肋骨陈旧性骨折。", None),
     ],
 )
 def test_only_what_cannot_wait_is_missed_elsewhere(

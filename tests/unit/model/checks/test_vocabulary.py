@@ -16,7 +16,7 @@ from model.labels.labeller import has_labels, labels
 from tests.unit.model.checks.test_support import findings_of
 
 FOLDER = Path(vocabulary.__file__).parent
-LANGUAGES = ("en", "de", "fr", "es", "ro")
+LANGUAGES = ("en", "de", "fr", "es", "ro", "zh")
 ELSEWHERE = LANGUAGES[1:]
 
 
@@ -35,7 +35,7 @@ def test_what_is_named_speaks_for_itself(concept: Concept) -> None:
 
 def test_a_language_is_known_by_its_primary_tag() -> None:
     assert vocabulary_of("de-CH") is vocabulary_of("de")
-    assert vocabulary_of("zh") is None
+    assert vocabulary_of("ja") is None
 
 
 def test_the_same_is_due_in_every_language() -> None:

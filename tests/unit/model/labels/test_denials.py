@@ -18,6 +18,7 @@ from model.labels.denials import asserted_in, clauses_of, folded
         ("de", "Nicht dislozierte Fraktur.", "nicht dislozierte fraktur."),
         ("fr", "Épanchement sans pneumothorax.", "epanchement"),
         ("es", "Sin derrame pleural.", ""),
+        ("zh", "左侧气胸，未见积液。", "左侧气胸"),  # noqa: RUF001 - Chinese
     ],
 )
 def test_what_is_denied_is_taken_out(language: str, sentence: str, left: str) -> None:
