@@ -24,6 +24,16 @@ TOLD_BY_SETTINGS = ("peft_type", "lora_alpha", "use_rslora", "feedforward_module
 """What the shapes of the weights do not tell, and what makes of them another adapter."""
 
 
+def require_other_folder(adapter: Path, out: Path) -> None:
+    """Refuse to write over the adapter that a run begins with: it could not be taken up again.
+
+    Raises:
+        RecipeRefusedError: The adapter lies in the run's folder.
+    """
+    if adapter.resolve().is_relative_to(out.resolve()):
+        raise RecipeRefusedError("lies in --out: choose another folder for what is made", OPTION)
+
+
 def begin_with(model: Any, adapter: Path, recipe: Recipe) -> None:
     """Put an adapter's weights on a model made ready by ``load_for_training``.
 
@@ -36,11 +46,12 @@ def begin_with(model: Any, adapter: Path, recipe: Recipe) -> None:
         raise RecipeRefusedError("this strategy trains the base itself: give it as --base", OPTION)
     try:
         settings = json.loads((adapter / SETTINGS).read_text(encoding="utf-8"))
+        told = {name: settings.get(name) for name in TOLD_BY_SETTINGS}
         weights = load_file(adapter / ADAPTER)
-    except (OSError, ValueError, SafetensorError):
+    except (OSError, ValueError, AttributeError, SafetensorError):
         raise EngineUnavailableError("adapter_unreadable", str(adapter)) from None
     own = plain_settings(model.peft_config["default"])
-    if any(settings.get(name) != own.get(name) for name in TOLD_BY_SETTINGS):
+    if told != {name: own.get(name) for name in TOLD_BY_SETTINGS}:
         raise RecipeRefusedError("the adapter is of another strategy than the recipe's", OPTION)
     expected = get_peft_model_state_dict(model, save_embedding_layers=False)
     if _shapes(weights) != _shapes(expected):

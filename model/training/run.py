@@ -155,13 +155,15 @@ def _prepare(
 ) -> _Run:
     # Here and not above: torch is loaded when a run starts.
     from model.training.adapting import load_for_training
-    from model.training.beginning import begin_with
+    from model.training.beginning import begin_with, require_other_folder
     from model.training.checkpoint import remove_checkpoint, restore_checkpoint
     from model.training.lanes import prefix_tokens, soft_tokens
     from model.training.loop import Trainer
     from model.training.saving import digest_of_weights, require_own_folder
 
     require_own_folder(out, folder, is_base=recipe.strategy.is_base)
+    if begin is not None:
+        require_other_folder(begin, out)
     model, tokenizer = load_for_training(folder, recipe)
     if begin is not None:
         begin_with(model, begin, recipe)
@@ -172,7 +174,8 @@ def _prepare(
         "recipe": recipe.model_dump(mode="json"),
         "data": rows.facts,
         "base": {"name": folder.name, "sha256": digest_of(folder)},
-        "begun_from": None if begin is None else digest_of_weights(begin),
+        # Not told where there is none: so it was in checkpoints before there was --from.
+        **({} if begin is None else {"begun_from": digest_of_weights(begin)}),
     }
     out.mkdir(parents=True, exist_ok=True)
     if not (resume and restore_checkpoint(trainer, out, told)):

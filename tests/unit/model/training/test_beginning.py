@@ -18,6 +18,7 @@ from model.training.beginning import begin_with
 from model.training.finished import read_finished
 from model.training.saving import digest_of_weights, save_trained
 from model.training.strategies import FullStrategy, LoraStrategy, PrefixStrategy, PTuningStrategy
+from tests.unit.model.marks import TRAINING
 from tests.unit.model.training.tiny_rows import STRATEGIES, disturb, load, recipe_of
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ if TYPE_CHECKING:
 
     from model.training.strategies import Strategy
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(300),
-    pytest.mark.usefixtures("torch_as_it_was"),
-    # torch calls names that Python will drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = TRAINING
 
 WITHOUT_ENCODER = [
     one for one in STRATEGIES if not one.is_base and not isinstance(one, PTuningStrategy)
@@ -105,7 +100,7 @@ def test_an_adapter_of_another_strategy_is_refused(
 
 
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
-@pytest.mark.parametrize("content", [None, b"no"])
+@pytest.mark.parametrize("content", [None, b"no", b"[]"])
 def test_a_folder_without_an_adapter_is_refused(
     name: str, content: bytes | None, tiny_base: Path, tmp_path: Path
 ) -> None:
@@ -117,6 +112,25 @@ def test_a_folder_without_an_adapter_is_refused(
 
     with pytest.raises(EngineUnavailableError, match="adapter_unreadable"):
         begin_with(model, adapter, recipe)
+
+
+@pytest.mark.parametrize("inside", [".", "steps/000002"])
+def test_an_adapter_that_the_run_would_write_over_is_refused(
+    inside: str, tiny_base: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    adapter = save_adapter(LoraStrategy(rank=4), tiny_base, tmp_path / "out" / inside)
+    digest = digest_of_weights(adapter)
+
+    with pytest.raises(RecipeRefusedError, match="--from"):
+        run_training(
+            recipe_of(LoraStrategy(rank=4)),
+            data=small_corpus,
+            out=tmp_path / "out",
+            base=tiny_base,
+            begin=adapter,
+        )
+
+    assert digest_of_weights(adapter) == digest
 
 
 def test_a_run_that_goes_on_is_another_run_and_its_card_says_from_where(
@@ -133,6 +147,7 @@ def test_a_run_that_goes_on_is_another_run_and_its_card_says_from_where(
     digest = digest_of_weights(general)
     assert digest_of_weights(begun) != digest_of_weights(drawn)
     assert json.loads((begun / "card.json").read_text())["begun_from"] == digest
+    assert "begun_from" not in json.loads((drawn / "card.json").read_text())
     assert f"Went on from the adapter with sha256 `{digest}`." in (begun / "CARD.md").read_text()
     assert read_finished(recipe, out=begun, begin=general, **places) is not None
     assert read_finished(recipe, out=begun, **places) is None
