@@ -57,6 +57,39 @@ class Builder(Protocol):
         """
 
 
+async def draft_until_one_passes(
+    drafter: Drafter,
+    choice: Choice,
+    *,
+    is_alone: bool = False,
+    count: Callable[[str], None] = lambda _: None,
+) -> Judged:
+    """Have drafts written until one passes every check, or no more are allowed.
+
+    Args:
+        drafter: The model.
+        choice: Of one report, not begun.
+        is_alone: Keeps the report out of others' batches.
+        count: Called with what became of each redraft: ``passed`` or ``refused``.
+
+    Raises:
+        PromptRefusedError: The first draft cannot be run. A model that refuses a redraft (one that
+            draws nothing by chance) is not asked for another.
+        WorkerLostError: Try again, from the first draft on.
+    """
+    while (prompt := choice.wanted) is not None:
+        try:
+            judged = choice.judge(await drafter.draft(prompt, is_alone=is_alone))
+        except PromptRefusedError:
+            if prompt.redraft == 0:
+                raise
+            count("refused")
+            break
+        if prompt.redraft:
+            count("passed" if judged.refusal is None else "refused")
+    return choice.taken
+
+
 class DraftStep:
     """The draft step of the pipeline."""
 
@@ -140,15 +173,13 @@ class DraftStep:
         self._wake_next()
 
     async def _choose(self, report: PendingReport, findings: Findings) -> Judged:
-        """Have drafts written until one passes every check, or no more are allowed."""
         choice = Choice(findings, self._prompt_of(findings), self._redrafts_max)
-        while (prompt := choice.wanted) is not None:
-            draft = await self._drafter.draft(prompt, is_alone=report.attempts > 0)
-            judged = choice.judge(draft)
-            if prompt.redraft:
-                outcome = "passed" if judged.refusal is None else "refused"
-                self._metrics.redrafts.labels(outcome=outcome).inc()
-        return choice.taken
+        return await draft_until_one_passes(
+            self._drafter,
+            choice,
+            is_alone=report.attempts > 0,
+            count=lambda outcome: self._metrics.redrafts.labels(outcome=outcome).inc(),
+        )
 
     async def _try_later(self, report: PendingReport, reason: str) -> None:
         await self._retrying.try_later(report, reason, self._wait_s)

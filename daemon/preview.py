@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from daemon.drafting import draft_until_one_passes
 from mappings.dry_run import describe_findings
 from mappings.errors import PrelimError
 from model.redrafting import Choice
@@ -44,12 +45,10 @@ async def _draft(
 ) -> dict[str, object]:
     try:
         choice = Choice(findings, prompt_of(findings), redrafts_max)
-        while (prompt := choice.wanted) is not None:
-            choice.judge(await drafter.draft(prompt))
+        taken = await draft_until_one_passes(drafter, choice)
     except PrelimError as error:
         failure = {"reason": error.reason, "where": error.where}
         return {"ok": False, "error": failure, "draft": None, "checks": [], "engine": None}
-    taken = choice.taken
     return {
         "draft": taken.draft.text,
         "checks": [asdict(verdict) for verdict in taken.verdicts],

@@ -218,6 +218,24 @@ async def test_where_no_redraft_passes_the_first_draft_is_withheld_with_its_reas
     assert redrafts_counted(bench) == (None, 2)
 
 
+async def test_a_model_that_refuses_a_redraft_leaves_the_first_draft_withheld_with_its_reason(
+    journal: SqliteJournal,
+    clock: HandClock,
+    mapped: PendingReport,
+    make_draft: Callable[..., Draft],
+) -> None:
+    refused = PromptRefusedError("server_refused_prompt")
+    bench = Bench(journal, clock, ScriptedModel(make_draft(WRONG_SIDE), refused))
+    bench.redrafts_max = 4
+
+    await bench.run(mapped)
+
+    state, reason = await bench.state(mapped)
+    assert bench.model.numbers == [0, 1]
+    assert (state, str(reason).partition(":")[0]) == (State.WITHHELD, "side_not_in_findings")
+    assert redrafts_counted(bench) == (None, 1)
+
+
 async def test_a_worker_lost_in_a_redraft_is_tried_again_from_the_first_draft(
     journal: SqliteJournal,
     clock: HandClock,

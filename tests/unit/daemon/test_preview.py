@@ -76,6 +76,20 @@ async def test_the_redraft_that_the_daemon_would_take_is_told_with_its_number(
     assert all(one["is_passed"] for one in record["checks"])
 
 
+async def test_a_refused_redraft_leaves_the_first_draft_with_its_checks(
+    make_draft: Callable[..., Draft],
+) -> None:
+    wrong = make_draft("12 mm nodule in the left upper lobe.")
+    model = Model(wrong, PromptRefusedError("server_refused_prompt"))
+
+    [record] = await records(model, HEAD + GROUP % b"F1" + FINDINGS, redrafts_max=4)
+
+    assert (record["ok"], record["draft"]) == (True, wrong.text)
+    assert [one["check"] for one in record["checks"] if not one["is_passed"]] == [
+        "side_not_in_findings"
+    ]
+
+
 @pytest.mark.parametrize("reason", ["prompt_too_long"])
 async def test_a_prompt_that_cannot_be_run_is_told_not_raised(reason: str) -> None:
     [record] = await records(Model(PromptRefusedError(reason)), HEAD + GROUP % b"F1" + FINDINGS)
