@@ -13,7 +13,7 @@ from model.prompt import VARIANTS
 if TYPE_CHECKING:
     from model.comparing.ablation import AblatedSet, Ablation
     from model.costs import Cost
-    from model.evaluation.by_reference import Contender, Part
+    from model.evaluation.by_reference import Numbers, Part
 
 SHOWN = (
     "rouge_1",
@@ -120,8 +120,8 @@ def _parts(one: AblatedSet) -> Section:
 
 
 def _values(part: Part, metric: str) -> list[str]:
-    def told(contender: Contender) -> str:
-        return format_value(contender, metric).split(" ")[0]
+    def told(numbers: Numbers) -> str:
+        return format_value(numbers, metric).split(" ")[0]
 
     return [told(part.contenders[variant]) for variant in VARIANTS]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from model.comparing.cells import Cell
     from model.comparing.outcomes import Outcome
     from model.comparing.running import Compared
-    from model.evaluation.by_reference import Contender
+    from model.evaluation.by_reference import Numbers
 
 METRICS = {
     "ROUGE-1": "rouge_1",
@@ -90,14 +90,14 @@ def strategy_of(cell: Cell) -> str:
     return kind if kind == name else f"{name} ({kind})"
 
 
-def _row(cell: Cell, told: Outcome | str, contender: Contender | None) -> tuple[str, ...]:
+def _row(cell: Cell, told: Outcome | str, numbers: Numbers | None) -> tuple[str, ...]:
     named = (cell.base, strategy_of(cell))
-    if isinstance(told, str) or contender is None:
+    if isinstance(told, str) or numbers is None:
         return (*named, f"not run: {told}", *("-" for _ in HEAD[3:]))
     drafting = told.drafting
     batch_s = drafting.cost.wall_s / (len(drafting.drafts) - drafting.too_long)
     speed = (f"{drafting.alone_s:.2f}", f"{batch_s:.2f}")
-    return (*named, *_costs(told), *_values(contender), *speed)
+    return (*named, *_costs(told), *_values(numbers), *speed)
 
 
 def _costs(told: Outcome) -> tuple[str, ...]:
@@ -119,8 +119,8 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _values(contender: Contender) -> tuple[str, ...]:
-    return tuple(format_value(contender, metric).split(" ")[0] for metric in METRICS.values())
+def _values(numbers: Numbers) -> tuple[str, ...]:
+    return tuple(format_value(numbers, metric).split(" ")[0] for metric in METRICS.values())
 
 
 def _numbers(told: Outcome) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every contender on the same reports, each number with its interval, in whole and in parts.
+"""Judges drafts by anyone's impressions: every contender on the same reports, with intervals.
 
 ROUGE never stands alone: whoever says "normal" most often wins it on chest radiographs, so the
 missed and invented abnormals are in every part. Nothing here sets a threshold.
@@ -69,7 +69,7 @@ class WeightedMetric(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Numbers:
     """The numbers of one contender in one part: a mean with its interval, or a whole number."""
 
     means: Mapping[str, Interval | None]
@@ -87,7 +87,7 @@ class Part:
 
     name: str
     reports: int
-    contenders: Mapping[str, Contender]
+    contenders: Mapping[str, Numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ def _part(
         name,
         len(places),
         {
-            who: Contender(
+            who: Numbers(
                 {
                     metric: _mean([each[at] for at in places])
                     for metric, each in values[who].items()

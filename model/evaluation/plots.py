@@ -25,7 +25,7 @@ def plot_bars(parts: Sequence[Part], metric: str) -> str:
         for part in parts
         for place, (who, one) in enumerate(part.contenders.items())
     ]
-    scale = (WIDTH - LEFT - RIGHT) / 1.0
+    scale = WIDTH - LEFT - RIGHT
     drawn = [draw_text(LEFT, 20, f"{metric}, percent, with 95 % interval")]
     for line, (label, place, told) in enumerate(bars):
         if told is None:

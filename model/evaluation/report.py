@@ -14,7 +14,7 @@ from model.pages import Page, Section, write_page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model.evaluation.by_reference import Comparison, Contender, Test
+    from model.evaluation.by_reference import Comparison, Numbers, Test
 
 IN_PERCENT_NOT = ("words", "reference_words")
 SHORT = ("rouge_l", "missed_abnormal", "invented_abnormal", "words")
@@ -74,8 +74,8 @@ def sections_of(comparison: Comparison, *, has_intervals: bool = True) -> list[S
     Without intervals they fit a terminal.
     """
 
-    def told(contender: Contender, metric: str) -> str:
-        value = format_value(contender, metric)
+    def told(numbers: Numbers, metric: str) -> str:
+        value = format_value(numbers, metric)
         return value if has_intervals else value.split(" ")[0]
 
     whole, *others = comparison.parts
@@ -112,13 +112,13 @@ def left_out_told(left_out: int) -> str:
     return f"; {left_out} left out, too long for a base" if left_out else ""
 
 
-def format_value(contender: Contender, metric: str) -> str:
+def format_value(numbers: Numbers, metric: str) -> str:
     """Return a number as people read it: in percent but for lengths; "-" where none was counted."""
-    value = contender.value(metric)
+    value = numbers.value(metric)
     if value is None:
         return "-"
     scale = 1 if metric in IN_PERCENT_NOT else 100
-    told = contender.means.get(metric)
+    told = numbers.means.get(metric)
     if told is None:
         return f"{value * scale:.2f}"
     return f"{value * scale:.2f} ({told.low * scale:.2f}-{told.high * scale:.2f})"
@@ -141,8 +141,8 @@ def _p(p: float) -> str:
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"  # noqa: PLR2004 - four digits are told
 
 
-def _told(contender: Contender, metric: str) -> dict[str, float | int] | None:
-    value, told = contender.value(metric), contender.means.get(metric)
+def _told(numbers: Numbers, metric: str) -> dict[str, float | int] | None:
+    value, told = numbers.value(metric), numbers.means.get(metric)
     if value is None:
         return None
     return (

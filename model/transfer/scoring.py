@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from model.evaluation.by_reference import Contender, score_drafts
+from model.evaluation.by_reference import Numbers, score_drafts
 from model.evaluation.overlap import corpus_overlap
 from model.labels.labeller import has_labels, labels_of
 from model.transfer.ratios import interval_of
@@ -48,7 +48,7 @@ Parts = dict[str, list[tuple[float, float]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell(Contender):
+class Cell(Numbers):
     """A writer's numbers on an institution's reports of one body system: none under 5 reports."""
 
     reports: int

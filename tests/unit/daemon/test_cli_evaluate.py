@@ -16,7 +16,7 @@ from daemon.cli import app
 from daemon.errors import ConfigurationError
 from mappings.errors import PrelimError
 from model.errors import CorpusUnreadableError, EngineUnavailableError
-from tests.unit.model.evaluation.test_engine_drafts import CHARACTERS_MAX, Recorder
+from tests.unit.model.evaluation.recorder import CHARACTERS_MAX, Recorder
 from tests.unit.model.tiny_base import make_corpus
 
 if TYPE_CHECKING:

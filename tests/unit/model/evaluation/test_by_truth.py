@@ -17,7 +17,7 @@ from model.synth.corpus import report_row
 from model.synth.lexicon import group_of
 from model.training import Recipe, run_training
 from model.training.card import add_evaluation
-from tests.unit.model.evaluation.test_engine_drafts import CHARACTERS_MAX, Recorder
+from tests.unit.model.evaluation.recorder import CHARACTERS_MAX, Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from model.engines.extractive import ALL_NORMAL
 from model.errors import CorpusUnreadableError
 from model.evaluation import contenders, engine_drafts
 from model.evaluation.contenders import BASELINES, Means, draft_all
-from tests.unit.model.evaluation.test_engine_drafts import Recorder
+from tests.unit.model.evaluation.recorder import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path

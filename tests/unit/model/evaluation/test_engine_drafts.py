@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.corpora.schema import parse_row
-from model.engine import Prepared
 from model.engines.extractive import ExtractiveEngine
-from model.errors import EngineUnavailableError, PromptRefusedError
+from model.errors import EngineUnavailableError
 from model.evaluation import engine_drafts
 from model.evaluation.engine_drafts import (
     BATCH_ROWS,
@@ -19,32 +18,16 @@ from model.evaluation.engine_drafts import (
     load_adapter,
 )
 from model.synth.corpus import report_row
+from tests.unit.model.evaluation.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mappings.domain import Draft, Prompt
+    from mappings.domain import Draft
+    from model.engine import Prepared
 
-CHARACTERS_MAX = 2_000
 REPORTS = [parse_row(report_row(2, "test", index), index) for index in range(30)]
-
-
-class Recorder(ExtractiveEngine):
-    """A real engine that notes what it is asked, with a token for each letter."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.batches: list[list[Prepared]] = []
-
-    def prepare(self, prompt: Prompt) -> Prepared:
-        if len(prompt.findings) > CHARACTERS_MAX:
-            raise PromptRefusedError("prompt_too_long")
-        return Prepared(prompt, tuple(range(len(prompt.findings))))
-
-    def generate(self, batch: Sequence[Prepared]) -> list[Draft]:
-        self.batches.append(list(batch))
-        return super().generate(batch)
 
 
 def texts(drafts: list[Draft | None]) -> list[str | None]:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from model.evaluation.by_reference import Contender, Part
+from model.evaluation.by_reference import Numbers, Part
 from model.evaluation.intervals import Interval
 from model.evaluation.plots import plot_bars, plot_missed
 
@@ -15,10 +15,10 @@ pytest.importorskip("numpy")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def contender(rouge_l: float, missed: float | None) -> Contender:
+def contender(rouge_l: float, missed: float | None) -> Numbers:
     told = None if missed is None else Interval(missed, missed, missed, 4)
     means = {"rouge_l": Interval(rouge_l, rouge_l - 0.1, rouge_l + 0.1, 9), "missed_abnormal": told}
-    return Contender(means, {})
+    return Numbers(means, {})
 
 
 PART = Part("all <1>", 9, {"low": contender(0.2, 0.1), "high": contender(0.8, 0.9)})
