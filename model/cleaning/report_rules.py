@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mappings.domain import Exam, Findings, Modality
+from mappings.languages import primary_of
 from model.checks.sides import find_side_fault, split_by_side
 from model.cleaning.near_duplicates import SHINGLE_WORDS, words_of
 from model.cleaning.text_rules import beginnings, word_lists
@@ -33,7 +34,7 @@ _ALIKE = {Modality.CR: "XR", Modality.DX: "XR", Modality.RF: "XR", Modality.PT: 
 
 def is_wrong_exam(row: CorpusRow, limits: settings.WrongExam) -> bool:
     """Whether the text speaks of another region, or another kind of images, than the exam."""
-    if not row.language.lower().startswith("en"):
+    if primary_of(row.language) != "en":
         return False
     statements = _STATEMENT.findall(f"{row.findings}\n{row.impression}".lower())
     own = ". ".join(one for one in statements if _OTHER_STUDY.search(one) is None)

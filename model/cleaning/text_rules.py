@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mappings.languages import primary_of
 from model.cleaning.near_duplicates import words_of
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def has_addendum(row: CorpusRow, _: settings.Addendum) -> bool:
 
 def is_other_language(row: CorpusRow, limits: settings.OtherLanguage) -> bool:
     """Whether the small words, or the script, are those of another language than declared."""
-    declared = row.language.split("-", maxsplit=1)[0].lower()
+    declared = primary_of(row.language)
     text = f"{row.findings} {row.impression}"
     written = _script_of(text)
     if written is not None:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mappings.languages import primary_of
 from model.labels.labeller import has_labels, labels_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def judge_labeller(institutions: Sequence[Institution]) -> tuple[LabelQuality, .
     for one in institutions:
         for row in one.test:
             if row.report_id in one.truths and has_labels(row.language):
-                language = row.language.split("-", maxsplit=1)[0].lower()
+                language = primary_of(row.language)
                 pairs.setdefault(language, []).append((row.impression, one.truths[row.report_id]))
     return tuple(quality_on(language, pairs[language]) for language in sorted(pairs))
 

@@ -158,6 +158,13 @@ def test_another_language_than_declared_is_found(text: str, written: str, declar
     assert rules.is_other_language(row, SETTINGS.other_language) == (written != declared)
 
 
+def test_a_language_is_known_by_each_of_its_codes() -> None:
+    swiss, english = (with_texts(GERMAN, GERMAN, declared) for declared in ("de-CH", "eng"))
+
+    assert not rules.is_other_language(swiss, SETTINGS.other_language)
+    assert rules.is_other_language(english, SETTINGS.other_language)
+
+
 def test_a_text_with_few_small_words_is_not_judged() -> None:
     row = with_texts("Normal chest.", "Normal.", "de")
 
