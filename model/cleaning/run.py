@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from model.cleaning.settings import CleaningSettings
     from model.corpora.schema import CorpusRow
 
-READ_BYTES = 2**20
-
 
 def clean_corpus(
     source: Path,

@@ -217,9 +217,3 @@ def frames() -> Frames:
     return Frames.model_validate(
         yaml.safe_load((WORDS / "frames.yaml").read_text(encoding="utf-8"))
     )
-
-
-@cache
-def kind_named(region: Region, name: str) -> Kind:
-    """The first kind of that name."""
-    return next(kind for kind in lexicon(region).findings if kind.name == name)
