@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TEMPERATURE = 0.7
 """A redraft is drawn from softmax(logits / this). Towards 0 it becomes the refused draft again, and
-above 1 it strays from the findings; the measurements of docs/EVALUATION.md were made with 0.7."""
+above 1 it strays from the findings; docs/EVALUATION.md has how to measure what it gives."""
 
 _SEEDS = 2**31  # every server takes a number of 31 bits; beyond it some mean "any"
 
