@@ -1,5 +1,6 @@
-"""An adapter to go on from, instead of from the first weights that chance draws: a site's own
-adapter that begins as the general one, or a further pass over new reports.
+"""An adapter to go on from, in place of the first weights that chance draws.
+
+So a site's own adapter begins as the general one, or a run makes a further pass over new reports.
 """
 
 from __future__ import annotations
