@@ -106,8 +106,9 @@ def _evident(sentence: str, language: str, normal: re.Pattern[str]) -> str:
     """Leave out its heading, too: it names an organ, whatever is said of it."""
     kept = []
     for clause in clauses_of(_HEADING.sub("", folded(sentence)), language):
-        parts = [part.span() for part in _PART.finditer(clause.text)]
-        kept += [clause.asserted[s:e] for s, e in parts if not normal.search(clause.text, s, e)]
+        text, asserted_text = clause.text, clause.asserted
+        parts = (part.span() for part in _PART.finditer(text))
+        kept += [asserted_text[s:e] for s, e in parts if not normal.search(text, s, e)]
     return " , ".join(kept)
 
 
