@@ -89,4 +89,4 @@ def test_a_sentence_of_nothing_but_denials_does_not_keep_others_waiting(
 
     words.evident(sentence)
 
-    assert time.process_time() - started_s < 1  # some 0.02 s; over 2 s where each part reads all anew
+    assert time.process_time() - started_s < 1  # 0.02 s; over 2 s if each part reads all anew
