@@ -35,8 +35,9 @@ MEANING = {
     "left_out_check": "share of reports where the draft check misses a finding that cannot wait",
     "withheld": "share of reports where any draft check refuses the draft",
     "shown_fault": "share of the drafts that no check refuses that have a wrong side, a wrong size"
-    " or a finding that is not there",
-    "shown_missed": "share of the findings due that the drafts that no check refuses do not name",
+    " or a finding that is not there (n is of all drafts, a system's own is less what is withheld)",
+    "shown_missed": "share of the findings due that the drafts that no check refuses do not name (n"
+    " as before)",
     "words": "mean length of a draft in words",
     "reference_words": "mean length of the corpus's impression in words",
 }
