@@ -13,9 +13,9 @@ _UNSURE = re.compile(
     r"|\b(?:difficult|hard|impossible|unable) to (?:\w+ly )?(?:exclude|rule out)"
     r"|\b(?:not|no longer) (?:\w+ly |quite )?(?:clear|intact|maintained|midline|normal|patent"
     r"|preserved|satisfactory|sharp|smooth|symmetric\w*|unremarkable|within)\b"
-    r"|(?<!\bno )\b(?:may|might|could|possib\w+|probab\w+|suspicio\w+|concern\w*|questionable"
-    r"|suggest\w*|likely|worrisome|indeterminate|borderline|upper limits?|equivocal|versus"
-    r"|consistent with|compatible with)\b",
+    r"|(?<!\bno )(?<!\bnothing )(?<!\bnothing to )\b(?:may|might|could|possib\w+|probab\w+"
+    r"|suspicio\w+|concern\w*|questionable|suggest\w*|likely|worrisome|indeterminate|borderline"
+    r"|upper limits?|equivocal|versus|consistent with|compatible with)\b",
     re.IGNORECASE,
 )
 _TURN = re.compile(
@@ -31,25 +31,29 @@ _NEGATED = re.compile(
     r"\bno (?:evidence of )?(?:(?:definite|interval|relevant|significant|substantial) )*"
     r"(?:change|decrease|improvement|increase|progression|resolution) (?:of|to)\b"
     r"|\b(?:no|without(?! (?:\w+ )?contrast)|nor|neither|negative for|(?:free|clear) of|absence of"
-    r"|nothing to (?:indicate|suggest)"
+    r"|nothing (?:to (?:indicate|suggest)|(?:that )?(?:indicates|suggests))"
     r"|rather than|denies)\b(?:(?!\b(?:with|in|unchanged|stable|known)\b).)*"
     r"|\b(?:not|no longer) (?:significantly |abnormally )?"
     r"(?:dilated|displaced|distended|enlarged|inflamed|obstructed|thickened)\b",
     re.IGNORECASE,
 )
 _NOT_SEEN = re.compile(
-    r"\b(?:is|are|was|were)(?: also)? (?:not|no longer) (?:\w+ ){0,2}?"
-    r"(?:appreciated|demonstrated|detected|evident|identified|present|seen|visuali[sz]ed)\b"
+    r"\b(?:is|are|was|were|has|have)(?: also)? (?:not|no longer) (?:\w+ ){0,2}?"
+    r"(?:appreciated|demonstrated|depicted|detected|evident|found|identified|observed|present"
+    r"|seen|shown|visible|visuali[sz]ed)\b"
+    r"|\b(?:has|have) not (?:appeared|developed|occurred)\b"
+    r"|\b(?:is|are|was|were|can be|has been|have been) (?:excluded|ruled out)\b(?! (?:by|from)\b)"
     r"|\b(?:is|are) absent\b|\b(?:has|have) resolved\b",
     re.IGNORECASE,
 )
+_ONLY_OF_DISEASE = re.compile(r"(?:absent|excluded|developed)$", re.IGNORECASE)
 # Where the subject of "... is not seen" begins at the latest; "... are not seen" may have two.
 _SUBJECT_START = re.compile(r"[,;:]|\b(?:is|are|was|were|there|with|and)\b", re.IGNORECASE)
 _NORMAL_WORDS = r"""
 age[-\s]appropriate anatomic clear contours?\s(?:is|are)\s(?:stable|unchanged) homogeneous(?:ly)?
 in\s(?:expected|good|satisfactory)\sposition intact maintained midline negative non[-\s]?dilated
-non[-\s]?obstruct\w* normal\w* patent preserved resolved satisfactory sharp smooth symmetric\w*
-unremarkable well within\snormal\slimits
+non[-\s]?obstruct\w* none(?=\.?$) normal\w* patent preserved resolved satisfactory sharp smooth
+symmetric\w* unremarkable well within\snormal\slimits
 """
 _NORMAL = re.compile(rf"\b(?:{'|'.join(_NORMAL_WORDS.split())})\b", re.IGNORECASE)
 # Each is the start of a word.
@@ -205,8 +209,8 @@ def _without_unseen(part: str) -> str:
             if not (is_plural and start.group().lower() == "and")
         ]
         subject_start = max(starts, default=0)
-        if unseen.group().endswith("absent") and not _ABNORMAL.search(before, subject_start):
-            continue  # an organ that is absent is abnormal; a disease is not
+        if _ONLY_OF_DISEASE.search(unseen.group()) and not _ABNORMAL.search(before, subject_start):
+            continue  # an organ that is absent is abnormal, or out of the image; a disease is not
         kept += f"{before[:subject_start]} "
         begin = unseen.end()
     return kept + part[begin:]
