@@ -29,7 +29,7 @@ def call(*arguments: object) -> Result:
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     path = tmp_path / "corpus.jsonl"
-    rows = [report_row(7, "train", number) for number in range(30)]
+    rows = [report_row(7, "test", number) for number in range(30)]
     path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
     return path
 

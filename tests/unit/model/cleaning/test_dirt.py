@@ -23,7 +23,7 @@ RECALL_MIN = {"wrong_exam": 0.6, "near_duplicate": 0.6, "side_contradiction": 0.
 
 @pytest.fixture(scope="module")
 def clean_rows() -> list[CorpusRow]:
-    return [parse_row(report_row(7, "train", number), number) for number in range(240)]
+    return [parse_row(report_row(7, "test", number), number) for number in range(240)]
 
 
 @pytest.fixture(scope="module")
