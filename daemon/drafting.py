@@ -70,20 +70,22 @@ async def draft_until_one_passes(
         drafter: The model.
         choice: Of one report, not begun.
         is_alone: Keeps the report out of others' batches.
-        count: Called with what became of each redraft: ``passed`` or ``refused``.
+        count: Called with what became of each redraft: ``passed``, ``refused`` or ``lost``.
 
     Raises:
         PromptRefusedError: The first draft cannot be run. A model that refuses a redraft (one that
             draws nothing by chance) is not asked for another.
-        WorkerLostError: Try again, from the first draft on.
+        WorkerLostError: Try again, from the first draft on. A redraft that loses the worker though
+            its report is alone is not asked for again.
     """
     while (prompt := choice.wanted) is not None:
         try:
             judged = choice.judge(await drafter.draft(prompt, is_alone=is_alone))
-        except PromptRefusedError:
-            if prompt.redraft == 0:
+        except (PromptRefusedError, WorkerLostError) as error:
+            is_lost = isinstance(error, WorkerLostError)
+            if prompt.redraft == 0 or (is_lost and not is_alone):
                 raise
-            count("refused")
+            count("lost" if is_lost else "refused")
             break
         if prompt.redraft:
             count("passed" if judged.refusal is None else "refused")

@@ -56,7 +56,9 @@ class Metrics:
         )
         self.withheld = self._counter("prelim_drafts_withheld", "Drafts refused, by check", "check")
         self.redrafts = self._counter(
-            "prelim_redrafts", "Further drafts after a refused one: passed, refused", "outcome"
+            "prelim_redrafts",
+            "Further drafts after a refused one: passed, refused, lost",
+            "outcome",
         )
         self.deliveries, self.deliveries_due = self._delivery_metrics()
         self.ready = self._gauge("prelim_ready", "1 while /readyz says ready")

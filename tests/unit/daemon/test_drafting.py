@@ -169,7 +169,7 @@ WRONG_SIZE = "21 mm nodule in the right upper lobe."
 def redrafts_counted(bench: Bench) -> tuple[float | None, ...]:
     return tuple(
         bench.metrics.registry.get_sample_value("prelim_redrafts_total", {"outcome": outcome})
-        for outcome in ("passed", "refused")
+        for outcome in ("passed", "refused", "lost")
     )
 
 
@@ -193,7 +193,7 @@ async def test_a_redraft_that_passes_takes_the_place_of_a_refused_draft(
     assert report.draft is not None
     assert (report.draft.text, report.draft.engine.redraft) == (texts[2], 2)
     assert trail.entries[-1].detail["redraft"] == 2
-    assert redrafts_counted(bench) == (1, 1)
+    assert redrafts_counted(bench) == (1, 1, None)
     assert lines[-1]["redraft"] == 2
 
 
@@ -215,7 +215,7 @@ async def test_where_no_redraft_passes_the_first_draft_is_withheld_with_its_reas
     assert str(report.row.reason).startswith("side_not_in_findings:")
     assert report.draft is not None
     assert (report.draft.text, report.draft.engine.redraft) == (WRONG_SIDE, 0)
-    assert redrafts_counted(bench) == (None, 2)
+    assert redrafts_counted(bench) == (None, 2, None)
 
 
 async def test_a_model_that_refuses_a_redraft_leaves_the_first_draft_withheld_with_its_reason(
@@ -233,7 +233,7 @@ async def test_a_model_that_refuses_a_redraft_leaves_the_first_draft_withheld_wi
     state, reason = await bench.state(mapped)
     assert bench.model.numbers == [0, 1]
     assert (state, str(reason).partition(":")[0]) == (State.WITHHELD, "side_not_in_findings")
-    assert redrafts_counted(bench) == (None, 1)
+    assert redrafts_counted(bench) == (None, 1, None)
 
 
 async def test_a_worker_lost_in_a_redraft_is_tried_again_from_the_first_draft(
@@ -254,6 +254,28 @@ async def test_a_worker_lost_in_a_redraft_is_tried_again_from_the_first_draft(
     assert (await bench.state(mapped))[0] is State.DRAFTED
     assert bench.model.numbers == [0, 1, 0]
     assert bench.model.asked == [False, False, True]
+
+
+async def test_a_redraft_that_loses_the_worker_alone_too_leaves_the_first_draft_withheld(
+    journal: SqliteJournal,
+    clock: HandClock,
+    mapped: PendingReport,
+    make_draft: Callable[..., Draft],
+) -> None:
+    lost, wrong = WorkerLostError("worker_died"), make_draft(WRONG_SIDE)
+    bench = Bench(journal, clock, ScriptedModel(wrong, lost, wrong, lost))
+    bench.redrafts_max = 4
+
+    await bench.run(mapped)
+    clock.advance(1)
+    [report] = await journal.pending_reports(State.MAPPED, now=clock.now(), limit=1)
+    await bench.run(report)
+
+    [report] = (await journal.trail(mapped.report_id)).reports
+    assert (report.row.state, bench.model.numbers) == (State.WITHHELD, [0, 1, 0, 1])
+    assert report.draft is not None
+    assert (report.draft.text, report.draft.engine.redraft) == (WRONG_SIDE, 0)
+    assert redrafts_counted(bench) == (None, None, 1)
 
 
 async def test_what_a_demo_engine_wrote_is_not_kept_for_a_real_server(
