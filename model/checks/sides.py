@@ -50,6 +50,8 @@ _HEADING = re.compile(r"[A-Za-z][A-Za-z ,/&-]{1,40}:")
 _CUT = re.compile(
     r"[,;\uff0c\u3001\uff1b]|\b(?:and|with|while|but|as well as|und|mit|y|con)\b", re.IGNORECASE
 )
+_PLACE_BEHIND = re.compile(r"with\b[^,;]*?\b(?:at|in|of|on|within)\b[^,;]*", re.IGNORECASE)
+_DEMYELINATION = re.compile(r"\bdemyelinat\w+(?: lesions?\b)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}|[\u4e00-\u9fff]{2}")
 _STEM_LETTERS = 5
 # Words that say nothing of which finding is meant.
@@ -131,7 +133,7 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
     text, offset = sentence.text, sentence.start
     is_sentence_abnormal = is_abnormal(text)
     carried = frozenset[Laterality]()
-    for start, end in pairwise([0, *(cut.start() for cut in _CUT.finditer(text)), len(text)]):
+    for start, end in pairwise([0, *_cuts(text, is_sentence_abnormal=is_sentence_abnormal), len(text)]):
         part = text[start:end]
         named = _sides_in(part)
         sides = named or sides
@@ -139,16 +141,29 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
             text=part,
             span=(offset + start, offset + end),
             sides=sides,
-            sides_possible=sides | carried,
+            sides_possible=sides | carried or _sides_behind(text[end:]),
             is_named_here=bool(named),
             is_abnormal=is_sentence_abnormal and is_abnormal(part),
-            problems=problems(part),
+            problems=_problems(part),
             stems=_stems(part),
             sizes=_sizes(part),
         )
         yield piece
         is_open = bool(named) and not piece.problems and (piece.is_abnormal or not piece.stems)
         carried = carried | named if is_open else frozenset()
+
+
+def _cuts(text: str, *, is_sentence_abnormal: bool) -> Iterator[int]:
+    """Leave out the cuts within one statement: "Effusion, left base"; "Measuring 9 mm, a nodule"."""
+    start, cuts = 0, [cut.start() for cut in _CUT.finditer(text)]
+    for cut, end in pairwise([*cuts, len(text)]):
+        part = text[start:cut]
+        is_finding = is_sentence_abnormal and bool(_problems(part)) and is_abnormal(part)
+        is_open = is_finding and not _problems(text[cut:end])
+        is_bare = not _stems(_HEADING.sub("", part))
+        if _sides_in(part) or not (is_open or is_bare):
+            yield cut
+            start = cut
 
 
 def _fault_of(piece: Piece, known: Sequence[Piece], present: frozenset[Laterality]) -> str | None:
@@ -191,6 +206,18 @@ def _sides_elsewhere(findings: Findings) -> frozenset[Laterality]:
 def _sides_in(text: str) -> frozenset[Laterality]:
     found = (_SIDES_OF[str(match.lastgroup)] for match in _SIDE.finditer(text))
     return frozenset[Laterality]().union(*found)
+
+
+def _problems(text: str) -> frozenset[str]:
+    """Name problems as the stems do ("occluded", "occlusion"); a lesion of myelin is no mass."""
+    names = problems(_DEMYELINATION.sub(" ", text))
+    own = {"demye"} if _DEMYELINATION.search(text) else set[str]()
+    return frozenset(name[:_STEM_LETTERS] for name in names) | own
+
+
+def _sides_behind(text: str) -> frozenset[Laterality]:
+    """Return the side of the place behind "with": "a node with thick cortex in the left axilla"."""
+    return _sides_in(place.group()) if (place := _PLACE_BEHIND.match(text)) else frozenset()
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -37,6 +37,12 @@ FAITHFUL = [
     ("Derrame pleural izquierdo.", "Derrame izquierdo."),
     ("左侧胸腔积液。", "左侧积液。"),
     ("双侧胸腔积液。", "左侧积液。"),
+    ("Cyst, left lobe. Right cyst.", "Cyst in the left lobe. Right cyst."),
+    ("Opacity, round in shape, fills the left apex. Right opacity.", "Left apical opacity."),
+    ("Spleen: Measuring 2 cm, a mass on the left. A 2 cm right mass.", "2 cm left mass."),
+    ("A nodule with thick walls at the left hilum. Right nodule.", "Left nodule. Right nodule."),
+    ("Occluded left artery. Right occlusion.", "Left occlusion. Right occlusion."),
+    ("Left demyelinating plaques. Right mass.", "Left demyelinating lesions. Right mass."),
 ]
 MUTATED = [
     ("Left pleural effusion.", "Right pleural effusion.", NOWHERE, "Right pleural effusion."),
@@ -63,6 +69,24 @@ MUTATED = [
     ("Effusions, right > left.", "Effusions, right < left.", ORDER, "right < left"),
     ("Erguss links.", "Erguss rechts.", NOWHERE, "Erguss rechts."),
     ("右肺结节。", "左肺结节。", NOWHERE, "左肺结节。"),
+    ("Cyst, left lobe. Right stone.", "Right cyst.", FINDING, "Right cyst."),
+    ("Left cyst. Right stone.", "Cyst, right lobe.", FINDING, "Cyst, right lobe."),
+    ("Measuring 2 cm, a left mass. Right cyst.", "2 cm right mass.", SIZE, "2 cm right mass."),
+    ("A mass with rough edges, left apex. Right cyst.", "Right mass.", FINDING, "Right mass."),
+    ("A node with thick bark in the left groin. Right cyst.", "Right node.", FINDING, "Right node."),
+    ("Occluded left artery. Right cyst.", "Right occlusion.", FINDING, "Right occlusion."),
+    (
+        "Left demyelinating plaques. Right mass.",
+        "Right demyelinating lesions.",
+        FINDING,
+        "Right demyelinating lesions.",
+    ),
+    (
+        "Right consolidation. Left effusion.",
+        "Consolidation with effusion on the right.",
+        FINDING,
+        "with effusion on the right.",
+    ),
 ]
 
 
@@ -127,6 +151,21 @@ def test_a_text_is_cut_into_pieces_of_one_side_each() -> None:
     pieces = split_by_side("Left effusion, right nodule and bilateral cysts.")
 
     assert [piece.sides for piece in pieces] == [{LEFT}, {RIGHT}, BOTH]
+
+
+def test_a_comma_within_one_statement_cuts_nothing() -> None:
+    text = "Measuring 9 mm, a stone, smooth in outline, in the left pole, and a right cyst."
+
+    first, second = split_by_side(text)
+
+    assert (first.sides, second.sides) == ({LEFT}, {RIGHT})
+    assert first.text.endswith("left pole")
+
+
+def test_a_denied_finding_takes_no_side_from_what_follows() -> None:
+    pieces = split_by_side("No effusion, left base is clear.")
+
+    assert [piece.sides for piece in pieces] == [set(), {LEFT}]
 
 
 def test_a_heading_s_side_goes_for_the_sentences_below_it_until_the_next_heading() -> None:
