@@ -50,6 +50,7 @@ _HEADING = re.compile(r"[A-Za-z][A-Za-z ,/&-]{1,40}:")
 _CUT = re.compile(
     r"[,;\uff0c\u3001\uff1b]|\b(?:and|with|while|but|as well as|und|mit|y|con)\b", re.IGNORECASE
 )
+# A place after "with" may be that of what stands before: "a node with thick cortex in the axilla".
 _PLACE_BEHIND = re.compile(r"with\b[^,;]*?\b(?:at|in|of|on|within)\b[^,;]*", re.IGNORECASE)
 _DEMYELINATION = re.compile(r"\bdemyelinat\w+(?: lesions?\b)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}|[\u4e00-\u9fff]{2}")
@@ -133,7 +134,8 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
     text, offset = sentence.text, sentence.start
     is_sentence_abnormal = is_abnormal(text)
     carried = frozenset[Laterality]()
-    for start, end in pairwise([0, *_cuts(text, is_sentence_abnormal=is_sentence_abnormal), len(text)]):
+    cuts = _cuts(text, is_sentence_abnormal=is_sentence_abnormal)
+    for start, end in pairwise([0, *cuts, len(text)]):
         part = text[start:end]
         named = _sides_in(part)
         sides = named or sides
@@ -154,7 +156,7 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
 
 
 def _cuts(text: str, *, is_sentence_abnormal: bool) -> Iterator[int]:
-    """Leave out the cuts within one statement: "Effusion, left base"; "Measuring 9 mm, a nodule"."""
+    """Cut, but not within a statement: "Effusion, left base"; "Measuring 9 mm, a nodule"."""
     start, cuts = 0, [cut.start() for cut in _CUT.finditer(text)]
     for cut, end in pairwise([*cuts, len(text)]):
         part = text[start:cut]
@@ -216,7 +218,7 @@ def _problems(text: str) -> frozenset[str]:
 
 
 def _sides_behind(text: str) -> frozenset[Laterality]:
-    """Return the side of the place behind "with": "a node with thick cortex in the left axilla"."""
+    """Return the sides of the place in a text that begins with "with"."""
     return _sides_in(place.group()) if (place := _PLACE_BEHIND.match(text)) else frozenset()
 
 

@@ -73,7 +73,7 @@ MUTATED = [
     ("Left cyst. Right stone.", "Cyst, right lobe.", FINDING, "Cyst, right lobe."),
     ("Measuring 2 cm, a left mass. Right cyst.", "2 cm right mass.", SIZE, "2 cm right mass."),
     ("A mass with rough edges, left apex. Right cyst.", "Right mass.", FINDING, "Right mass."),
-    ("A node with thick bark in the left groin. Right cyst.", "Right node.", FINDING, "Right node."),
+    ("A node with clots in the left groin. Right cyst.", "Right node.", FINDING, "Right node."),
     ("Occluded left artery. Right cyst.", "Right occlusion.", FINDING, "Right occlusion."),
     (
         "Left demyelinating plaques. Right mass.",
@@ -158,7 +158,7 @@ def test_a_comma_within_one_statement_cuts_nothing() -> None:
 
     first, second = split_by_side(text)
 
-    assert (first.sides, second.sides) == ({LEFT}, {RIGHT})
+    assert [first.sides, second.sides] == [{LEFT}, {RIGHT}]
     assert first.text.endswith("left pole")
 
 

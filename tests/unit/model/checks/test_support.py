@@ -64,7 +64,7 @@ def test_a_finding_that_the_report_does_not_state_is_found(
         ("Ruptured Achilles tendon. No muscle tear.", "Tear of the Achilles tendon."),
         ("A thin subdural collection. No midline shift.", "Subdural hematoma."),
         ("Demyelination of the pons. No mass.", "Demyelinating lesions of the pons."),
-        ("Plaques in the periventricular area. No mass.", "Demyelinating lesions."),
+        ("Plaques in the periventricular area.", "Demyelinating lesions."),
         ("Airspace disease at the base.", "Airspace disease, may represent edema or infection."),
     ],
 )
