@@ -61,8 +61,8 @@ _ABNORMAL_WORDS = r"""
 abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[io] ascites
 asymmetr atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg
 catheter cavit clip collection compression congest consolidat cyst decreas deform degenerat
-depress dilat disloc displac dissect diverticul edema effusion elevat embol emphysema enhancing
-enlarge erosion extru fatty fibro filling\sdefect fluid fractur
+depress dilat disloc displac dissect distort diverticul edema effusion elevat embol emphysema
+enhancing enlarge erosion extru fatty fibro filling\sdefect fluid fractur
 free\s(?:\w+\s)?(?:air|fluid|gas) gallstone granulom
 ground[-\s]glass ha?ematoma ha?emorrhag hardware hepatomeg hernia hydroneph hyperatten hyperdens
 hyperinflat hypoatten hypodens increas infarct infiltrat inflam irregular ischa?emi \w+itis\b

@@ -90,6 +90,7 @@ ABNORMAL = [
     "Straightening of the normal cervical lordosis.",
     "Fluid in the pelvis, normal uterus.",
     "The left kidney is small.",
+    "The normal architecture of the breast is distorted.",
     "Gallbladder is surgically absent.",
     "Hips are asymmetric.",
     "Keine Fraktur.",
