@@ -62,6 +62,7 @@ async def draft_until_one_passes(
     choice: Choice,
     *,
     is_alone: bool = False,
+    is_last_try: bool = False,
     count: Callable[[str], None] = lambda _: None,
 ) -> Judged:
     """Have drafts written until one passes every check, or no more are allowed.
@@ -70,20 +71,20 @@ async def draft_until_one_passes(
         drafter: The model.
         choice: Of one report, not begun.
         is_alone: Keeps the report out of others' batches.
+        is_last_try: Nobody will try again: a redraft that loses the worker is done without.
         count: Called with what became of each redraft: ``passed``, ``refused`` or ``lost``.
 
     Raises:
         PromptRefusedError: The first draft cannot be run. A model that refuses a redraft (one that
             draws nothing by chance) is not asked for another.
-        WorkerLostError: Try again, from the first draft on. A redraft that loses the worker though
-            its report is alone is not asked for again.
+        WorkerLostError: Try again, from the first draft on.
     """
     while (prompt := choice.wanted) is not None:
         try:
             judged = choice.judge(await drafter.draft(prompt, is_alone=is_alone))
         except (PromptRefusedError, WorkerLostError) as error:
             is_lost = isinstance(error, WorkerLostError)
-            if prompt.redraft == 0 or (is_lost and not is_alone):
+            if prompt.redraft == 0 or (is_lost and not is_last_try):
                 raise
             count("lost" if is_lost else "refused")
             break
@@ -118,7 +119,7 @@ class DraftStep:
         self._build = build
         self._redrafts_max = redrafts_max
         self._is_demo_allowed = is_demo_allowed
-        self._wait_s = retry.wait_s
+        self._wait_s, self._attempts_max = retry.wait_s, retry.attempts_max
         self._clock = clock
         self._metrics = metrics
         self._wake_next = wake_next
@@ -180,6 +181,7 @@ class DraftStep:
             self._drafter,
             choice,
             is_alone=report.attempts > 0,
+            is_last_try=report.attempts + 1 >= self._attempts_max,
             count=lambda outcome: self._metrics.redrafts.labels(outcome=outcome).inc(),
         )
 

@@ -31,28 +31,39 @@ _NEGATED = re.compile(
     r"\bno (?:evidence of )?(?:(?:definite|interval|relevant|significant|substantial) )*"
     r"(?:change|decrease|improvement|increase|progression|resolution) (?:of|to)\b"
     r"|\b(?:no|without(?! (?:\w+ )?contrast)|nor|neither|negative for|(?:free|clear) of|absence of"
-    r"|nothing (?:to (?:indicate|suggest)|(?:that )?(?:indicates|suggests))"
+    r"|nothing (?:to (?:indicate|suggest)|indicates|suggests)\b"
+    r"(?! (?:that|(?:\w+ )?(?:change|healing|improvement|resolution))\b)"
     r"|rather than|denies)\b(?:(?!\b(?:with|in|unchanged|stable|known)\b).)*"
     r"|\b(?:not|no longer) (?:significantly |abnormally )?"
     r"(?:dilated|displaced|distended|enlarged|inflamed|obstructed|thickened)\b",
     re.IGNORECASE,
 )
 _NOT_SEEN = re.compile(
-    r"\b(?:is|are|was|were|has|have)(?: also)? (?:not|no longer) (?:\w+ ){0,2}?"
-    r"(?:appreciated|demonstrated|depicted|detected|evident|found|identified|observed|present"
-    r"|seen|shown|visible|visuali[sz]ed)\b"
-    r"|\b(?:has|have) not (?:appeared|developed|occurred)\b"
-    r"|\b(?:is|are|was|were|can be|has been|have been) (?:excluded|ruled out)\b(?! (?:by|from)\b)"
+    r"\b(?:(?:is|are|was|were)(?: also)? (?:not|no longer)|(?:has|have) (?:not|no longer) been)"
+    r" (?:\w+ ){0,2}?(?:appreciated|demonstrated|depicted|detected|evident|found|identified"
+    r"|observed|present|seen|shown|visible|visuali[sz]ed)\b(?! to\b)"
+    r"|\b(?:has|have) not (?:appeared|developed|occurred)\b(?=\s*(?:$|[.,;]|(?:at|in|since)\b))"
+    r"|\b(?:is|are|was|were|can be|has been|have been) (?:excluded|ruled out)\b"
+    r"(?! (?:as|by|from|on(?: th\w+)? images?|only)\b)"
     r"|\b(?:is|are) absent\b|\b(?:has|have) resolved\b",
     re.IGNORECASE,
 )
-_ONLY_OF_DISEASE = re.compile(r"(?:absent|excluded|developed)$", re.IGNORECASE)
+_ONLY_OF_DISEASE = re.compile(
+    r"(?:absent|depicted|developed|excluded|found|observed|shown|visible)$", re.IGNORECASE
+)
+# "... that was not seen before" and "the source of ... is not found" deny nothing.
+_STILL_THERE = re.compile(
+    r"\b(?:that|which|who)\s*$|\b(?:indicat|suggest)\w* that\b"
+    r"|\b(?:apex|border|cause|edge|end|extent|healing|margin|origin|resolution|source|tip|union)"
+    r" of\b",
+    re.IGNORECASE,
+)
 # Where the subject of "... is not seen" begins at the latest; "... are not seen" may have two.
 _SUBJECT_START = re.compile(r"[,;:]|\b(?:is|are|was|were|there|with|and)\b", re.IGNORECASE)
 _NORMAL_WORDS = r"""
 age[-\s]appropriate anatomic clear contours?\s(?:is|are)\s(?:stable|unchanged) homogeneous(?:ly)?
 in\s(?:expected|good|satisfactory)\sposition intact maintained midline negative non[-\s]?dilated
-non[-\s]?obstruct\w* none(?=\.?$) normal\w* patent preserved resolved satisfactory sharp smooth
+non[-\s]?obstruct\w* normal\w* patent preserved resolved satisfactory sharp smooth
 symmetric\w* unremarkable well within\snormal\slimits
 """
 _NORMAL = re.compile(rf"\b(?:{'|'.join(_NORMAL_WORDS.split())})\b", re.IGNORECASE)
@@ -209,6 +220,8 @@ def _without_unseen(part: str) -> str:
             if not (is_plural and start.group().lower() == "and")
         ]
         subject_start = max(starts, default=0)
+        if _STILL_THERE.search(before, subject_start):
+            continue
         if _ONLY_OF_DISEASE.search(unseen.group()) and not _ABNORMAL.search(before, subject_start):
             continue  # an organ that is absent is abnormal, or out of the image; a disease is not
         kept += f"{before[:subject_start]} "

@@ -134,7 +134,7 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
     text, offset = sentence.text, sentence.start
     is_sentence_abnormal = is_abnormal(text)
     carried = frozenset[Laterality]()
-    cuts = _cuts(text, is_sentence_abnormal=is_sentence_abnormal)
+    cuts = _cuts(text, is_sentence_abnormal=is_sentence_abnormal, is_sided=bool(sides))
     for start, end in pairwise([0, *cuts, len(text)]):
         part = text[start:end]
         named = _sides_in(part)
@@ -155,15 +155,20 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
         carried = carried | named if is_open else frozenset()
 
 
-def _cuts(text: str, *, is_sentence_abnormal: bool) -> Iterator[int]:
-    """Cut, but not within a statement: "Effusion, left base"; "Measuring 9 mm, a nodule"."""
+def _cuts(text: str, *, is_sentence_abnormal: bool, is_sided: bool) -> Iterator[int]:
+    """Yield where to cut: not within "Effusion, left base" or "Measuring 9 mm, a nodule".
+
+    ``is_sided``: a heading has told a side already.
+    """
     start, cuts = 0, [cut.start() for cut in _CUT.finditer(text)]
     for cut, end in pairwise([*cuts, len(text)]):
-        part = text[start:cut]
+        part, behind = text[start:cut], text[cut:end]
+        is_sided = is_sided or bool(_sides_in(part))  # what follows takes this side over
+        is_elsewhere = bool(_sides_in(behind)) and not is_abnormal(behind)  # "left lung clear"
         is_finding = is_sentence_abnormal and bool(_problems(part)) and is_abnormal(part)
-        is_open = is_finding and not _problems(text[cut:end])
+        is_open = is_finding and not (is_sided or is_elsewhere or _problems(behind))
         is_bare = not _stems(_HEADING.sub("", part))
-        if _sides_in(part) or not (is_open or is_bare):
+        if _sides_in(part) or not (is_bare or is_open):
             yield cut
             start = cut
 

@@ -256,23 +256,24 @@ async def test_a_worker_lost_in_a_redraft_is_tried_again_from_the_first_draft(
     assert bench.model.asked == [False, False, True]
 
 
-async def test_a_redraft_that_loses_the_worker_alone_too_leaves_the_first_draft_withheld(
+async def test_a_redraft_that_loses_the_worker_at_the_last_try_leaves_the_first_draft_withheld(
     journal: SqliteJournal,
     clock: HandClock,
     mapped: PendingReport,
     make_draft: Callable[..., Draft],
 ) -> None:
     lost, wrong = WorkerLostError("worker_died"), make_draft(WRONG_SIDE)
-    bench = Bench(journal, clock, ScriptedModel(wrong, lost, wrong, lost))
+    bench = Bench(journal, clock, ScriptedModel(*[wrong, lost] * 3))
     bench.redrafts_max = 4
 
-    await bench.run(mapped)
-    clock.advance(1)
-    [report] = await journal.pending_reports(State.MAPPED, now=clock.now(), limit=1)
-    await bench.run(report)
+    for state in (State.MAPPED, State.MAPPED, State.WITHHELD):
+        [report] = await journal.pending_reports(State.MAPPED, now=clock.now(), limit=1)
+        await bench.run(report)
+        assert (await bench.state(mapped))[0] is state
+        clock.advance(1)
 
     [report] = (await journal.trail(mapped.report_id)).reports
-    assert (report.row.state, bench.model.numbers) == (State.WITHHELD, [0, 1, 0, 1])
+    assert bench.model.numbers == [0, 1] * 3
     assert report.draft is not None
     assert (report.draft.text, report.draft.engine.redraft) == (WRONG_SIDE, 0)
     assert redrafts_counted(bench) == (None, None, 1)

@@ -38,6 +38,9 @@ FAITHFUL = [
     ("左侧胸腔积液。", "左侧积液。"),
     ("双侧胸腔积液。", "左侧积液。"),
     ("Cyst, left lobe. Right cyst.", "Cyst in the left lobe. Right cyst."),
+    ("Right pleural effusion and pneumothorax, left lung clear.", "Right pneumothorax."),
+    ("The right kidney shows a cyst and a 6 mm stone, left kidney normal.", "6 mm right stone."),
+    ("RIGHT KNEE: Effusion.\nMeniscal tear, left knee normal.", "Right meniscal tear."),
     ("Opacity, round in shape, fills the left apex. Right opacity.", "Left apical opacity."),
     ("Spleen: Measuring 2 cm, a mass on the left. A 2 cm right mass.", "2 cm left mass."),
     ("A nodule with thick walls at the left hilum. Right nodule.", "Left nodule. Right nodule."),
@@ -86,6 +89,18 @@ MUTATED = [
         "Consolidation with effusion on the right.",
         FINDING,
         "with effusion on the right.",
+    ),
+    (
+        "Right pleural effusion and pneumothorax, left lung clear.",
+        "Left pneumothorax.",
+        FINDING,
+        "Left pneumothorax.",
+    ),
+    (
+        "Right breast calcifications and a mass, left breast normal.",
+        "Mass in the left breast.",
+        FINDING,
+        "Mass in the left breast.",
     ),
 ]
 
