@@ -1,6 +1,7 @@
 """A side in the draft that the findings do not have, or have for something else.
 
-Text is cut into pieces of one side each. A piece of the draft is at fault when its side is nowhere
+Text is cut at commas and "and"s into pieces of one side each, but not within one statement ("Scar,
+left breast"). A piece of the draft is at fault when its side is nowhere
 in the findings, indication or exam; or when what it names (its problem, else its words) is in the
 findings on the other side only; or when its size is. Where the findings name no side for it, the
 draft has the benefit of the doubt.
@@ -71,7 +72,8 @@ class Piece:
     """A part of a sentence with the sides it names, or takes over from the part before it.
 
     ``sides_possible`` adds the side of a part before it that names no problem of its own, as in
-    "the right upper lobe and left lower lobe opacities".
+    "the right upper lobe and left lower lobe opacities", or the place that its "with" leads to, as
+    in "a node with a thick cortex in the left axilla".
     """
 
     text: str = field(repr=False)
