@@ -69,3 +69,17 @@ def test_the_rules_find_the_damage_and_leave_clean_rows_alone(
         assert one.recall is not None
         assert one.recall >= RECALL_MIN.get(one.rule, 1.0), one.rule
         assert one.clean <= 2, one.rule
+
+
+def test_most_near_duplicates_of_long_reports_are_found() -> None:
+    rows = [parse_row(report_row(7, "train", number), number) for number in range(1500)]
+    long_rows = sorted(rows, key=lambda row: -len(row.findings.split()))[:140]
+    dirtied = list(make_dirty(long_rows, share=1, seed=1))
+    funnel = run_funnel((row for row, _ in dirtied), CleaningSettings())
+
+    judged = judge_rules(funnel, {row.report_id: rule for row, rule in dirtied})
+
+    [near] = [one for one in judged if one.rule == "near_duplicate"]
+    assert near.damaged >= 10
+    assert near.recall is not None
+    assert near.recall >= RECALL_MIN["near_duplicate"]
