@@ -180,7 +180,10 @@ def _fault_of(piece: Piece, known: Sequence[Piece], present: frozenset[Lateralit
         return "side_not_in_findings"
     of_size = [one for one in known if piece.sizes & one.sizes]
     if any(piece.sides <= one.sides_possible for one in of_size):
-        return None  # size and side agree: it is the same finding, whatever its name
+        # Size and side agree: it is the same finding, whatever its name; but for a name that the
+        # findings give to the other side alone.
+        named = [one for one in known if piece.problems & one.problems]
+        return None if _is_side_of(piece, named) else "side_of_other_finding"
     if not _is_side_of(piece, of_size):
         return "side_of_other_size"
     return None if _is_side_of(piece, _related(piece, known)) else "side_of_other_finding"

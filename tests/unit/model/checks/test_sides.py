@@ -91,6 +91,12 @@ MUTATED = [
         "with effusion on the right.",
     ),
     (
+        "Right hydronephrosis. A 19 mm cyst of the left kidney.",
+        "19 mm left hydronephrosis.",
+        FINDING,
+        "19 mm left hydronephrosis.",
+    ),
+    (
         "Right pleural effusion and pneumothorax, left lung clear.",
         "Left pneumothorax.",
         FINDING,
