@@ -166,7 +166,7 @@ def test_a_run_that_has_lost_its_way_stops(tiny_base: Path, small_corpus: Path) 
 def test_in_bfloat16_what_is_trained_stays_in_float32(tiny_base: Path, small_corpus: Path) -> None:
     import torch
 
-    trainer = trainer_of(tiny_base, small_corpus, dtype="bfloat16", steps=6)
+    trainer = trainer_of(tiny_base, small_corpus, dtype="bfloat16")
 
     trainer.run(lambda *_: None)
 
