@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parent / "samples"
 SETTLED = frozenset(State) - {State.RECEIVED, State.MAPPED, State.DRAFTED, State.RETRACTING}
 POLL_S = 0.1
+REDRAFTS = 4
 LOG = "demo.log"
 OUT = Console(highlight=False)
 NEXT = """
@@ -56,9 +57,9 @@ async def run_demo(*, engine: str | None, data: Path | None, is_kept: bool, as_j
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "journal.sqlite").exists() and not (folder / LOG).exists():
         raise ConfigurationError("this folder holds a journal that no demo made", "--data")
-    overrides: dict[str, Any] = {"data": folder}
+    overrides: dict[str, Any] = {"data": folder, "model": {"redrafts": REDRAFTS}}
     if engine:
-        overrides["model"] = {"engine": engine}
+        overrides["model"]["engine"] = engine
     if not is_kept:
         overrides |= {"mllp": {"port": 0}, "http": {"port": 0}}
     settings = load_settings(overrides=overrides)
