@@ -27,6 +27,7 @@ from daemon.logs import log_loop_failure, start_logging
 from interfaces.mllp_client import run_send
 
 if TYPE_CHECKING:
+    from daemon.config import Settings
     from daemon.journal import ReportTrail, Trail
     from interfaces.mllp_client import SendResult
 
@@ -39,6 +40,19 @@ OUT = Console(highlight=False)
 NEXT = """
 Next: [bold]prelim demo --keep[/] stays up to be looked around in,
       [bold]prelim dry-run FILE[/] says what would be done with your own messages."""
+
+
+def demo_settings(overrides: dict[str, Any]) -> Settings:
+    """Read the settings, with redrafts where nobody has said how many.
+
+    Raises:
+        ConfigurationError: A setting is wrong; it names the field.
+    """
+    settings = load_settings(overrides=overrides)
+    if "redrafts" in settings.model.model_fields_set:
+        return settings
+    model = settings.model.model_copy(update={"redrafts": REDRAFTS})
+    return settings.model_copy(update={"model": model})
 
 
 async def run_demo(*, engine: str | None, data: Path | None, is_kept: bool, as_json: bool) -> bool:
@@ -57,12 +71,12 @@ async def run_demo(*, engine: str | None, data: Path | None, is_kept: bool, as_j
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "journal.sqlite").exists() and not (folder / LOG).exists():
         raise ConfigurationError("this folder holds a journal that no demo made", "--data")
-    overrides: dict[str, Any] = {"data": folder, "model": {"redrafts": REDRAFTS}}
+    overrides: dict[str, Any] = {"data": folder}
     if engine:
-        overrides["model"]["engine"] = engine
+        overrides["model"] = {"engine": engine}
     if not is_kept:
         overrides |= {"mllp": {"port": 0}, "http": {"port": 0}}
-    settings = load_settings(overrides=overrides)
+    settings = demo_settings(overrides)
     with (folder / LOG).open("w", encoding="utf-8") as lines:
         start_logging(stream=lines)
         asyncio.get_running_loop().set_exception_handler(log_loop_failure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from daemon.demo import SAMPLES
+from daemon.demo import SAMPLES, demo_settings
 from tests.process.conftest import run_prelim
 
 if TYPE_CHECKING:
@@ -47,3 +47,17 @@ def test_a_journal_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
 
     assert code == 2
     assert "--data: this folder holds a journal that no demo made" in err
+
+
+@pytest.mark.parametrize(("told", "expected"), [(None, 4), ("0", 0), ("1", 1)])
+def test_refused_drafts_are_followed_by_others_unless_the_settings_say_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None, expected: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PRELIM_MODEL__REDRAFTS", raising=False)
+    if told is not None:
+        monkeypatch.setenv("PRELIM_MODEL__REDRAFTS", told)
+
+    settings = demo_settings({"data": tmp_path, "model": {"engine": "extractive"}})
+
+    assert (settings.model.redrafts, settings.model.engine) == (expected, "extractive")
