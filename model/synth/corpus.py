@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-GENERATOR_VERSION = "synth/5"
+GENERATOR_VERSION = "synth/6"
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, *sorted(folder.name for folder in FOLDER.iterdir()))
 
