@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from model.engines.weights import digest_of
 from model.training.card import CARD
 from model.training.data import digests_of
+from model.training.recipe import Recipe
 from model.training.run import Trained, find_base
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from model.training.recipe import Recipe
 
 
 def read_finished(
@@ -48,14 +47,16 @@ def read_finished(
     from model.training.saving import digest_of_weights
 
     told = (
-        recipe.model_dump(mode="json"),
+        recipe,
         digests_of(data),
         digest_of(find_base(recipe, base)),
         None if begin is None else digest_of_weights(begin),
         digest_of_weights(out),
     )
     try:
-        made = (card["recipe"], card["data"]["sha256"], card["base"]["sha256"])
+        # A card older than a field of the recipe says nothing of it: the field is as unset there.
+        made_by = Recipe.model_validate(card["recipe"])
+        made = (made_by, card["data"]["sha256"], card["base"]["sha256"])
         if told != (*made, card.get("begun_from"), card["adapter_sha256"]):
             return None
         return Trained(
@@ -68,5 +69,5 @@ def read_finished(
             wall_s=0.0,
             cpu_s=0.0,
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return None  # somebody else's card

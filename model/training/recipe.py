@@ -49,6 +49,8 @@ class Recipe(BaseModel):
         tokens_per_batch: Tokens the model sees at once: rows times the longest of them; packed,
             rows end to end. A row longer than that goes alone.
         accumulation: Batches that make one step.
+        workers: So many of them are learned side by side, each on ``threads`` of its own; the
+            bytes are those of one worker. On a CPU, and where nothing is left out by chance.
         packing: Lay rows end to end, each seeing itself alone, instead of padding them.
         learning_rate: Peak, after ``warmup_steps``; then down to zero in a straight line.
         warmup_steps: Steps up to the peak.
@@ -77,6 +79,7 @@ class Recipe(BaseModel):
     epochs: int | None = Field(None, gt=0, le=1_000)
     tokens_per_batch: int = Field(gt=0)
     accumulation: int = Field(1, gt=0)
+    workers: int = Field(1, ge=1, le=64)
     packing: bool = False
     learning_rate: float = Field(gt=0, le=1)
     warmup_steps: int = Field(10, ge=0)
@@ -95,6 +98,8 @@ class Recipe(BaseModel):
             raise ValueError("give steps or epochs, and not both")
         if self.gradient_checkpointing and self.strategy.kind == "prefix":
             raise ValueError("prefix tuning cannot be combined with gradient_checkpointing")
+        if self.workers > 1 and (self.device != "cpu" or getattr(self.strategy, "dropout", 0.0)):
+            raise ValueError("workers need device: cpu and a strategy without dropout")
         return self
 
 

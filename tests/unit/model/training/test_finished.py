@@ -55,6 +55,18 @@ def test_without_a_card_of_ours_nothing_has_ended(
     assert read(RECIPE) is None
 
 
+def test_a_card_older_than_a_field_of_the_recipe_is_of_a_run_without_it(
+    trained: Trained, read: Reader
+) -> None:
+    card = trained.folder / "card.json"
+    told = json.loads(card.read_text())
+    del told["recipe"]["workers"]
+    card.write_text(json.dumps(told))
+
+    assert read(RECIPE) is not None
+    assert read(RECIPE.model_copy(update={"accumulation": 2, "workers": 2})) is None
+
+
 def test_another_recipe_corpus_or_base_has_not_ended(trained: Trained, read: Reader) -> None:
     other = RECIPE.model_copy(update={"seed": 4})
     card = trained.folder / "card.json"

@@ -116,6 +116,22 @@ def test_batches_gathered_into_one_step_learn_as_one_batch(
         assert weights.allclose(four.trained[name], atol=1e-5), name
 
 
+def test_batches_learned_side_by_side_leave_the_bytes_of_batches_in_turn(
+    tiny_base: Path, small_corpus: Path
+) -> None:
+    told = {"device": "cpu", "tokens_per_batch": 1, "accumulation": 3, "dev_every": 4}
+    in_turn = trainer_of(tiny_base, small_corpus, **told)
+    together = trainer_of(tiny_base, small_corpus, **told, workers=3)
+
+    for trainer in (in_turn, together):
+        trainer.run(lambda *_: None)
+
+    assert together.position == in_turn.position
+    assert together.position.step == RECIPE.steps
+    for name, weights in in_turn.trained.items():
+        assert weights.equal(together.trained[name]), name
+
+
 def test_epochs_go_through_the_data_so_often(tiny_base: Path, small_corpus: Path) -> None:
     trainer = trainer_of(
         tiny_base, small_corpus, steps=None, epochs=2, tokens_per_batch=1, accumulation=3
@@ -138,18 +154,19 @@ def test_the_places_of_some_steps_are_what_they_learn_each_once(
     assert trainer.places_of(RECIPE.steps or 0) == [0, 1, 2, 3]
 
 
-def test_the_run_ends_when_the_dev_loss_gets_no_better(tiny_base: Path, small_corpus: Path) -> None:
-    trainer = trainer_of(
-        tiny_base, small_corpus, dev_every=1, early_stopping_patience=2, learning_rate=1.0
-    )
+def test_the_run_ends_when_the_dev_loss_gets_no_better(
+    tiny_base: Path, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_of(tiny_base, small_corpus, dev_every=2, early_stopping_patience=2)
+    losses = iter((3.0, 3.5, 2.0, 2.5, 2.1, 1.0))
+    monkeypatch.setattr(trainer, "_dev_loss", lambda: next(losses))
     looks: list[bool] = []
 
     trainer.run(lambda *_: None, looks.append)
 
-    best = min(trainer.position.dev_losses, key=trainer.position.dev_losses.__getitem__)
-    assert trainer.position.step < RECIPE.steps
-    assert (trainer.position.best_step, looks[-2:]) == (best, [False, False])
-    assert trainer.position.step == best + 2
+    assert looks == [True, False, True, False, False]
+    assert (trainer.position.best_step, trainer.position.step) == (6, 10)
+    assert trainer.position.step < trainer.steps
 
 
 def test_a_run_that_has_lost_its_way_stops(tiny_base: Path, small_corpus: Path) -> None:

@@ -58,6 +58,8 @@ def test_a_wrong_field_is_named(wrong: str, field: str, tmp_path: Path) -> None:
     [
         ("epochs: 3", "steps or epochs"),
         ("strategy: {kind: prefix}\ngradient_checkpointing: true", "prefix tuning cannot"),
+        ("workers: 2", "workers need device: cpu"),
+        ("device: cpu\nworkers: 2\nstrategy: {kind: lora, dropout: 0.1}", "without dropout"),
         ("strategy: {kind: dora}", "does not match any of the expected tags"),
         ("strategy: {kind: freeze, rank: 4}", "Extra inputs"),
     ],
