@@ -52,7 +52,9 @@ _CUT = re.compile(
     r"[,;\uff0c\u3001\uff1b]|\b(?:and|with|while|but|as well as|und|mit|y|con)\b", re.IGNORECASE
 )
 # A place after "with" may be that of what stands before: "a node with thick cortex in the axilla".
-_PLACE_BEHIND = re.compile(r"with\b[^,;]*?\b(?:at|in|of|on|within)\b[^,;]*", re.IGNORECASE)
+_PLACE_BEHIND = re.compile(
+    r"\bwith\b[^;]*?\b(?:along|at|in|of|on|over|within)\b[^,;]*", re.IGNORECASE
+)
 _DEMYELINATION = re.compile(r"\bdemyelinat\w+(?: lesions?\b)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}|[\u4e00-\u9fff]{2}")
 _STEM_LETTERS = 5
@@ -145,7 +147,7 @@ def _pieces(sentence: Sentence, sides: frozenset[Laterality]) -> Iterator[Piece]
             text=part,
             span=(offset + start, offset + end),
             sides=sides,
-            sides_possible=sides | carried or _sides_behind(text[end:]),
+            sides_possible=sides | carried or _sides_behind(text, start, end),
             is_named_here=bool(named),
             is_abnormal=is_sentence_abnormal and is_abnormal(part),
             problems=_problems(part),
@@ -227,9 +229,10 @@ def _problems(text: str) -> frozenset[str]:
     return frozenset(name[:_STEM_LETTERS] for name in names) | own
 
 
-def _sides_behind(text: str) -> frozenset[Laterality]:
-    """Return the sides of the place in a text that begins with "with"."""
-    return _sides_in(place.group()) if (place := _PLACE_BEHIND.match(text)) else frozenset()
+def _sides_behind(text: str, start: int, end: int) -> frozenset[Laterality]:
+    """Return the sides of the place that a "with" in a part, or right behind it, leads to."""
+    place = _PLACE_BEHIND.search(text, start)
+    return _sides_in(place.group()) if place and place.start() <= end else frozenset()
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -47,6 +47,7 @@ NORMAL = [
     "Nothing indicates a fracture.",
     "Nothing suggests pneumonia.",
     "There is nothing to suggest pneumonia.",
+    "The peritoneal cavity is unremarkable.",
 ]
 ABNORMAL = [
     "There is a 5 mm nodule.",
@@ -58,6 +59,11 @@ ABNORMAL = [
     "Early pneumonia is not entirely excluded.",
     "A fracture is not ruled out.",
     "A pneumothorax cannot be excluded.",
+    "A 2 cm cavity, normal heart.",
+    "A laceration interrupts the normal enhancement of the spleen.",
+    "Ectatic aorta of normal course.",
+    "Foreign body beside the normal esophagus.",
+    "Retraction of the nipple, normal skin.",
     "A mass is excluded from the field of view.",
     "The costophrenic angles are excluded.",
     "Left kidney: None.",

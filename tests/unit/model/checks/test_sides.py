@@ -44,6 +44,15 @@ FAITHFUL = [
     ("Opacity, round in shape, fills the left apex. Right opacity.", "Left apical opacity."),
     ("Spleen: Measuring 2 cm, a mass on the left. A 2 cm right mass.", "2 cm left mass."),
     ("A nodule with thick walls at the left hilum. Right nodule.", "Left nodule. Right nodule."),
+    (
+        "A nodule with smooth edges and a solid and cystic texture in the right lobe. Left mass.",
+        "Nodule in the right lobe. Left mass.",
+    ),
+    (
+        "A hematoma with a smooth, thin margin along the left convexity. Right hematoma.",
+        "Left hematoma. Right hematoma.",
+    ),
+    ("Scar of the left breast. Nipple retraction, right.", "Right nipple retraction."),
     ("Occluded left artery. Right occlusion.", "Left occlusion. Right occlusion."),
     ("Left demyelinating plaques. Right mass.", "Left demyelinating lesions. Right mass."),
 ]
@@ -55,6 +64,12 @@ MUTATED = [
     ("Left effusion. Right nodule.", "Bilateral effusions.", FINDING, "Bilateral effusions."),
     ("Left effusion. Right nodule.", "Nodule of the LUL.", FINDING, "Nodule of the LUL."),
     ("Left stone. Right cyst.", "Right nephrolithiasis.", FINDING, "Right nephrolithiasis."),
+    (
+        "A stone in the left kidney with a cyst in the right kidney.",
+        "Right stone.",
+        FINDING,
+        "Right stone.",
+    ),
     ("Left effusion, right nodule.", "Right effusion, right nodule.", FINDING, "Right effusion"),
     (
         "A 5 mm left nodule and a 7 mm right nodule.",
