@@ -30,7 +30,7 @@ def read_finished(
     """Return what a run left, its seconds 0; None where this very run has not ended.
 
     Args:
-        recipe: The numbers.
+        recipe: The numbers; a field that the card's recipe has not is as unset there.
         data: Folder with train.jsonl and dev.jsonl.
         out: The run's folder.
         base: Folder of the base model; None for the demo base.
@@ -54,9 +54,7 @@ def read_finished(
         digest_of_weights(out),
     )
     try:
-        # A card older than a field of the recipe says nothing of it: the field is as unset there.
-        made_by = Recipe.model_validate(card["recipe"])
-        made = (made_by, card["data"]["sha256"], card["base"]["sha256"])
+        made = Recipe.model_validate(card["recipe"]), card["data"]["sha256"], card["base"]["sha256"]
         if told != (*made, card.get("begun_from"), card["adapter_sha256"]):
             return None
         return Trained(
