@@ -2,7 +2,7 @@
 
 Two questions, one command. On a synthetic corpus (a folder) sides, sizes and findings are known
 exactly, and an adapter is held against them. On reports of anyone (a file, or --systems) drafts are
-compared with the radiologist's impression, baselines always beside.
+compared with the radiologist's impression, baselines beside or a note that there are none.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ Html = Annotated[
     Path | None, typer.Option(help="Write report.html, report.md and plots into this folder.")
 ]
 Card = Annotated[
-    bool, typer.Option("--card", help="Put the numbers into the adapter's card; a corpus only.")
+    bool, typer.Option("--card", help="Put the numbers into the card of the adapter that drafts.")
 ]
 
 
@@ -138,10 +138,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - an option each
         judged = _judge(asked, adapter or SHIPPED_ADAPTER, is_card=card)
         _write_drafts(drafts, judged.drafts)
         _show_scores(judged, as_json=as_json)
-    elif card:
-        raise ConfigurationError("only_for_a_corpus_judged_by_its_truth", "--card")
     else:
-        compared = _compare(asked)
+        compared = _compare(asked, is_card=card)
+        if card:
+            _add_to_card(asked.adapter or SHIPPED_ADAPTER, compared)
         _write_drafts(drafts, compared.drafts)
         _show_comparison(compared, html, as_json=as_json)
 
@@ -172,9 +172,8 @@ def _judge(asked: Asked, adapter: Path, *, is_card: bool) -> Evaluation:
     for name in ("train.jsonl", "test.jsonl"):
         if not (data / name).is_file():
             raise ConfigurationError("corpus_file_missing", str(data / name))
-    if is_card and not (adapter / "card.json").is_file():
-        raise ConfigurationError("card_missing", str(adapter))
-    require_writable_file(adapter / "card.json" if is_card else None, "--card")
+    if is_card:
+        _require_card(adapter)
     require_libraries("model", *MODEL_LIBRARIES, "rouge_score")
     from model.evaluation import run_evaluation
 
@@ -195,25 +194,36 @@ def _judge(asked: Asked, adapter: Path, *, is_card: bool) -> Evaluation:
     return evaluation
 
 
-def _compare(asked: Asked) -> Comparison:
+def _require_card(adapter: Path, *, is_drafting: bool = True) -> None:
+    if not is_drafting:
+        raise ConfigurationError("only_where_the_adapter_drafts", "--card")
+    if not (adapter / "card.json").is_file():
+        raise ConfigurationError("card_missing", str(adapter))
+    require_writable_file(adapter / "card.json", "--card")
+
+
+def _compare(asked: Asked, *, is_card: bool) -> Comparison:
     """Draft by every system and score against the radiologist's impressions."""
     require_libraries("evaluation", *METRIC_LIBRARIES)
     from model.evaluation.by_reference import Source, run_comparison
-    from model.evaluation.contenders import Means, draft_all
+    from model.evaluation.contenders import Means, draft_all, missing_baseline
     from model.evaluation.engine_drafts import ADAPTER
     from model.evaluation.reports import read_reports
 
     is_folder = asked.data.is_dir()
     file = asked.data / "test.jsonl" if is_folder else asked.data
     train_file = asked.train or (asked.data / "train.jsonl" if is_folder else None)
+    adapter = asked.adapter or SHIPPED_ADAPTER
     who = read_contenders(asked, has_train=train_file is not None)
+    if is_card:
+        _require_card(adapter, is_drafting=ADAPTER in who.names)
     reports = read_reports(file)[: asked.limit]
     train = [] if train_file is None else read_reports(train_file)
     metrics, notes = _weighted_metrics(asked.encoder)
     with _drafting(len(reports) if ADAPTER in who.names else 0) as advance:
         means = Means(
             train=train,
-            adapter=asked.adapter or SHIPPED_ADAPTER,
+            adapter=adapter,
             base=asked.base,
             drafts=who.own,
             redrafts_max=asked.redrafts,
@@ -237,9 +247,16 @@ def _compare(asked: Asked) -> Comparison:
         source=Source.of(file, asked.data.name),
         train=train,
         metrics=metrics,
-        notes=notes,
+        notes=[*missing_baseline(who.names), *notes],
         against=who.against,
     )
+
+
+def _add_to_card(adapter: Path, comparison: Comparison) -> None:
+    from model.evaluation.report import for_card
+    from model.training.card import add_comparison
+
+    add_comparison(adapter, for_card(comparison))
 
 
 def _weighted_metrics(encoder: Path | None) -> tuple[list[WeightedMetric], list[str]]:
@@ -293,9 +310,20 @@ def _show_scores(evaluation: Evaluation, *, as_json: bool) -> None:
         rows.append(
             (metric, *("-" if value is None else f"{value:.3f}" for value in values), str(n))
         )
+    ends = [
+        (
+            metric,
+            *(
+                "-" if (told := each[metric]) is None else f"{told[0]:.3f}-{told[1]:.3f}"
+                for each in evaluation.intervals.values()
+            ),
+        )
+        for metric in evaluation.counts
+    ]
     title = f"{evaluation.reports} reports of {evaluation.split}"
     title += left_out_told(evaluation.left_out)
     print_table(title, ("", *evaluation.systems, "n"), rows)
+    print_table("95 % intervals", ("", *evaluation.systems), ends)
 
 
 def _show_comparison(comparison: Comparison, html: Path | None, *, as_json: bool) -> None:

@@ -39,8 +39,11 @@ MEANING = {
     "bleu_4": "BLEU up to runs of four",
     "chrf": "chrF2 of all reports together",
     "meteor": "METEOR; the notes say what it matches by",
-    "missed_abnormal": "share of the reports that are not short normal ones whose draft is one",
-    "invented_abnormal": "share of the short normal reports whose draft is none",
+    "missed_abnormal": "share of the reports that are not short normal ones whose draft is one;"
+    " in other regions than the chest and other languages than English: of those whose reference"
+    " names a finding (model/labels), whose draft names none",
+    "invented_abnormal": "share of the short normal reports whose draft is none; in those other"
+    " regions and languages: of those whose reference names no finding, whose draft names one",
     "number_fault": "share of drafts with a number that the findings do not have",
     "side_fault": "share of drafts with a side that the findings do not have",
     "unsupported_finding": "share of drafts with a finding that the findings deny or do not state",

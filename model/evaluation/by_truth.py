@@ -22,6 +22,7 @@ from model.evaluation.truth import known_report
 from model.evaluation.truth_scores import (
     MEANING,
     count_scores,
+    interval_scores,
     mean_scores,
     score_draft,
     score_parts,
@@ -51,6 +52,7 @@ class Evaluation:
         left_out: Reports among them that are judged for nobody: too long for the base.
         sha256: Of the split's whole file.
         systems: System, metric, value; None where there was nothing to count.
+        intervals: System, metric, the ends of its 95 % interval; None as in ``systems``.
         counts: Metric and its n, the same for every system.
         other_languages: Reports of the split that are not judged: the truth is read in English.
         parts: The chief numbers by site, modality, region and language.
@@ -62,6 +64,7 @@ class Evaluation:
     left_out: int
     sha256: str
     systems: dict[str, dict[str, float | None]]
+    intervals: dict[str, dict[str, tuple[float, float] | None]]
     counts: dict[str, int]
     other_languages: int
     parts: dict[str, dict[str, dict[str, Any]]]
@@ -75,6 +78,7 @@ class Evaluation:
             "left_out": self.left_out,
             "sha256": self.sha256,
             "systems": self.systems,
+            "intervals": self.intervals,
             "counts": self.counts,
             "other_languages": self.other_languages,
             "parts": self.parts,
@@ -126,6 +130,7 @@ def run_evaluation(
         left_out=len(asked) - len(reports),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         systems={name: mean_scores(scores) for name, scores in scored.items()},
+        intervals={name: interval_scores(scores) for name, scores in scored.items()},
         counts=count_scores(scored["reference"]),
         other_languages=sum(report.language != ENGLISH for report in everyone),
         parts=score_parts(reports, scored),

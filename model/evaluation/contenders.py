@@ -16,7 +16,7 @@ from model.evaluation.neighbours import CONSENSUS_OF, NeighbourIndex, consensus
 from model.evaluation.reports import read_drafts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from mappings.domain import Draft
@@ -77,6 +77,14 @@ def draft_all(
         )
         drafts |= {name: _texts(drafted) for name, drafted in written.items()}
     return {name: drafts[name] for name in names} | own
+
+
+def missing_baseline(names: Collection[str]) -> list[str]:
+    """Return the note that no baseline is among our own contenders; nothing where one is."""
+    if set(names) & set(BASELINES):
+        return []
+    known = ", ".join(BASELINES)
+    return [f"No baseline beside ({known}): nothing tells what these numbers are worth."]
 
 
 def _from_neighbours(

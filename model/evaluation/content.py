@@ -9,17 +9,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mappings.domain import Region
 from mappings.languages import primary_of
 from model.checks.numbers import find_number_fault
 from model.checks.sides import find_side_fault
 from model.checks.support import find_left_out, find_unsupported
+from model.checks.vocabulary import vocabulary_of
 from model.evaluation.words import words_of
+from model.labels.labeller import has_labels, labels_of
 
 if TYPE_CHECKING:
     from mappings.domain import Findings
 
 SHORT_WORDS_MAX = 9
 COPIED_WORDS_MIN = 3
+CHEST_OR_UNKNOWN = (Region.CHEST, None)
+FAULTS = ("number_fault", "side_fault", "unsupported_finding", "left_out")
 _LIST_NUMBER = re.compile(r"\d+\s*\.")
 _SAYS_NORMAL = re.compile(
     r"\b(?:no (?:acute|active|evidence|radiograph|definite|significant)"
@@ -32,7 +37,7 @@ _NAMES_FINDING = re.compile(
 
 
 def is_short_normal(impression: str) -> bool:
-    """Whether an English impression only says that nothing is wrong.
+    """Whether an English impression of a chest radiograph only says that nothing is wrong.
 
     It has at most 9 words (list numbers apart), says that nothing acute or abnormal is there, and
     names none of the common chronic or incidental findings of a chest radiograph.
@@ -48,25 +53,44 @@ def is_short_normal(impression: str) -> bool:
 def read_content(findings: Findings, reference: str, draft: str) -> dict[str, float | None]:
     """Return what one draft adds to each rate; None where a rate does not count this report.
 
-    ``missed_abnormal`` counts the reports whose reference is no short normal one,
-    ``invented_abnormal`` the others; the faults are those that the draft checks find.
+    ``missed_abnormal`` counts the reports that ``calls_normal`` does not call normal,
+    ``invented_abnormal`` the others; the faults are those that the draft checks find, where they
+    have words of the language.
     """
-    is_english = primary_of(findings.language) == "en"
-    is_reference_normal, is_draft_normal = is_short_normal(reference), is_short_normal(draft)
+    is_normal, is_draft_normal = calls_normal(findings, reference), calls_normal(findings, draft)
     rates: dict[str, float | None] = {
-        "missed_abnormal": None if is_reference_normal else is_draft_normal,
-        "invented_abnormal": not is_draft_normal if is_reference_normal else None,
-        "number_fault": find_number_fault(findings.text, draft) is not None,
-        "side_fault": find_side_fault(findings, draft) is not None,
-        "unsupported_finding": find_unsupported(findings, draft) is not None,
-        "left_out": find_left_out(findings, draft) is not None,
+        "missed_abnormal": is_draft_normal if is_normal is False else None,
+        "invented_abnormal": not is_draft_normal if is_normal else None,
     }
-    if not is_english:
-        rates = dict.fromkeys(rates)
+    rates |= _faults(findings, draft)
     draft_words = words_of(draft, findings.language)
     rates["copied"] = copied_share(words_of(findings.text, findings.language), draft_words)
     rates["words"] = len(draft_words)
     return {name: None if value is None else float(value) for name, value in rates.items()}
+
+
+def calls_normal(findings: Findings, impression: str) -> bool | None:
+    """Whether an impression of this report says that nothing is wrong; None where nothing tells.
+
+    In English, of the chest or of no known region: whether it is a short normal one. Otherwise:
+    whether it names no finding of ``model/labels``, where that has words of the language.
+    """
+    language = findings.language
+    if primary_of(language) == "en" and findings.exam.region in CHEST_OR_UNKNOWN:
+        return is_short_normal(impression)
+    return not labels_of(impression, language) if has_labels(language) else None
+
+
+def _faults(findings: Findings, draft: str) -> dict[str, bool | None]:
+    if vocabulary_of(findings.language) is None:
+        return dict.fromkeys(FAULTS)
+    found = (
+        find_number_fault(findings.text, draft),
+        find_side_fault(findings, draft),
+        find_unsupported(findings, draft),
+        find_left_out(findings, draft),
+    )
+    return {name: fault is not None for name, fault in zip(FAULTS, found, strict=True)}
 
 
 def copied_share(source: list[str], draft: list[str]) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -52,6 +52,45 @@ def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
     told = np.asarray(values, dtype=float)
     low, high = _of_means(told, seed)
     return Interval(float(told.mean()), low, high, len(told))
+
+
+def bootstrap_ratios(
+    parts: Mapping[str, Sequence[tuple[float, float]]], seed: int = 0
+) -> dict[str, Interval | None]:
+    """Return each ratio of sums with its interval, all on the same resamples.
+
+    Args:
+        parts: For each ratio what each report, one or more, adds above and below the line.
+        seed: Of the resamples.
+
+    Returns:
+        Sum over sum, ``n`` being the reports that count; None where the sum below is 0.
+
+    Source: Efron and Tibshirani (1993), chapter 13.
+    """
+    told = np.asarray(list(parts.values()), dtype=float)
+    ratios, reports, _ = told.shape
+    by_report = told.transpose(1, 0, 2).reshape(reports, 2 * ratios)
+
+    def sums_of(drawn: Array) -> Array:
+        times = [np.bincount(places, minlength=reports) for places in drawn.astype(int)]
+        sums: Array = np.asarray(times, dtype=float) @ by_report
+        return sums
+
+    drawn = resampled(np.arange(reports, dtype=float), np.random.default_rng(seed), sums_of)
+    return {
+        name: _interval_of(told[at], drawn[:, 2 * at], drawn[:, 2 * at + 1])
+        for at, name in enumerate(parts)
+    }
+
+
+def _interval_of(told: Array, over: Array, under: Array) -> Interval | None:
+    above, below = told.sum(axis=0)
+    if not below:
+        return None
+    shares: Array = np.full(len(under), np.nan)  # of a resample that drew nothing to count
+    np.divide(over, under, out=shares, where=under > 0)
+    return Interval(float(above / below), *percentiles(shares), int((told[:, 1] > 0).sum()))
 
 
 def compare(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Difference:

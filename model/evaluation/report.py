@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 IN_PERCENT_NOT = ("words", "reference_words")
 SHORT = ("rouge_l", "missed_abnormal", "invented_abnormal", "words")
+CARD_PARTS = ("all", "unseen findings")
 TESTS_HEAD = ("contender", "metric", "difference", "95 %", "p (random)", "p (rank)")
 """The tests are approximate randomisation and Wilcoxon's signed ranks."""
 WARNING = (
@@ -45,6 +46,21 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "tests": [asdict(test) for test in comparison.tests],
         "notes": list(comparison.notes),
         "meaning": dict(comparison.meaning),
+    }
+
+
+def for_card(comparison: Comparison) -> dict[str, Any]:
+    """Return what an adapter's card takes: all reports and those of unseen findings, no tests.
+
+    ``systems`` and ``metrics`` keep their order, which the card's file does not.
+    """
+    told = as_dict(comparison)
+    del told["tests"]
+    return told | {
+        "parts": {name: part for name, part in told["parts"].items() if name in CARD_PARTS},
+        "systems": list(comparison.parts[0].contenders),
+        "metrics": list(comparison.meaning),
+        "warning": WARNING,
     }
 
 

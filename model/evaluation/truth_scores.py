@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.corpora.asking import findings_of
 from model.draft_checks import check_draft, is_withheld
+from model.evaluation.intervals import bootstrap_ratios
 from model.evaluation.overlap import rouge
 from model.evaluation.reports import BY, places_by
 from model.evaluation.truth import judge
@@ -107,6 +108,18 @@ def mean_scores(scored: Sequence[Scored]) -> dict[str, float | None]:
     return {
         name: round(sum(one.shares[name][0] for one in scored) / n, 4) if n else None
         for name, n in weights.items()
+    }
+
+
+def interval_scores(scored: Sequence[Scored]) -> dict[str, tuple[float, float] | None]:
+    """Return the ends of every number's 95 % interval; reports, one or more, are drawn again.
+
+    A share of findings is drawn with its report: findings of one report are missed together.
+    """
+    found = bootstrap_ratios({name: [one.shares[name] for one in scored] for name in MEANING})
+    return {
+        name: None if told is None else (round(told.low, 4), round(told.high, 4))
+        for name, told in found.items()
     }
 
 

@@ -33,7 +33,8 @@ def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
 
     Args:
         folder: Of the adapter.
-        facts: As ``run_training`` gathers them; ``evaluation`` is added by ``prelim evaluate``.
+        facts: As ``run_training`` gathers them; ``evaluation`` and ``comparison`` are added by
+            ``prelim evaluate``.
     """
     text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
@@ -48,8 +49,17 @@ def remove_card(folder: Path) -> None:
 
 def add_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> None:
     """Put an evaluation's numbers into the cards of an adapter."""
+    _add(folder, "evaluation", evaluation)
+
+
+def add_comparison(folder: Path, comparison: Mapping[str, Any]) -> None:
+    """Put the numbers of a comparison with anyone's impressions into the cards of an adapter."""
+    _add(folder, "comparison", comparison)
+
+
+def _add(folder: Path, name: str, numbers: Mapping[str, Any]) -> None:
     facts = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    write_card(folder, {**facts, "evaluation": dict(evaluation)})
+    write_card(folder, {**facts, name: dict(numbers)})
 
 
 def render_card(facts: Mapping[str, Any]) -> str:
@@ -75,6 +85,8 @@ def render_card(facts: Mapping[str, Any]) -> str:
     ]
     if "evaluation" in facts:
         lines += ["", "## On held-back templates", "", *_table(facts["evaluation"])]
+    if "comparison" in facts:
+        lines += ["", "## On reports with impressions", "", *_compared(facts["comparison"])]
     return "\n".join(lines) + "\n"
 
 
@@ -207,6 +219,34 @@ def _parts(parts: Mapping[str, Any], system: str) -> list[str]:
             cells = (_number(found["systems"][system][metric]) for metric in metrics)
             lines.append(f"| {_cell(value)} | {found['reports']} | {' | '.join(cells)} |")
     return lines
+
+
+def _compared(comparison: Mapping[str, Any]) -> list[str]:
+    """Return a table for all reports and one for those of unseen findings: a metric a row."""
+    left_out = comparison["left_out"] or "none"
+    lines = [
+        (
+            f"{_cell(comparison['data'])}, {left_out} left out as too long,"
+            f" sha256 `{comparison['sha256']}`, with 95 % intervals."
+        ),
+        comparison["warning"],
+    ]
+    for part, told in comparison["parts"].items():
+        systems = {name: told["contenders"][name] for name in comparison["systems"]}
+        lines += ["", f"| {part}, {told['reports']} reports | {' | '.join(map(_cell, systems))} |"]
+        lines.append("|" + "---|" * (len(systems) + 1))
+        for metric in comparison["metrics"]:
+            cells = (_with_interval(found[metric]) for found in systems.values())
+            lines.append(f"| {metric} | {' | '.join(cells)} |")
+    meanings = (f"- `{name}`: {comparison['meaning'][name]}." for name in comparison["metrics"])
+    return [*lines, "", *(f"- {_cell(note)}" for note in comparison["notes"]), *meanings]
+
+
+def _with_interval(told: Mapping[str, float] | None) -> str:
+    if told is None:
+        return _number(None)
+    value = f"{told['value']:.4f}"
+    return f"{value} ({told['low']:.4f}-{told['high']:.4f})" if "low" in told else value
 
 
 def _number(value: float | None) -> str:

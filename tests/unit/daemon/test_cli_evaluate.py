@@ -220,8 +220,72 @@ def test_drafts_of_ones_own_are_held_against_a_baseline(reports: Path, tmp_path:
     }
 
 
-def test_numbers_of_a_comparison_go_into_no_card(reports: Path) -> None:
-    assert refused("evaluate", "--data", reports, "--card").where == "--card"
+def test_where_no_baseline_was_asked_for_this_is_told(reports: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in reports.read_text().splitlines()]
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text(
+        "".join(json.dumps({"id": row["id"], "draft": "Clear."}) + "\n" for row in rows)
+    )
+    asked = ("evaluate", "--data", reports, "--html", tmp_path / "html", "--systems")
+
+    shown = call(*asked, f"mine={mine}").stdout
+    page = (tmp_path / "html" / "report.md").read_text()
+    beside = call(*asked, f"mine={mine},constant").stdout
+
+    warning = "No baseline beside (constant, nearest, consensus, extractive)"
+    assert warning in shown
+    assert warning in page
+    assert warning not in beside
+
+
+def test_only_the_adapter_that_drafts_has_numbers_in_its_card(
+    reports: Path, tmp_path: Path
+) -> None:
+    baselines = refused("evaluate", "--data", reports, "--card")
+    asked = ("evaluate", "--data", reports, "--adapter", tmp_path, "--card")
+
+    assert (baselines.reason, baselines.where) == ("only_where_the_adapter_drafts", "--card")
+    pytest.importorskip("torch")
+    assert refused(*asked).reason == "card_missing"
+
+
+def test_the_numbers_of_a_comparison_go_into_the_adapters_card(
+    reports: Path, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("model.evaluation.engine_drafts.load_adapter", lambda *_: Recorder())
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    card = cli_evaluate.SHIPPED_ADAPTER / "card.json"
+    (adapter / "card.json").write_bytes(card.read_bytes())
+    asked = ("--adapter", adapter, "--train", others, "--card", "--json")
+
+    printed = json.loads(call("evaluate", "--data", reports, *asked).stdout)
+
+    told = json.loads((adapter / "card.json").read_text())
+    assert told.keys() == json.loads(card.read_text()).keys() | {"comparison"}
+    kept = {name: printed["parts"][name] for name in ("all", "unseen findings")}
+    assert told["comparison"]["parts"] == kept
+    text = (adapter / "CARD.md").read_text()
+    assert "| all, 16 reports | constant | nearest | consensus | extractive | adapter |" in text
+    assert "| unseen findings, 8 reports |" in text
+    assert FINDINGS[1] not in text
+
+
+def test_a_corpus_is_judged_with_intervals_in_table_and_json(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("model.evaluation.engine_drafts.load_adapter", lambda *_: Recorder())
+
+    shown = call("evaluate", "--data", corpus).stdout
+    printed = json.loads(call("evaluate", "--data", corpus, "--json").stdout)
+
+    low, high = printed["intervals"]["adapter"]["rouge_l"]
+    assert low < printed["systems"]["adapter"]["rouge_l"] < high
+    beside = shown.partition("95 % intervals")[2]
+    assert f"{low:.3f}-{high:.3f}" in beside
+    assert printed["intervals"].keys() == printed["systems"].keys()
 
 
 def test_an_unknown_system_is_refused_with_the_known_ones_before_anything_is_read(

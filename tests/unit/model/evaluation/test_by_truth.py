@@ -37,6 +37,11 @@ def test_every_system_is_scored_on_the_same_reports(small_corpus: Path) -> None:
     assert evaluation.sha256 == hashlib.sha256(content).hexdigest()
     assert (evaluation.reports, evaluation.counts["rouge_l"]) == (6, 6)
     assert len(evaluation.drafts) == 6 * len(BASELINES)
+    ends = evaluation.as_dict()["intervals"]
+    assert list(ends) == BASELINES
+    assert all(list(each) == list(MEANING) for each in ends.values())
+    assert ends["reference"]["rouge_l"] == (1.0, 1.0)
+    assert ends["nearest neighbour"]["rouge_l"][0] < ends["nearest neighbour"]["rouge_l"][1]
 
 
 def test_a_limit_takes_the_first_reports_and_another_split_its_own(small_corpus: Path) -> None:

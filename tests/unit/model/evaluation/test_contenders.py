@@ -12,7 +12,7 @@ from model.corpora.schema import CorpusRow
 from model.engines.extractive import ALL_NORMAL
 from model.errors import CorpusUnreadableError
 from model.evaluation import contenders, engine_drafts
-from model.evaluation.contenders import BASELINES, Means, draft_all
+from model.evaluation.contenders import BASELINES, Means, draft_all, missing_baseline
 from tests.unit.model.evaluation.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -113,3 +113,9 @@ def test_drafts_of_ones_own_that_do_not_fit_are_refused_before_anybody_drafts(
 
     with pytest.raises(CorpusUnreadableError):
         draft_all(["extractive"], REPORTS, Means(drafts=(("mine", path),)))
+
+
+def test_it_is_noted_where_no_baseline_is_among_the_contenders() -> None:
+    assert missing_baseline(["adapter", "redrafted"]) == missing_baseline([])
+    assert "constant, nearest" in missing_baseline(["adapter"])[0]
+    assert all(missing_baseline(["adapter", name]) == [] for name in BASELINES)

@@ -9,7 +9,15 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from model.evaluation.intervals import bootstrap, compare, holm, randomisation_p
+from model.evaluation.intervals import (
+    Interval,
+    bootstrap,
+    bootstrap_ratios,
+    compare,
+    holm,
+    randomisation_p,
+)
+from model.transfer.ratios import interval_of
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "evaluation" / "metrics.json"
 STORED = json.loads(VECTORS.read_text(encoding="utf-8"))
@@ -23,6 +31,32 @@ def test_a_bootstrap_interval_is_near_that_of_scipy_and_the_same_each_time() -> 
     assert (interval.low, interval.high) == pytest.approx(STORED["paired"]["bootstrap"], abs=0.02)
     assert interval == bootstrap(FIRST, seed=3)
     assert interval != bootstrap(FIRST, seed=4)
+
+
+def test_a_ratio_of_weight_one_has_the_interval_of_its_mean() -> None:
+    interval = bootstrap_ratios({"mean": [(value, 1.0) for value in FIRST]}, seed=3)["mean"]
+
+    mean = bootstrap(FIRST, seed=3)
+    assert interval is not None
+    assert (interval.mean, interval.low, interval.high) == pytest.approx(
+        (mean.mean, mean.low, mean.high), abs=1e-9
+    )
+    assert interval.n == mean.n
+
+
+def test_ratios_drawn_together_are_each_that_of_its_own_reports() -> None:
+    shares = [(missed, due) for due in range(5) for missed in range(due + 1)]
+    once = [(at == 3, at == 3) for at in range(len(shares))]
+
+    told = bootstrap_ratios({"share": shares, "once": once, "never": [(0, 0)] * len(shares)})
+
+    share, alone = told["share"], interval_of(shares)
+    assert share is not None
+    assert alone is not None
+    assert (share.mean, share.low, share.high) == pytest.approx((alone.mean, alone.low, alone.high))
+    assert share.n == len(shares) - 1
+    assert told["once"] == Interval(1.0, 1.0, 1.0, 1)
+    assert told["never"] is None
 
 
 def test_the_signed_rank_test_is_that_of_scipy() -> None:

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("numpy")
 
 from model.evaluation.by_reference import MEANING, Source, run_comparison
-from model.evaluation.report import as_dict, page_of, sections_of, write_report
+from model.evaluation.report import as_dict, for_card, page_of, sections_of, write_report
 from model.pages import render_html, render_markdown
 from tests.unit.model.evaluation.test_by_reference import DRAFTS, REPORTS
 
@@ -84,3 +84,15 @@ def test_json_tells_what_was_not_counted_as_null(comparison: Comparison) -> None
     assert whole["rouge_l"].keys() == {"value", "low", "high", "n"}
     assert south == ["site a|b\n<script>"]
     assert "drafts" not in told
+
+
+def test_a_card_takes_all_reports_and_those_of_unseen_findings() -> None:
+    source, train = Source("made.jsonl", "ab" * 32), REPORTS[:4]
+    told = for_card(run_comparison(REPORTS, DRAFTS, source=source, train=train))
+
+    assert list(told["parts"]) == ["all", "unseen findings"]
+    assert told["systems"] == list(DRAFTS)
+    assert told["metrics"] == list(MEANING)
+    assert "missed abnormals" in told["warning"]
+    assert "tests" not in told
+    assert "Small left" not in json.dumps(told)

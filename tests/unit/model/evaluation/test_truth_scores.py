@@ -15,6 +15,7 @@ from model.evaluation.truth_scores import (
     MEANING,
     PART_METRICS,
     count_scores,
+    interval_scores,
     mean_scores,
     score_draft,
     score_parts,
@@ -73,6 +74,33 @@ def test_each_number_has_its_own_n(rows: list[KnownReport]) -> None:
     assert counts["rouge_l"] == counts["withheld"] == 60
     assert counts["missed_finding"] == sum(map(len, due)) > 0
     assert counts["invented_abnormal"] == due.count([]) > 0
+
+
+def test_each_number_lies_in_its_interval_and_the_same_drafts_give_the_same_one(
+    rows: list[KnownReport],
+) -> None:
+    half = [*draft_reference(rows[:30]), *draft_constant(rows[30:])]
+    scored = [score_draft(*pair) for pair in zip(rows, half, strict=True)]
+    means_, found = mean_scores(scored), interval_scores(scored)
+
+    assert list(found) == list(MEANING)
+    assert found == interval_scores(scored)
+    for name, ends in found.items():
+        assert ends is not None
+        assert ends[0] <= means_[name] <= ends[1]  # type: ignore[operator]
+    low, high = found["missed_finding"]  # type: ignore[misc]
+    assert 0.2 < low < 0.45
+    assert 0.55 < high < 0.8
+
+
+def test_a_number_that_nothing_is_counted_for_has_no_interval(rows: list[KnownReport]) -> None:
+    abnormal = [row for row in rows if any(one["is_reported"] for one in row.truth)]
+    drafts = draft_reference(abnormal)
+
+    found = interval_scores([score_draft(*pair) for pair in zip(abnormal, drafts, strict=True)])
+
+    assert found["invented_abnormal"] is None
+    assert found["rouge_l"] == (1.0, 1.0)
 
 
 def test_half_of_the_findings_missed_is_a_half(rows: list[KnownReport]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model.training.card import add_evaluation, render_card, write_card
+from model.training.card import add_comparison, add_evaluation, render_card, write_card
 from model.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -141,3 +141,47 @@ def test_an_evaluation_is_added_and_replaces_an_older_one(
     assert "6 reports of the test split, none left out as too long, sha256" in text
     assert "| region | reports | rouge_l |\n|---|---|---|\n| chest | 4 | 0.8 |" in text
     assert "| spine | 2 | not computed |" in text
+
+
+NUMBER = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 6}
+COMPARISON = {
+    "data": "ours|<b>.jsonl",
+    "sha256": DIGEST,
+    "left_out": 2,
+    "systems": ["nearest", "adapter"],
+    "metrics": ["rouge_l", "bleu_4", "missed_abnormal"],
+    "parts": {
+        part: {
+            "reports": reports,
+            "contenders": {
+                "adapter": {"rouge_l": NUMBER, "bleu_4": {"value": 0.125}, "missed_abnormal": None},
+                "nearest": {"rouge_l": NUMBER, "bleu_4": None, "missed_abnormal": NUMBER},
+            },
+        }
+        for part, reports in (("all", 6), ("unseen findings", 5))
+    },
+    "notes": ["METEOR (en): exact"],
+    "meaning": {"rouge_l": "ROUGE-L", "bleu_4": "BLEU", "missed_abnormal": "share missed"},
+    "warning": "Text against text.",
+}
+
+
+def test_a_comparison_is_added_beside_an_evaluation_and_stays_as_it_is(
+    facts: dict[str, Any], tmp_path: Path
+) -> None:
+    write_card(tmp_path, facts)
+    add_comparison(tmp_path, COMPARISON)
+    first = (tmp_path / "CARD.md").read_text()
+    add_evaluation(tmp_path, EVALUATION)
+
+    text = (tmp_path / "CARD.md").read_text()
+    told = json.loads((tmp_path / "card.json").read_text())
+    assert told == {**facts, "evaluation": EVALUATION, "comparison": COMPARISON}
+    assert "## On held-back templates" in text
+    assert text.partition("## On rep")[2] == first.partition("## On rep")[2]
+    assert "ours\\|&lt;b&gt;.jsonl, 2 left out as too long, sha256" in text
+    assert "| all, 6 reports | nearest | adapter |\n|---|---|---|\n| rouge_l | 0.5000 (0." in text
+    assert "| bleu_4 | not computed | 0.1250 |" in text
+    assert "| missed_abnormal | 0.5000 (0.2500-0.7500) | not computed |" in text
+    assert "| unseen findings, 5 reports |" in text
+    assert "- METEOR (en): exact\n- `rouge_l`: ROUGE-L." in text
