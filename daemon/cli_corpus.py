@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mappings.domain import StudyReport
+    from model.corpora.import_record import ImportRecord
     from model.corpora.messages import Passed
     from model.corpora.schema import CorpusRow, Pseudonyms
     from model.corpora.splits import SplitPlan
-    from model.deidentify import Changes
 
 SALT_BYTES = 32
 TABLES = (".csv", ".tsv", ".jsonl")
@@ -89,7 +89,9 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """Make a corpus of final reports; of a report's versions the last one read stands.
 
     Patients become salted hashes. Keep the salt apart from the corpus, or destroy it.
+    OUT.import.json keeps the counts of what was read, passed over and taken out.
     """
+    from model.corpora.import_record import make_record
     from model.corpora.messages import Passed
     from model.corpora.schema import Pseudonyms
     from model.deidentify import Changes, deidentify_row
@@ -104,13 +106,16 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if deidentify:
         rows = (deidentify_row(row, changes) for row in rows)
     count = _write_newest(out, rows, passed)
+    record = make_record(out, count, passed, changes if deidentify else None)
+    record_file = _write_record(out, record)
     if as_json:
-        print_json(_describe_import(out, count, passed, changes))
+        print_json({"file": str(out), "record": str(record_file)} | record.as_dict())
         return
-    typer.echo(f"{out}: {count} reports")
-    for said, counts in (("passed over", passed.reasons), ("taken out", changes.finds)):
-        for name, number in sorted(counts.items()):
+    typer.echo(f"{out}: {count} of {record.read} reports read")
+    for said, counts in (("passed over", record.passed_over), ("taken out", record.deidentified)):
+        for name, number in counts.items():
             typer.echo(f"  {said}, {name}: {number}")
+    typer.echo(f"{record_file}: these counts")
 
 
 def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -139,7 +144,7 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if not plan.names:
         raise ConfigurationError("no_reports", str(data))
     _write_splits(data, out, plan)
-    _keep_ledger(data, out)
+    _keep_records(data, out)
     told = _describe_split(out, plan) | {"by": by.value, "seed": seed}
     (out / "corpus.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     if as_json:
@@ -148,19 +153,22 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
     _print_split(plan)
 
 
-def _keep_ledger(data: Path, out: Path) -> None:
-    """Lay the ledger of the corpus's cleaning beside its splits, where it is of this very file."""
+def _keep_records(data: Path, out: Path) -> None:
+    """Lay what is told of a corpus's import and cleaning beside its splits, where it is its own."""
+    from model.corpora.import_record import carry_record, digest_of_file
+
+    digests = [digest_of_file(data)]
     ledger = data.with_name("ledger.json")
     if ledger.is_file():
         told = ledger.read_bytes()
         try:
-            kept = json.loads(told)["kept_sha256"]
+            kept, source = (json.loads(told)[name] for name in ("kept_sha256", "source_sha256"))
         except (ValueError, KeyError, TypeError):
-            return  # somebody else's file of that name
-        with data.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if kept == digest:
+            kept = source = None  # somebody else's file of that name
+        if kept in digests:
             (out / ledger.name).write_bytes(told)
+            digests.append(source)
+    carry_record(data, out, digests)
 
 
 def dirty(
@@ -289,6 +297,16 @@ def _write_newest(out: Path, rows: Iterable[CorpusRow], passed: Passed) -> int:
     return written
 
 
+def _write_record(out: Path, record: ImportRecord) -> Path:
+    from model.corpora.import_record import write_record
+
+    try:
+        return write_record(out, record)
+    except OSError as error:
+        where = f"{out}: its record"
+        raise ConfigurationError(f"cannot write ({type(error).__name__})", where) from None
+
+
 def _write_splits(data: Path, out: Path, plan: SplitPlan) -> None:
     from model.corpora.schema import open_private, read_corpus, render_row
 
@@ -300,16 +318,6 @@ def _write_splits(data: Path, out: Path, plan: SplitPlan) -> None:
     finally:
         for file in files.values():
             file.close()
-
-
-def _describe_import(out: Path, count: int, passed: Passed, changes: Changes) -> dict[str, object]:
-    return {
-        "file": str(out),
-        "rows": count,
-        "passed_over": dict(passed.reasons),
-        "deidentified": dict(changes.finds),
-        "changed_rows": changes.rows,
-    }
 
 
 def _print_split(plan: SplitPlan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import stat
 from dataclasses import replace
@@ -18,6 +19,7 @@ from daemon.clock import SystemClock
 from daemon.journal_sqlite import open_journal
 from mappings.domain import ReportKey, ReportStatus, Sections
 from mappings.errors import PrelimError
+from model.corpora.import_record import carry_record, digest_of_file
 from model.corpora.schema import CorpusRow, read_corpus, write_corpus_file
 from tests.unit.daemon.journal_samples import make_new, receive
 
@@ -63,6 +65,7 @@ def test_a_table_becomes_a_corpus_in_which_the_last_version_stands(
     assert {path.name for path in tmp_path.iterdir()} == {
         "reports.csv",
         "corpus.jsonl",
+        "corpus.jsonl.import.json",
         "corpus.jsonl.salt",
     }
 
@@ -89,6 +92,39 @@ def test_names_are_taken_out_and_counted(table: Path, tmp_path: Path) -> None:
     assert "taken out, NAME: 1" in printed
     assert "Lee" not in out.read_text()
     assert next(read_corpus(out)).date == "2026-03"
+
+
+def test_what_was_read_passed_over_and_taken_out_is_kept_beside_the_corpus_without_a_text(
+    table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "corpus.jsonl"
+
+    shown = call("corpus", "import", table, "--out", out, "--deidentify").stdout
+
+    record = tmp_path / "corpus.jsonl.import.json"
+    text = record.read_text()
+    assert json.loads(text) == {
+        "version": "import/1",
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "read": 3,
+        "rows": 2,
+        "passed_over": {"older_version": 1},
+        "is_deidentified": True,
+        "deidentified": {"NAME": 1},
+        "changed_rows": 1,
+    }
+    assert not [word for word in ("Lee", "nodule", "CHEST", "A1", "2026") if word in text]
+    assert f"{out}: 2 of 3 reports read" in shown
+    assert f"{record}: these counts" in shown
+
+
+def test_a_corpus_whose_texts_were_left_as_they_were_says_so(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "corpus.jsonl"
+
+    told = json.loads(call("corpus", "import", table, "--out", out, "--json").stdout)
+
+    assert told["record"] == f"{out}.import.json"
+    assert (told["is_deidentified"], told["deidentified"], told["changed_rows"]) == (False, {}, 0)
 
 
 def test_final_messages_become_rows_and_the_others_are_counted(tmp_path: Path) -> None:
@@ -189,6 +225,51 @@ def test_the_ledger_of_its_cleaning_goes_with_a_corpus_and_another_files_does_no
     assert not (tmp_path / "other" / "ledger.json").exists()
 
 
+def test_the_record_of_its_import_goes_with_a_corpus_and_another_ones_does_not(
+    table: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "corpus.jsonl"
+    call("corpus", "import", table, "--out", data, "--deidentify")
+    record = (tmp_path / "corpus.jsonl.import.json").read_bytes()
+
+    call("corpus", "split", data, "--out", tmp_path / "split", "--by", "patient")
+    data.write_bytes(data.read_bytes() * 2)
+    call("corpus", "split", data, "--out", tmp_path / "other", "--by", "patient")
+
+    assert (tmp_path / "split" / "import.json").read_bytes() == record
+    assert not (tmp_path / "other" / "import.json").exists()
+
+
+def test_the_record_of_its_import_goes_through_a_cleaning_to_the_splits(tmp_path: Path) -> None:
+    table, data, cleaned = (tmp_path / name for name in ("a.csv", "corpus.jsonl", "cleaned"))
+    findings = "The lungs are clear. The heart is not enlarged. There is no pleural effusion."
+    rows = f"r1,{findings},No acute disease.\nr2,{findings},\n"
+    table.write_text(f"report_id,findings,impression\n{rows}")
+    call("corpus", "import", table, "--out", data)
+    call("clean", data, "--out", cleaned)
+    carry_record(data, cleaned, [digest_of_file(data)])
+    kept = cleaned / "kept.jsonl"
+
+    call("corpus", "split", kept, "--out", tmp_path / "split", "--by", "patient")
+    kept.write_bytes(kept.read_bytes() * 2)
+    call("corpus", "split", kept, "--out", tmp_path / "other", "--by", "patient")
+
+    record = (tmp_path / "corpus.jsonl.import.json").read_bytes()
+    assert json.loads(record)["rows"] == 2
+    assert json.loads((cleaned / "ledger.json").read_text())["kept"] == 1
+    assert (tmp_path / "split" / "import.json").read_bytes() == record
+    assert not (tmp_path / "other" / "import.json").exists()
+
+
+def test_a_record_that_cannot_be_written_is_told(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl.import.json").mkdir()
+
+    with pytest.raises(PrelimError, match="cannot write") as caught:
+        call("corpus", "import", table, "--out", tmp_path / "corpus.jsonl")
+
+    assert caught.value.where.endswith("corpus.jsonl: its record")
+
+
 def test_a_dirtied_corpus_has_its_truth_beside_it(tmp_path: Path) -> None:
     data = write_rows(tmp_path / "corpus.jsonl")
     out, truth = tmp_path / "dirty.jsonl", tmp_path / "truth.jsonl"
@@ -200,7 +281,7 @@ def test_a_dirtied_corpus_has_its_truth_beside_it(tmp_path: Path) -> None:
     assert {one["rule"] for one in told} > {"clean", "addendum"}
 
 
-@pytest.mark.parametrize("text", ["[1]", "{}", "no"])
+@pytest.mark.parametrize("text", ["[1]", "{}", "no", '{"kept_sha256": [], "source_sha256": null}'])
 def test_a_ledger_that_is_not_ours_stays_where_it_is(tmp_path: Path, text: str) -> None:
     data = write_rows(tmp_path / "corpus.jsonl")
     (tmp_path / "ledger.json").write_text(text)

@@ -1,4 +1,4 @@
-"""transfer as it is called; the study itself is run in tests/unit/model/transfer."""
+"""transfer as it is called: once for real on a tiny base, else with a study that is made up."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 from daemon import cli_evaluate
 from daemon.cli import app
 from mappings.errors import PrelimError
-from tests.unit.model.tiny_base import make_corpus
+from model.transfer.report import DRAWN
+from tests.unit.model.tiny_base import make_corpus, make_tiny_base
 from tests.unit.model.transfer_samples import make_transfer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from click.testing import Result
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 for library in (*cli_evaluate.METRIC_LIBRARIES, *cli_evaluate.MODEL_LIBRARIES):
     pytest.importorskip(library)
 
+DEMO_BASE_PARAMETERS = 130_000_000
 RECIPE = "name: tiny\nsteps: 1\ntokens_per_batch: 900\nlearning_rate: 0.01\n"
 
 
@@ -102,6 +105,66 @@ def test_json_has_every_cell(
 
     assert studied[0].adapters == {"a": tmp_path}
     assert printed["rows"][0]["judged_on"]["north"]["abdomen"] == {"reports": 3}
+
+
+@pytest.fixture
+def torch_as_it_was() -> Iterator[None]:
+    """Undo what training sets for the whole process."""
+    import torch
+
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(mode=False)
+    torch.set_num_threads(threads)
+
+
+def run_tiny(corpus: Path, recipe: Path, west: Path, out: Path, *options: object) -> Result:
+    """Run a study whose model trains one step and writes a few tokens."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.prompt.OUTPUT_TOKENS_MAX", 6)
+        return call(
+            *("--institution", f"north={corpus}", "--institution", f"west={west}"),
+            *("--recipe", recipe, "--out", out, *options),
+            *("--reports", 2, "--latency-reports", 1),
+        )
+
+
+@pytest.mark.model
+@pytest.mark.timeout(300)
+# torch calls names that Python will drop.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_study_is_run_for_real_and_leaves_its_matrix_and_heat_maps(
+    corpus: Path, recipe: Path, west: Path, torch_as_it_was: None, tmp_path: Path
+) -> None:
+    base, out = make_tiny_base(tmp_path / "base", corpus), tmp_path / "out"
+
+    shown = run_tiny(corpus, recipe, west, out, "--base", base).stdout
+    again = run_tiny(corpus, recipe, west, out, "--base", base, "--json").stdout
+
+    told = json.loads((out / "transfer.json").read_text())
+    assert json.loads(again) == told
+    assert [(row["trained_on"], row["writer"]) for row in told["rows"]] == [
+        ("north", "model"),
+        ("north", "nearest"),
+        ("north", "constant"),
+    ]
+    judged = [
+        {name: parts["all"]["reports"] for name, parts in row["judged_on"].items()}
+        for row in told["rows"]
+    ]
+    assert judged == [{"north": 2, "west": 1}] * 3
+    (card,) = (out / "adapters").glob("*/card.json")
+    assert json.loads(card.read_text())["steps"] == 1
+    assert told["costs"][0]["parameters"] < DEMO_BASE_PARAMETERS
+    maps = {path.stem: path.read_text() for path in out.glob("*.svg")}
+    assert maps.keys() == set(DRAWN)
+    cells = ("north: all", "west: all", "north: model", "north: nearest", "north: constant")
+    assert [name for name in cells for drawn in maps.values() if name not in drawn] == []
+    page = (out / "report.html").read_text()
+    assert "<h2>Words, all reports of an institution" in page
+    assert page.count("<svg") == len(DRAWN)
+    assert "Away from home" in shown
+    assert str(out / "report.html") in shown
 
 
 def test_what_cannot_be_studied_is_refused(
