@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.corpora.asking import findings_of
 from model.errors import RecipeRefusedError
-from model.evaluation.content import is_short_normal
+from model.evaluation.content import calls_normal
 from model.normality import asserted, is_abnormal, problems
 from model.sentences import split_sentences
 
@@ -76,7 +77,7 @@ def predict_abnormality(
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    is_other = np.array([not is_short_normal(row.impression) for row in train])
+    is_other = np.array([not calls_normal(findings_of(row), row.impression) for row in train])
     if min(is_other.sum(), (~is_other).sum()) < plan.folds:
         raise RecipeRefusedError("--train has fewer reports of a kind than folds", "classes.folds")
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from model.corpora.asking import prompts_of
+from model.corpora.asking import findings_of, prompts_of
 from model.corpora.schema import render_row, write_corpus_file
 from model.engines.weights import digest_of
-from model.evaluation.content import is_short_normal
+from model.evaluation.content import calls_normal
 from model.evaluation.reports import same_findings
 from model.training.card import CARD
 from model.training.run import find_base, run_training
@@ -66,7 +66,7 @@ def learned_rows(
     """Return the reports that the adapter learns, with exemplars that are not their own."""
     rows = []
     for place, report in enumerate(train):
-        if is_short_normal(report.impression):
+        if calls_normal(findings_of(report), report.impression):
             continue
         own = same_findings(report.findings)
         near = [one for one in nearest(place) if same_findings(train[one[0]].findings) != own]

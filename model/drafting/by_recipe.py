@@ -20,7 +20,7 @@ from model.corpora.asking import findings_of
 from model.costs import Cost, Meter
 from model.drafting.abnormality import Predicted, predict_abnormality
 from model.drafting.adapter import learned_rows, prepare_adapter, with_exemplars, write_drafts
-from model.evaluation.content import is_short_normal
+from model.evaluation.content import calls_normal
 from model.evaluation.neighbours import NeighbourIndex, most_agreed
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ class _Case:
         drafted: Drafted,
     ) -> None:
         self._reports, self._train = reports, train
-        self._is_other = np.array([not is_short_normal(row.impression) for row in train])
+        self._is_other = np.array(
+            [not calls_normal(findings_of(row), row.impression) for row in train]
+        )
         with drafted.timed("neighbours"):
             index = NeighbourIndex([row.findings for row in train])
             self._near = np.array([index.similarities(row.findings) for row in reports])
@@ -212,6 +214,7 @@ class _Case:
     def draft(self, place: int, recipe: DraftingRecipe) -> str | None:
         """Return one report's draft; None where the adapter should write and cannot take it."""
         report, texts = self._reports[place], self._written[place]
+        findings = findings_of(report)
         held = None if recipe.classes is None or self._held_other is None else self._held_other
         is_kind = self._is_other == held[place] if held is not None else None
         near = _nearest(self._near[place], recipe.neighbours, is_kind)
@@ -220,12 +223,11 @@ class _Case:
             if texts is None:
                 return None
             if held is not None:
-                texts = [text for text in texts if is_short_normal(text) != held[place]]
+                texts = [text for text in texts if calls_normal(findings, text) != held[place]]
             vote = recipe.adapter.weight * sum(vote for _, vote in voters) / max(1, len(texts))
             voters += [(text, vote) for text in texts]
         candidates = [text for text, _ in voters]
         if recipe.checks:
-            findings = findings_of(report)
             candidates = [text for text in candidates if _is_passed(findings, text)] or candidates
         return most_agreed(candidates, voters, report.language)
 

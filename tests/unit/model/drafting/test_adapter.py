@@ -39,6 +39,17 @@ def test_only_reports_that_are_not_short_normal_are_learned_and_none_sees_itself
     assert rows[2].style.startswith("As in: Small left pleural effusion. | Moderate")
 
 
+def test_what_is_short_normal_of_a_chest_is_learned_of_another_region() -> None:
+    told = "Acute appendicitis. No evidence of perforation."
+    chest, abdomen = (
+        CorpusRow(name, impression=told, region=name) for name in ("chest", "abdomen")
+    )
+
+    rows = learned_rows([chest, abdomen], lambda _: [], PLAN)
+
+    assert [row.report_id for row in rows] == ["abdomen"]
+
+
 def test_exemplars_that_are_too_long_for_a_style_are_passed_over() -> None:
     train = [CorpusRow("a", impression="long " * 40), CorpusRow("b", impression="Short.")]
 
