@@ -19,7 +19,6 @@ from daemon.clock import SystemClock
 from daemon.journal_sqlite import open_journal
 from mappings.domain import ReportKey, ReportStatus, Sections
 from mappings.errors import PrelimError
-from model.corpora.import_record import carry_record, digest_of_file
 from model.corpora.schema import CorpusRow, read_corpus, write_corpus_file
 from tests.unit.daemon.journal_samples import make_new, receive
 
@@ -247,7 +246,6 @@ def test_the_record_of_its_import_goes_through_a_cleaning_to_the_splits(tmp_path
     table.write_text(f"report_id,findings,impression\n{rows}")
     call("corpus", "import", table, "--out", data)
     call("clean", data, "--out", cleaned)
-    carry_record(data, cleaned, [digest_of_file(data)])
     kept = cleaned / "kept.jsonl"
 
     call("corpus", "split", kept, "--out", tmp_path / "split", "--by", "patient")

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("rouge_score")
 
+from mappings.domain import Region
 from model.corpora.schema import CorpusRow
 from model.drafting.adapter import learned_rows, prepare_adapter, with_exemplars, write_drafts
 from model.drafting.recipe import AdapterPlan
@@ -41,11 +42,9 @@ def test_only_reports_that_are_not_short_normal_are_learned_and_none_sees_itself
 
 def test_what_is_short_normal_of_a_chest_is_learned_of_another_region() -> None:
     told = "Acute appendicitis. No evidence of perforation."
-    chest, abdomen = (
-        CorpusRow(name, impression=told, region=name) for name in ("chest", "abdomen")
-    )
+    train = [CorpusRow(one, impression=told, region=one) for one in (Region.CHEST, Region.ABDOMEN)]
 
-    rows = learned_rows([chest, abdomen], lambda _: [], PLAN)
+    rows = learned_rows(train, lambda _: [], PLAN)
 
     assert [row.report_id for row in rows] == ["abdomen"]
 
