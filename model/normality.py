@@ -71,7 +71,7 @@ _NORMAL = re.compile(rf"\b(?:{'|'.join(_NORMAL_WORDS.split())})\b", re.IGNORECAS
 _ABNORMAL_WORDS = r"""
 abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[io] ascites
 asymmetr atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg
-catheter (?<!peritoneal\s)cavit clip collection compression congest consolidat cyst decreas deform
+catheter (?<!abdominal\s)(?<!cranial\s)(?<!endometrial\s)(?<!medullary\s)(?<!nasal\s)(?<!oral\s)(?<!pelvic\s)(?<!peritoneal\s)(?<!pleural\s)(?<!thoracic\s)(?<!tympanic\s)cavit clip collection compression congest consolidat cyst decreas deform
 degenerat depress dilat disloc displac dissect distort diverticul ectasia ectatic edema effusion
 elevat embol emphysema enhancing enlarge erosion extru fatty fibro filling\sdefect fluid
 foreign\sbod fractur free\s(?:\w+\s)?(?:air|fluid|gas) gallstone granulom ground[-\s]glass

@@ -35,7 +35,7 @@ _SIDE = re.compile(
     r"|\bamb[oa]s\b|双侧|两侧)"
     r"|(?P<left>\b(?:left\w*|lt|l[ul]l|l[ul]q|links\w*|linke[nrsm]?|izquierd\w+|gauches?"
     r"|st[âa]ng\w*)\b|左)"
-    r"|(?P<right>\b(?:right\w*|rt|r[uml]l|r[ul]q|rechts\w*|rechte[nrsm]?|derech\w+|droite?s?"
+    r"|(?P<right>\b(?:right(?!\s+heart\b)\w*|rt|r[uml]l|r[ul]q|rechts\w*|rechte[nrsm]?|derech\w+|droite?s?"
     r"|drept\w*|dreapt\w*)\b|右)",
     re.IGNORECASE,
 )
@@ -53,8 +53,13 @@ _CUT = re.compile(
 )
 # A place after "with" may be that of what stands before: "a node with thick cortex in the axilla".
 _PLACE_BEHIND = re.compile(
-    r"\bwith\b[^;]*?\b(?:along|at|in|of|on|over|within)\b[^,;]*", re.IGNORECASE
+    r"\bwith\b(?P<what>(?:[^,;]|, (?=[\w-]+ [\w-]+ (?:along|at|in|of|on|over|within)\b))*?)"
+    r"\b(?:along|at|in|of|on|over|within)\b[^,;]*",
+    re.IGNORECASE,
 )
+# But not where a finding of its own stands before: "with shift and bullae in the right lung".
+_AND = re.compile(r",|\band\b", re.IGNORECASE)
+_WORDS_OF_ANOTHER = 3
 _DEMYELINATION = re.compile(r"\bdemyelinat\w+(?: lesions?\b)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}|[\u4e00-\u9fff]{2}")
 _STEM_LETTERS = 5
@@ -232,7 +237,12 @@ def _problems(text: str) -> frozenset[str]:
 def _sides_behind(text: str, start: int, end: int) -> frozenset[Laterality]:
     """Return the sides of the place that a "with" in a part, or right behind it, leads to."""
     place = _PLACE_BEHIND.search(text, start)
-    return _sides_in(place.group()) if place and place.start() <= end else frozenset()
+    if not place or place.start() > end:
+        return frozenset()
+    *before, last = _AND.split(place["what"])
+    words = last.split()
+    is_another = before and len(words) <= _WORDS_OF_ANOTHER and _problems(" ".join(words[-1:]))
+    return frozenset() if is_another else _sides_in(place.group())
 
 
 def _stems(text: str) -> frozenset[str]:

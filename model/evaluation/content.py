@@ -17,6 +17,8 @@ from model.checks.support import find_left_out, find_unsupported
 from model.checks.vocabulary import vocabulary_of
 from model.evaluation.words import words_of
 from model.labels.labeller import has_labels, labels_of
+from model.normality import is_abnormal
+from model.sentences import split_sentences
 
 if TYPE_CHECKING:
     from mappings.domain import Findings
@@ -73,12 +75,16 @@ def calls_normal(findings: Findings, impression: str) -> bool | None:
     """Whether an impression of this report says that nothing is wrong; None where nothing tells.
 
     In English, of the chest or of no known region: whether it is a short normal one. Otherwise:
-    whether it names no finding of ``model/labels``, where that has words of the language.
+    whether it names no finding of ``model/labels``, where that has words of the language; nor, in
+    English, anything that is not known to be normal.
     """
-    language = findings.language
-    if primary_of(language) == "en" and findings.exam.region in CHEST_OR_UNKNOWN:
+    language, is_english = findings.language, primary_of(findings.language) == "en"
+    if is_english and findings.exam.region in CHEST_OR_UNKNOWN:
         return is_short_normal(impression)
-    return not labels_of(impression, language) if has_labels(language) else None
+    if not has_labels(language):
+        return None
+    told = split_sentences(impression) if is_english else ()
+    return not (labels_of(impression, language) or any(is_abnormal(one.text) for one in told))
 
 
 def _faults(findings: Findings, draft: str) -> dict[str, bool | None]:

@@ -48,6 +48,7 @@ NORMAL = [
     "Nothing suggests pneumonia.",
     "There is nothing to suggest pneumonia.",
     "The peritoneal cavity is unremarkable.",
+    "The nasal cavity is clear.",
 ]
 ABNORMAL = [
     "There is a 5 mm nodule.",

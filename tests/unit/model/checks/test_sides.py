@@ -53,6 +53,9 @@ FAITHFUL = [
         "Left hematoma. Right hematoma.",
     ),
     ("Scar of the left breast. Nipple retraction, right.", "Right nipple retraction."),
+    ("An effusion with atelectasis, and a nodule in the right lung. Left tube.", "Left effusion."),
+    ("Fracture with angulation, and swelling over the right wrist. Left cast.", "Left fracture."),
+    ("Saddle embolus. RV/LV ratio 1.4, left arm up.", "Embolism with right heart strain."),
     ("Occluded left artery. Right occlusion.", "Left occlusion. Right occlusion."),
     ("Left demyelinating plaques. Right mass.", "Left demyelinating lesions. Right mass."),
 ]
@@ -64,6 +67,18 @@ MUTATED = [
     ("Left effusion. Right nodule.", "Bilateral effusions.", FINDING, "Bilateral effusions."),
     ("Left effusion. Right nodule.", "Nodule of the LUL.", FINDING, "Nodule of the LUL."),
     ("Left stone. Right cyst.", "Right nephrolithiasis.", FINDING, "Right nephrolithiasis."),
+    (
+        "Left pneumothorax. A pneumothorax with shift and bullae in the right lung.",
+        "Right pneumothorax.",
+        FINDING,
+        "Right pneumothorax.",
+    ),
+    (
+        "Small left effusion. Effusion with atelectasis, consolidation in the right lobe.",
+        "Right effusion.",
+        FINDING,
+        "Right effusion.",
+    ),
     (
         "A stone in the left kidney with a cyst in the right kidney.",
         "Right stone.",

@@ -69,7 +69,10 @@ def test_outside_the_chest_an_impression_is_normal_that_names_no_finding(region:
     assert rates(region, PERFORATION, "No acute abnormality.") == (1.0, None)
     assert rates(region, PERFORATION, PERFORATION) == (0.0, None)
     assert rates(region, "No acute abnormality.", PERFORATION) == (None, 1.0)
-    assert rates(region, "Unchanged.", "The bowel is unremarkable.") == (None, 0.0)
+    assert rates(region, "Normal study.", "The bowel is unremarkable.") == (None, 0.0)
+    # No word of model/labels, and yet nothing normal.
+    assert rates(region, "Testicular torsion.", "Normal scrotal ultrasound.") == (1.0, None)
+    assert rates(region, "Normal study.", "Ectopic pregnancy.") == (None, 1.0)
 
 
 @pytest.mark.parametrize("region", [Region.CHEST, None])
