@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,6 +27,7 @@ from model.synth.lexicon import REGIONS, frames
 from model.synth.phrasebook import compose_in, styles_of
 from model.synth.report import compose_report
 
+PAIRS = Path("tests/vectors/drafts/pairs.jsonl")
 IDENTITY = EngineIdentity(
     engine="extractive",
     engine_version="1",
@@ -331,3 +335,14 @@ def test_a_text_never_has_a_number_or_side_that_itself_does_not_have(text: str) 
     found = reasons(text, text)
 
     assert not {"number_not_in_findings"} & set(found)
+
+
+def test_pairs_written_to_break_the_checks_are_judged_no_worse_than_told() -> None:
+    judged = Counter[tuple[bool, bool]]()
+    for pair in map(json.loads, PAIRS.read_text(encoding="utf-8").splitlines()):
+        verdicts = check_draft(findings_of(pair["findings"]), draft_of(pair["draft"]))
+        judged[pair["kind"] == "faithful", is_withheld(verdicts)] += 1
+
+    assert judged.total() == 234
+    assert judged[True, True] <= 14
+    assert judged[False, False] <= 16
