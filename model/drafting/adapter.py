@@ -101,7 +101,7 @@ def prepare_adapter(
         RecipeRefusedError: The recipe cannot be run on this base.
     """
     root = cache or Path(platformdirs.user_cache_dir("prelim", appauthor=False)) / "adapters"
-    told = {"training": plan.training.model_dump(mode="json"), "seed": seed}
+    told = {"training": plan.training.as_run(), "seed": seed}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     digest.update(digest_of(find_base(plan.training, base)).encode())
     for row in rows:

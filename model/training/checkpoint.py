@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from model.errors import RecipeRefusedError
 from model.training.loop import Position
+from model.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def save_checkpoint(trainer: Trainer, out: Path, run: dict[str, Any]) -> None:
     Args:
         trainer: Between two steps.
         out: The run's folder.
-        run: What makes this run this run (recipe, digests of data and base).
+        run: What makes this run this run (``Recipe.as_run``, digests of data and base).
     """
     tensors = {f"weights.{name}": value.detach() for name, value in trainer.trained.items()}
     for place, state in trainer.optimiser.state_dict()["state"].items():
@@ -61,9 +62,11 @@ def restore_checkpoint(trainer: Trainer, out: Path, run: dict[str, Any]) -> bool
         with safe_open(path, framework="pt") as file:
             told = json.loads(file.metadata()["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-    except (OSError, SafetensorError, KeyError, ValueError):
+        # Read as a recipe: one of before a field came, or with workers in it, is the same run.
+        made = told["run"] | {"recipe": Recipe.model_validate(told["run"]["recipe"]).as_run()}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         raise RecipeRefusedError("checkpoint_unreadable", str(path)) from None
-    if told["run"] != json.loads(json.dumps(run)):
+    if made != json.loads(json.dumps(run)):
         raise RecipeRefusedError("checkpoint_of_another_run", str(path))
     trainer.position = Position.from_dict(told["position"])
     with torch.no_grad():

@@ -7,7 +7,7 @@ card: for each of them nothing has ended.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.engines.weights import digest_of
 from model.training.card import CARD
@@ -30,7 +30,8 @@ def read_finished(
     """Return what a run left, its seconds 0; None where this very run has not ended.
 
     Args:
-        recipe: The numbers; a field that the card's recipe has not is as unset there.
+        recipe: The numbers; a field that the card's recipe has not is as unset there, and
+            ``workers`` may be others.
         data: Folder with train.jsonl and dev.jsonl.
         out: The run's folder.
         base: Folder of the base model; None for the demo base.
@@ -47,15 +48,14 @@ def read_finished(
     from model.training.saving import digest_of_weights
 
     told = (
-        recipe,
+        recipe.as_run(),
         digests_of(data),
         digest_of(find_base(recipe, base)),
         None if begin is None else digest_of_weights(begin),
         digest_of_weights(out),
     )
     try:
-        made = Recipe.model_validate(card["recipe"]), card["data"]["sha256"], card["base"]["sha256"]
-        if told != (*made, card.get("begun_from"), card["adapter_sha256"]):
+        if told != _told_by(card):
             return None
         return Trained(
             folder=out,
@@ -69,3 +69,14 @@ def read_finished(
         )
     except (KeyError, TypeError, ValueError):
         return None  # somebody else's card
+
+
+def _told_by(card: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a card says that its run was, and its weights."""
+    return (
+        Recipe.model_validate(card["recipe"]).as_run(),
+        card["data"]["sha256"],
+        card["base"]["sha256"],
+        card.get("begun_from"),
+        card["adapter_sha256"],
+    )

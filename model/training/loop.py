@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from model.training.rows import TrainingRow
 
 GRADIENT_NORM_MAX = 1.0
+DROPOUTS = ("dropout", "attention_dropout", "activation_dropout", "hidden_dropout")
+"""Settings of a base that leaves things out by chance in its own code, without a module."""
 
 
 @dataclass(slots=True)
@@ -77,7 +79,14 @@ class Trainer:
         dev_rows: Sequence[TrainingRow],
         recipe: Recipe,
     ) -> None:
-        """Take a model from ``load_for_training`` and at least one row of each kind."""
+        """Take a model from ``load_for_training`` and at least one row of each kind.
+
+        Raises:
+            RecipeRefusedError: The recipe has workers, and the base dropout.
+        """
+        if recipe.workers > 1 and _has_dropout(model):
+            # All threads would draw from one source of chance, whichever comes first.
+            raise RecipeRefusedError("the base has dropout of its own: take one", "workers")
         self.model = model
         self.position = Position()
         self.trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
@@ -213,6 +222,13 @@ class Trainer:
             return nullcontext()
         device = next(self.model.parameters()).device
         return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def _has_dropout(model: Any) -> bool:
+    """Return whether anything is left out by chance while the model learns."""
+    return any(getattr(model.config, name, None) for name in DROPOUTS) or any(
+        isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules()
+    )
 
 
 def _finite(loss: float) -> float:

@@ -4,7 +4,7 @@ gives the same adapter, byte for byte.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -50,7 +50,8 @@ class Recipe(BaseModel):
             rows end to end. A row longer than that goes alone.
         accumulation: Batches that make one step.
         workers: So many of them are learned side by side, each on ``threads`` of its own; the
-            bytes are those of one worker. On a CPU, and where nothing is left out by chance.
+            bytes are those of one worker. At most ``accumulation``, on a CPU, and where nothing is
+            left out by chance.
         packing: Lay rows end to end, each seeing itself alone, instead of padding them.
         learning_rate: Peak, after ``warmup_steps``; then down to zero in a straight line.
         warmup_steps: Steps up to the peak.
@@ -98,9 +99,20 @@ class Recipe(BaseModel):
             raise ValueError("give steps or epochs, and not both")
         if self.gradient_checkpointing and self.strategy.kind == "prefix":
             raise ValueError("prefix tuning cannot be combined with gradient_checkpointing")
-        if self.workers > 1 and (self.device != "cpu" or getattr(self.strategy, "dropout", 0.0)):
+        has_dropout = getattr(self.strategy, "dropout", 0.0) > 0
+        if self.workers > 1 and (self.device != "cpu" or has_dropout):
             raise ValueError("workers need device: cpu and a strategy without dropout")
+        if self.workers > self.accumulation:
+            raise ValueError("workers need as many batches a step: accumulation")
         return self
+
+    def as_run(self) -> dict[str, Any]:
+        """Return what makes a run this one and no other: all but ``workers``.
+
+        They change how long it takes and not a byte of what it learns. So a run may be taken up
+        with more of them, and what was learned before there were any still counts.
+        """
+        return self.model_dump(mode="json", exclude={"workers"})
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -171,7 +171,7 @@ def _prepare(
     rows = read_training_data(data, tokenizer, recipe.prompt, tokens_max=context)
     trainer = Trainer(model, rows.train, rows.dev, recipe)
     told = {
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": recipe.as_run(),
         "data": rows.facts,
         "base": {"name": folder.name, "sha256": digest_of(folder)},
         # Not told where there is none: so it was in checkpoints before there was --from.
@@ -225,6 +225,7 @@ def _facts(recipe: Recipe, trained: Trained, told: dict[str, Any], digest: str) 
     """Return what the card says: nothing of the clock, so that the same run makes the same card."""
     return {
         **told,
+        "recipe": recipe.model_dump(mode="json"),
         "name": recipe.name,
         "is_demo": recipe.is_demo,
         "prompt_template": version_of(recipe.prompt),

@@ -58,6 +58,21 @@ def test_exemplars_that_are_too_long_for_a_style_are_passed_over() -> None:
     assert with_exemplars(CorpusRow("c"), [(0, 0.9)], train, PLAN).style is None
 
 
+def test_an_adapter_is_the_same_with_other_workers_and_another_with_other_batches(
+    tmp_path: Path,
+) -> None:
+    base = make_tiny_base(tmp_path / "base", make_corpus(tmp_path / "corpus"))
+    rows = learned_rows(make_reports("t", 2), lambda _: [(1, 0.5)], PLAN)
+
+    def prepare(**changes: object) -> Path:
+        told = PLAN.training.model_copy(update={"device": "cpu", "accumulation": 2, **changes})
+        plan = PLAN.model_copy(update={"training": told})
+        return prepare_adapter(plan, rows, seed=1, base=base, cache=tmp_path / "cache")
+
+    assert prepare() == prepare(workers=2)
+    assert prepare() != prepare(accumulation=1)
+
+
 def test_an_adapter_is_trained_once_and_writes_its_drafts(tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "base", make_corpus(tmp_path / "corpus"))
     train = make_reports("t", 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = TRAINING
-RUN = {"recipe": {"seed": 1}}
+RECIPE = recipe_of(LoraStrategy(rank=4), dev_every=1)
+RUN = {"recipe": RECIPE.as_run()}
 
 
 @pytest.fixture
 def trainer(tiny_base: Path, small_corpus: Path) -> Trainer:
-    recipe = recipe_of(LoraStrategy(rank=4), dev_every=1)
-    model, tokenizer = load(tiny_base, recipe)
+    model, tokenizer = load(tiny_base, RECIPE)
     rows = training_rows(small_corpus, tokenizer)
-    return Trainer(model, rows[:4], rows[:1], recipe)
+    return Trainer(model, rows[:4], rows[:1], RECIPE)
 
 
 def test_everything_comes_back(trainer: Trainer, tmp_path: Path) -> None:
@@ -75,9 +75,27 @@ def test_a_checkpoint_of_another_run_or_a_broken_one_is_refused(
 ) -> None:
     save_checkpoint(trainer, tmp_path, RUN)
     with pytest.raises(RecipeRefusedError, match="checkpoint_of_another_run"):
-        restore_checkpoint(trainer, tmp_path, {"recipe": {"seed": 2}})
+        restore_checkpoint(trainer, tmp_path, {"recipe": RUN["recipe"] | {"seed": 2}})
     path = tmp_path / FOLDER / NAME
     path.write_bytes(path.read_bytes()[:100])
+
+    with pytest.raises(RecipeRefusedError, match="checkpoint_unreadable"):
+        restore_checkpoint(trainer, tmp_path, RUN)
+
+
+def test_a_checkpoint_that_tells_of_workers_or_lacks_a_field_is_of_the_same_run(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    older = {name: value for name, value in RUN["recipe"].items() if name != "packing"}
+
+    for recipe in (RUN["recipe"] | {"workers": 1}, older):
+        save_checkpoint(trainer, tmp_path, {"recipe": recipe})
+        assert restore_checkpoint(trainer, tmp_path, RUN)
+
+
+@pytest.mark.parametrize("run", [{}, {"recipe": {"seed": 1}}, {"recipe": None}, None])
+def test_a_checkpoint_of_no_recipe_is_refused(trainer: Trainer, tmp_path: Path, run: Any) -> None:  # noqa: ANN401 - anything
+    save_checkpoint(trainer, tmp_path, run)
 
     with pytest.raises(RecipeRefusedError, match="checkpoint_unreadable"):
         restore_checkpoint(trainer, tmp_path, RUN)

@@ -60,11 +60,21 @@ def test_a_card_older_than_a_field_of_the_recipe_is_of_a_run_without_it(
 ) -> None:
     card = trained.folder / "card.json"
     told = json.loads(card.read_text())
-    del told["recipe"]["workers"]
+    del told["recipe"]["workers"], told["recipe"]["packing"]
     card.write_text(json.dumps(told))
 
     assert read(RECIPE) is not None
-    assert read(RECIPE.model_copy(update={"accumulation": 2, "workers": 2})) is None
+    assert read(RECIPE.model_copy(update={"packing": True})) is None
+
+
+def test_a_run_is_the_same_with_other_workers_and_another_with_other_batches(
+    trained: Trained, read: Reader
+) -> None:
+    card = json.loads((trained.folder / "card.json").read_text())
+
+    assert card["recipe"]["workers"] == 1
+    assert read(RECIPE.model_copy(update={"workers": 2})) is not None
+    assert read(RECIPE.model_copy(update={"accumulation": 2})) is None
 
 
 def test_another_recipe_corpus_or_base_has_not_ended(trained: Trained, read: Reader) -> None:

@@ -116,12 +116,13 @@ def test_batches_gathered_into_one_step_learn_as_one_batch(
         assert weights.allclose(four.trained[name], atol=1e-5), name
 
 
+@pytest.mark.parametrize("workers", [2, 3])  # fewer than batches, and as many
 def test_batches_learned_side_by_side_leave_the_bytes_of_batches_in_turn(
-    tiny_base: Path, small_corpus: Path
+    workers: int, tiny_base: Path, small_corpus: Path
 ) -> None:
     told = {"device": "cpu", "tokens_per_batch": 1, "accumulation": 3, "dev_every": 4}
     in_turn = trainer_of(tiny_base, small_corpus, **told)
-    together = trainer_of(tiny_base, small_corpus, **told, workers=3)
+    together = trainer_of(tiny_base, small_corpus, **told, workers=workers)
 
     for trainer in (in_turn, together):
         trainer.run(lambda *_: None)
@@ -130,6 +131,35 @@ def test_batches_learned_side_by_side_leave_the_bytes_of_batches_in_turn(
     assert together.position.step == RECIPE.steps
     for name, weights in in_turn.trained.items():
         assert weights.equal(together.trained[name]), name
+
+
+def test_batches_are_not_learned_side_by_side_where_a_base_leaves_things_out_by_chance(
+    tiny_base: Path, small_corpus: Path
+) -> None:
+    import torch
+
+    told = {"device": "cpu", "accumulation": 2}
+    trainer = trainer_of(tiny_base, small_corpus, **told)
+    model, recipe = trainer.model, trainer._recipe
+    together = recipe.model_copy(update={"workers": 2})
+
+    def make(recipe: Recipe) -> Trainer:
+        return Trainer(model, trainer._rows, trainer._dev_rows, recipe)
+
+    def refuse() -> None:
+        with pytest.raises(RecipeRefusedError, match="dropout of its own") as caught:
+            make(together)
+        assert caught.value.where == "workers"
+        make(recipe)  # in turn, chance is drawn in one order
+
+    make(together)
+    model.config.attention_dropout = 0.1
+    refuse()
+    model.config.attention_dropout = 0.0
+    model.get_base_model().model.add_module("left_out", torch.nn.Dropout(0.0))
+    make(together)
+    model.get_base_model().model.left_out.p = 0.1
+    refuse()
 
 
 def test_epochs_go_through_the_data_so_often(tiny_base: Path, small_corpus: Path) -> None:

@@ -59,6 +59,8 @@ def test_a_wrong_field_is_named(wrong: str, field: str, tmp_path: Path) -> None:
         ("epochs: 3", "steps or epochs"),
         ("strategy: {kind: prefix}\ngradient_checkpointing: true", "prefix tuning cannot"),
         ("workers: 2", "workers need device: cpu"),
+        ("device: cpu\nworkers: 2", "workers need as many batches a step: accumulation"),
+        ("device: cpu\nworkers: 4\naccumulation: 3", "as many batches a step"),
         ("device: cpu\nworkers: 2\nstrategy: {kind: lora, dropout: 0.1}", "without dropout"),
         ("strategy: {kind: dora}", "does not match any of the expected tags"),
         ("strategy: {kind: freeze, rank: 4}", "Extra inputs"),
@@ -67,6 +69,20 @@ def test_a_wrong_field_is_named(wrong: str, field: str, tmp_path: Path) -> None:
 def test_what_does_not_go_together_is_refused(line: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=said):
         load(f"{GOOD}{line}\n", tmp_path)
+
+
+def test_a_step_may_have_as_many_workers_as_batches(tmp_path: Path) -> None:
+    load(f"{GOOD}device: cpu\nworkers: 3\naccumulation: 3\n", tmp_path)
+
+
+def test_a_run_is_all_of_its_recipe_but_the_workers() -> None:
+    recipe = load_recipe(RECIPES / "demo.yaml")
+    told = recipe.model_dump(mode="json")
+    quicker = recipe.model_copy(update={"workers": told["workers"] + 1})
+
+    assert recipe.as_run() == quicker.as_run()
+    assert told == recipe.as_run() | {"workers": told["workers"]}
+    assert recipe.model_copy(update={"threads": 7}).as_run() != recipe.as_run()
 
 
 def test_a_shipped_recipe_for_another_base_says_whose_licence_must_be_accepted() -> None:

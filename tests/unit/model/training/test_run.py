@@ -169,6 +169,32 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
     assert resumed.steps == 6
 
 
+def test_a_run_that_was_cut_off_is_taken_up_with_more_workers(
+    tiny_base: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    changes = {"device": "cpu", "accumulation": 2, "tokens_per_batch": 300}
+    recipe = RECIPE.model_copy(update=changes)
+    quicker = recipe.model_copy(update={"workers": 2})
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    run_training(quicker, data=small_corpus, out=whole, base=tiny_base)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_training(recipe, data=small_corpus, out=out, base=tiny_base, report=cut_off_after(1))
+    starts: list[int] = []
+    run_training(
+        quicker,
+        data=small_corpus,
+        out=out,
+        base=tiny_base,
+        on_start=lambda done, _: starts.append(done),
+        resume=True,
+    )
+
+    assert starts == [1]
+    assert bytes_of(out) == bytes_of(whole)
+    assert json.loads((out / "card.json").read_text())["recipe"]["workers"] == 2
+
+
 def test_another_runs_checkpoint_is_not_gone_on_from(
     tiny_base: Path, small_corpus: Path, tmp_path: Path
 ) -> None:
