@@ -44,14 +44,15 @@ def clean(
     from model.cleaning.judging import judge_rules, read_truth
     from model.cleaning.run import clean_corpus
     from model.cleaning.settings import load_settings_file
-    from model.corpora.import_record import carry_record
+    from model.corpora.import_record import carry_record, origins_of
 
     settings = load_settings_file(rules)
     known = None if truth is None else read_truth(truth)
     with Progress(console=ERRORS, transient=True) as progress:
         task = progress.add_task("judging reports", total=_count_lines(data))
+        origins = origins_of(data)
         ledger, funnel = clean_corpus(data, out, settings, lambda n: progress.advance(task, n))
-    carry_record(data, out, [ledger.source_sha256])
+    carry_record(data, out, origins)
     judged = [] if known is None else judge_rules(funnel, known)
     if as_json:
         told = ledger.as_dict() | {"folder": str(out)}

@@ -155,20 +155,11 @@ def split(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 def _keep_records(data: Path, out: Path) -> None:
     """Lay what is told of a corpus's import and cleaning beside its splits, where it is its own."""
-    from model.corpora.import_record import carry_record, digest_of_file
+    from model.corpora.import_record import carry_ledger, carry_record, origins_of
 
-    digests = [digest_of_file(data)]
-    ledger = data.with_name("ledger.json")
-    if ledger.is_file():
-        told = ledger.read_bytes()
-        try:
-            kept, source = (json.loads(told)[name] for name in ("kept_sha256", "source_sha256"))
-        except (ValueError, KeyError, TypeError):
-            kept = source = None  # somebody else's file of that name
-        if kept in digests:
-            (out / ledger.name).write_bytes(told)
-            digests.append(source)
-    carry_record(data, out, digests)
+    origins = origins_of(data)
+    carry_ledger(data, out, origins)
+    carry_record(data, out, origins)
 
 
 def dirty(

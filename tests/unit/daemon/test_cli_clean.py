@@ -52,6 +52,56 @@ def test_the_funnel_is_printed_and_the_report_written(corpus: Path, tmp_path: Pa
     }
 
 
+def import_of(folder: Path, name: str, *impressions: str) -> Path:
+    findings = "The lungs are clear. The heart is not enlarged. There is no pleural effusion."
+    rows = [f"{at},{findings},{told}" for at, told in enumerate(impressions)]
+    table = folder / f"{name}.csv"
+    table.write_text("\n".join(["report_id,findings,impression", *rows, ""]))
+    call("corpus", "import", table, "--out", folder / f"{name}.jsonl")
+    return folder / f"{name}.jsonl"
+
+
+def test_the_record_of_an_import_goes_through_two_cleanings_to_the_splits(tmp_path: Path) -> None:
+    data = import_of(tmp_path, "a", "No acute disease.", "No acute disease.", "")
+    folders = [tmp_path / name for name in ("once", "twice", "split")]
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("duplicate: {enabled: false}\nnear_duplicate: {enabled: false}\n")
+
+    call("clean", data, "--out", folders[0], "--config", rules)
+    call("clean", folders[0] / "kept.jsonl", "--out", folders[1])
+    call("corpus", "split", folders[1] / "kept.jsonl", "--out", folders[2], "--by", "patient")
+
+    ledgers = [json.loads((folder / "ledger.json").read_text()) for folder in folders[:2]]
+    assert [ledger["kept"] for ledger in ledgers] == [2, 1]
+    record = json.loads((tmp_path / "a.jsonl.import.json").read_text())
+    for folder in folders:
+        told = json.loads((folder / "import.json").read_text())
+        assert {name: told[name] for name in record} == record
+
+
+def test_a_folder_cleaned_into_again_keeps_no_record_of_the_corpus_before(
+    corpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    call("clean", import_of(tmp_path, "a", "No acute disease."), "--out", out)
+    assert (out / "import.json").is_file()
+
+    call("clean", corpus, "--out", out)
+
+    assert not (out / "import.json").exists()
+
+
+def test_a_corpus_cleaned_into_its_own_folder_keeps_its_record(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    call("clean", import_of(tmp_path, "a", "No acute disease.", ""), "--out", out)
+    (out / "kept.jsonl").rename(out / "before.jsonl")
+    once = json.loads((out / "ledger.json").read_text())["kept_sha256"]
+
+    call("clean", out / "before.jsonl", "--out", out)
+
+    assert json.loads((out / "import.json").read_text())["through"] == [once]
+
+
 def test_a_rule_can_be_switched_off(corpus: Path, tmp_path: Path) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text("duplicate: {enabled: false}\nnear_duplicate: {enabled: false}\n")

@@ -222,6 +222,8 @@ def test_the_ledger_of_its_cleaning_goes_with_a_corpus_and_another_files_does_no
     ledger = (tmp_path / "cleaned" / "ledger.json").read_bytes()
     assert (tmp_path / "split" / "ledger.json").read_bytes() == ledger
     assert not (tmp_path / "other" / "ledger.json").exists()
+    call("corpus", "split", data, "--out", tmp_path / "split", "--by", "patient")
+    assert not (tmp_path / "split" / "ledger.json").exists()
 
 
 def test_the_record_of_its_import_goes_with_a_corpus_and_another_ones_does_not(
@@ -252,10 +254,11 @@ def test_the_record_of_its_import_goes_through_a_cleaning_to_the_splits(tmp_path
     kept.write_bytes(kept.read_bytes() * 2)
     call("corpus", "split", kept, "--out", tmp_path / "other", "--by", "patient")
 
-    record = (tmp_path / "corpus.jsonl.import.json").read_bytes()
-    assert json.loads(record)["rows"] == 2
-    assert json.loads((cleaned / "ledger.json").read_text())["kept"] == 1
-    assert (tmp_path / "split" / "import.json").read_bytes() == record
+    record = json.loads((tmp_path / "corpus.jsonl.import.json").read_text())
+    ledger = json.loads((cleaned / "ledger.json").read_text())
+    assert (record["rows"], ledger["kept"]) == (2, 1)
+    told = json.loads((tmp_path / "split" / "import.json").read_text())
+    assert told == record | {"through": [ledger["kept_sha256"]]}
     assert not (tmp_path / "other" / "import.json").exists()
 
 

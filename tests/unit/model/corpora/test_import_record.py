@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.corpora.import_record import (
+    carry_ledger,
     carry_record,
     digest_of_file,
     make_record,
+    origins_of,
     write_record,
 )
 from model.corpora.messages import Passed
@@ -78,10 +80,60 @@ def test_a_record_is_written_beside_its_corpus_and_carried_from_folder_to_folder
     assert (tmp_path / "next" / "import.json").read_bytes() == path.read_bytes()
 
 
+def test_a_cleaned_corpus_tells_what_it_was_and_a_ledger_of_another_does_not(corpus: Path) -> None:
+    digest = digest_of_file(corpus)
+    ledger = corpus.with_name("ledger.json")
+
+    assert origins_of(corpus) == [digest]
+    ledger.write_text(json.dumps({"kept_sha256": digest, "source_sha256": "a" * 64}))
+    assert origins_of(corpus) == [digest, "a" * 64]
+    for kept, source in (("b" * 64, "a" * 64), (digest, None), ([digest], "a" * 64)):
+        ledger.write_text(json.dumps({"kept_sha256": kept, "source_sha256": source}))
+        assert origins_of(corpus) == [digest]
+
+
+def test_a_record_writes_down_the_cleaned_corpora_it_came_through_each_once(
+    corpus: Path, folder: Path, tmp_path: Path
+) -> None:
+    write_record(corpus, make_record(corpus, 2, PASSED, None))
+    first = digest_of_file(corpus)
+    (tmp_path / "next").mkdir()
+
+    assert carry_record(corpus, folder, ["k1", first])
+    assert carry_record(folder / "kept.jsonl", tmp_path / "next", ["k2", "k1"])
+    assert carry_record(tmp_path / "next" / "kept.jsonl", tmp_path / "next", ["k2", "k1"])
+
+    told = json.loads((tmp_path / "next" / "import.json").read_text())
+    assert (told["sha256"], told["through"]) == (first, ["k1", "k2"])
+
+
 def test_the_record_of_another_corpus_stays_where_it_is(corpus: Path, folder: Path) -> None:
     write_record(corpus, make_record(corpus, 2, PASSED, None))
 
     assert not carry_record(corpus, folder, ["0" * 64])
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_folder_tells_of_the_corpus_before_is_taken_away(
+    corpus: Path, folder: Path, tmp_path: Path
+) -> None:
+    write_record(corpus, make_record(corpus, 2, PASSED, None))
+    digest = digest_of_file(corpus)
+    ledger = {"version": "cleaning/1", "kept_sha256": digest, "source_sha256": "a" * 64}
+    corpus.with_name("ledger.json").write_text(json.dumps(ledger))
+    other = tmp_path / "other" / "corpus.jsonl"
+    other.parent.mkdir()
+    other.write_text("")
+    for carry in (carry_ledger, carry_record):
+        carry(corpus, folder, origins_of(corpus))
+    assert {path.name for path in folder.iterdir()} == {"import.json", "ledger.json"}
+
+    for carry in (carry_ledger, carry_record):
+        carry(folder / "another.jsonl", folder, ["0" * 64])
+    assert len(list(folder.iterdir())) == 2  # they are those of a neighbour in the same folder
+    for carry in (carry_ledger, carry_record):
+        carry(other, folder, origins_of(other))
+
     assert list(folder.iterdir()) == []
 
 
@@ -93,3 +145,7 @@ def test_somebody_elses_file_of_that_name_stays_where_it_is(
 
     assert not carry_record(corpus, folder, [digest_of_file(corpus)])
     assert list(folder.iterdir()) == []
+    for carry, name in ((carry_record, "import.json"), (carry_ledger, "ledger.json")):
+        (folder / name).write_text(text)
+        carry(corpus, folder, [digest_of_file(corpus)])
+        assert (folder / name).read_text() == text
