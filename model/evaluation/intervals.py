@@ -84,6 +84,18 @@ def bootstrap_ratios(
     }
 
 
+def exact_ends(share: float, reports: int) -> tuple[float, float]:
+    """Return the ends of the exact interval of a share that is 0, or 1, in every report.
+
+    However often such reports are drawn again, they say the same: the bootstrap's interval would
+    have no width, and look like certainty.
+
+    Source: Clopper and Pearson (1934), The use of confidence or fiducial limits.
+    """
+    reach = 1 - ((1 - LEVEL) / 2) ** (1 / reports)
+    return (1 - reach, 1.0) if share else (0.0, reach)
+
+
 def _interval_of(told: Array, over: Array, under: Array) -> Interval | None:
     above, below = told.sum(axis=0)
     if not below:

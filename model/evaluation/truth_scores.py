@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.corpora.asking import findings_of
 from model.draft_checks import check_draft, is_withheld
-from model.evaluation.intervals import bootstrap_ratios
+from model.evaluation.intervals import bootstrap_ratios, exact_ends
 from model.evaluation.overlap import rouge
 from model.evaluation.reports import BY, places_by
 from model.evaluation.truth import judge
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mappings.domain import CheckVerdict, Draft
+    from model.evaluation.intervals import Interval
     from model.evaluation.truth import Judgement, KnownReport
 
 MEANING = {
@@ -114,13 +115,21 @@ def mean_scores(scored: Sequence[Scored]) -> dict[str, float | None]:
 def interval_scores(scored: Sequence[Scored]) -> dict[str, tuple[float, float] | None]:
     """Return the ends of every number's 95 % interval; reports, one or more, are drawn again.
 
-    A share of findings is drawn with its report: findings of one report are missed together.
+    A share of findings is drawn with its report: findings of one report are missed together. A
+    share that is 0 or 1 has the exact ends of Clopper and Pearson (1934), its n the reports that
+    count.
     """
     found = bootstrap_ratios({name: [one.shares[name] for one in scored] for name in MEANING})
     return {
-        name: None if told is None else (round(told.low, 4), round(told.high, 4))
+        name: None if told is None else _ends(told, is_share=MEANING[name].startswith("share"))
         for name, told in found.items()
     }
+
+
+def _ends(told: Interval, *, is_share: bool) -> tuple[float, float]:
+    is_everywhere_the_same = is_share and told.mean in {0.0, 1.0}
+    low, high = exact_ends(told.mean, told.n) if is_everywhere_the_same else (told.low, told.high)
+    return round(low, 4), round(high, 4)
 
 
 def score_parts(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.evaluation.intervals import Interval, percentiles, resampled
+from model.evaluation.intervals import bootstrap_ratios, percentiles, resampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model.evaluation.intervals import Array
+    from model.evaluation.intervals import Array, Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,7 @@ def interval_of(parts: Sequence[tuple[float, float]], seed: int = 0) -> Interval
 
     Source: Efron and Tibshirani (1993), chapter 13.
     """
-    told = ratio(parts)
-    if told is None:
-        return None
-    low, high = percentiles(_resampled(parts, np.random.default_rng(seed)))
-    return Interval(told, low, high, sum(1 for _, under in parts if under))
+    return bootstrap_ratios({"it": parts}, seed)["it"] if parts else None
 
 
 def gap_between(

@@ -14,10 +14,10 @@ from model.evaluation.intervals import (
     bootstrap,
     bootstrap_ratios,
     compare,
+    exact_ends,
     holm,
     randomisation_p,
 )
-from model.transfer.ratios import interval_of
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "evaluation" / "metrics.json"
 STORED = json.loads(VECTORS.read_text(encoding="utf-8"))
@@ -50,13 +50,22 @@ def test_ratios_drawn_together_are_each_that_of_its_own_reports() -> None:
 
     told = bootstrap_ratios({"share": shares, "once": once, "never": [(0, 0)] * len(shares)})
 
-    share, alone = told["share"], interval_of(shares)
+    share = told["share"]
     assert share is not None
-    assert alone is not None
-    assert (share.mean, share.low, share.high) == pytest.approx((alone.mean, alone.low, alone.high))
+    assert {"share": share} == bootstrap_ratios({"share": shares})
     assert share.n == len(shares) - 1
     assert told["once"] == Interval(1.0, 1.0, 1.0, 1)
     assert told["never"] is None
+
+
+@pytest.mark.parametrize("reports", [1, 3, 60, 500])
+@pytest.mark.parametrize("share", [0, 1])
+def test_the_exact_ends_of_none_or_all_are_those_of_scipy(reports: int, share: int) -> None:
+    from scipy.stats import binomtest
+
+    theirs = binomtest(share * reports, reports).proportion_ci(0.95, "exact")
+
+    assert exact_ends(share, reports) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 def test_the_signed_rank_test_is_that_of_scipy() -> None:

@@ -103,6 +103,25 @@ def test_a_number_that_nothing_is_counted_for_has_no_interval(rows: list[KnownRe
     assert found["rouge_l"] == (1.0, 1.0)
 
 
+def test_a_share_that_is_the_same_in_every_report_has_the_exact_interval_of_those_that_count(
+    rows: list[KnownReport],
+) -> None:
+    from scipy.stats import binomtest
+
+    abnormal = [row for row in rows if any(one["is_reported"] for one in row.truth)]
+    none, every = (
+        interval_scores([score_draft(*pair) for pair in zip(rows, drafts, strict=True)])
+        for drafts in (draft_reference(rows), draft_constant(rows))
+    )
+
+    of_none = binomtest(0, len(rows)).proportion_ci(0.95, "exact")
+    of_all = binomtest(len(abnormal), len(abnormal)).proportion_ci(0.95, "exact")
+    assert none["wrong_side"] == pytest.approx((0.0, of_none.high), abs=1e-4)
+    assert every["missed_abnormal"] == pytest.approx((of_all.low, 1.0), abs=1e-4)
+    assert every["missed_finding"] == every["missed_abnormal"]  # n is of reports, not findings
+    assert len(abnormal) < len(rows)
+
+
 def test_half_of_the_findings_missed_is_a_half(rows: list[KnownReport]) -> None:
     row = next(
         row

@@ -21,6 +21,7 @@ def test_a_ratio_is_sum_over_sum() -> None:
 def test_where_nothing_was_counted_there_is_no_number() -> None:
     assert ratio([(0, 0)]) is None
     assert interval_of([(0, 0)]) is None
+    assert interval_of([]) is None
     assert gap_between([(1, 1)], [(0, 0)]) is None
     assert gap_on_same([(0, 0)], [(1, 1)]) is None
 
