@@ -71,19 +71,24 @@ _NORMAL = re.compile(rf"\b(?:{'|'.join(_NORMAL_WORDS.split())})\b", re.IGNORECAS
 _ABNORMAL_WORDS = r"""
 abnormal abscess absent adenopath air[-\s]fluid airspace aneurysm angulat arthr[io] ascites
 asymmetr atelecta bronchiect bronchitis bulg bulla calcif calculi calculus carcinom cardiomeg
-catheter (?<!abdominal\s)(?<!cranial\s)(?<!endometrial\s)(?<!medullary\s)(?<!nasal\s)(?<!oral\s)(?<!pelvic\s)(?<!peritoneal\s)(?<!pleural\s)(?<!thoracic\s)(?<!tympanic\s)cavit clip collection compression congest consolidat cyst decreas deform
-degenerat depress dilat disloc displac dissect distort diverticul ectasia ectatic edema effusion
-elevat embol emphysema enhancing enlarge erosion extru fatty fibro filling\sdefect fluid
-foreign\sbod fractur free\s(?:\w+\s)?(?:air|fluid|gas) gallstone granulom ground[-\s]glass
-ha?ematoma ha?emorrhag hardware hepatomeg hernia hydroneph hyperatten hyperdens hyperinflat
-hypoatten hypodens increas infarct infiltrat inflam irregular ischa?emi lacerat \w+itis\b
-\w*lithiasis lesion loss lymphaden lytic malalign malignan mass metast narrowing new nodul
-obstruct occlu oedema opaci(?!f) osteophyt pacemaker perforat pneumomedias pneumonia pneumothora
-post[-\s]?(?:op|surg) prominen prosthes protru retract revers rupture scar sclero scolio shift
-splenomeg spondyl status\spost steato stenos sternotomy stone straighten strand sublux surgical
-swelling tear thick(?!ness) thromb tortuo tube tumou?r worsen blunt
+catheter clip collection compression congest consolidat cyst decreas deform degenerat depress
+dilat disloc displac dissect distort diverticul ectasia ectatic edema effusion elevat embol
+emphysema enhancing enlarge erosion extru fatty fibro filling\sdefect fluid foreign\sbod fractur
+free\s(?:\w+\s)?(?:air|fluid|gas) gallstone granulom ground[-\s]glass ha?ematoma ha?emorrhag
+hardware hepatomeg hernia hydroneph hyperatten hyperdens hyperinflat hypoatten hypodens increas
+infarct infiltrat inflam irregular ischa?emi lacerat \w+itis\b \w*lithiasis lesion loss lymphaden
+lytic malalign malignan mass metast narrowing new nodul obstruct occlu oedema opaci(?!f) osteophyt
+pacemaker perforat pneumomedias pneumonia pneumothora post[-\s]?(?:op|surg) prominen prosthes
+protru retract revers rupture scar sclero scolio shift splenomeg spondyl status\spost steato
+stenos sternotomy stone straighten strand sublux surgical swelling tear thick(?!ness) thromb
+tortuo tube tumou?r worsen blunt
 """
-_ABNORMAL = re.compile(rf"\b(?:{'|'.join(_ABNORMAL_WORDS.split())})\w*", re.IGNORECASE)
+# A cavity is a finding but where anatomy has one.
+_CAVITIES = """
+abdominal cranial endometrial medullary nasal oral pelvic peritoneal pleural thoracic tympanic
+"""
+_CAVITY = "".join(rf"(?<!{place}\s)" for place in _CAVITIES.split()) + "cavit"
+_ABNORMAL = re.compile(rf"\b(?:{'|'.join(_ABNORMAL_WORDS.split())}|{_CAVITY})\w*", re.IGNORECASE)
 # What tells how the study was made, or against what it was read, is no finding.
 _STUDY = re.compile(
     r"^(?:technique|comparison|indication|history|exam\w*|procedure|contrast)\s*:", re.IGNORECASE
