@@ -14,6 +14,7 @@ from daemon.cli import app
 from mappings.errors import PrelimError
 from tests.unit.model.marks import WITH_TORCH
 from tests.unit.model.tiny_base import make_corpus, make_tiny_base
+from tests.unit.model.torch_state import torch_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +43,8 @@ def refused(*arguments: object) -> PrelimError:
 
 @pytest.fixture(scope="module", autouse=True)
 def _torch_as_it_was() -> Iterator[None]:
-    """Undo what training sets for the whole process."""
-    import torch
-
-    threads = torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(mode=False)
-    torch.set_num_threads(threads)
+    with torch_kept():
+        yield
 
 
 @pytest.fixture(autouse=True)

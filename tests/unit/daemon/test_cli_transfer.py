@@ -13,6 +13,7 @@ from daemon.cli import app
 from mappings.errors import PrelimError
 from model.transfer.report import DRAWN
 from tests.unit.model.tiny_base import make_corpus, make_tiny_base
+from tests.unit.model.torch_state import torch_kept
 from tests.unit.model.transfer_samples import make_transfer
 
 if TYPE_CHECKING:
@@ -109,13 +110,8 @@ def test_json_has_every_cell(
 
 @pytest.fixture
 def torch_as_it_was() -> Iterator[None]:
-    """Undo what training sets for the whole process."""
-    import torch
-
-    threads = torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(mode=False)
-    torch.set_num_threads(threads)
+    with torch_kept():
+        yield
 
 
 def run_tiny(corpus: Path, recipe: Path, west: Path, out: Path, *options: object) -> Result:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.model.tiny_base import make_corpus, make_tiny_base
+from tests.unit.model.torch_state import torch_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,5 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory, small_corpus: Path) -> P
 
 @pytest.fixture
 def torch_as_it_was() -> Iterator[None]:
-    """Undo what training sets for the whole process."""
-    import torch
-
-    threads = torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(mode=False)
-    torch.set_num_threads(threads)
+    with torch_kept():
+        yield
